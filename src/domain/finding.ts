@@ -1,0 +1,58 @@
+/** `error` stops the migration before anything changes; `warning` is shown and goes into the plan. */
+export type Severity = 'error' | 'warning';
+
+/**
+ * Something the user should know before the move: stable code, what, why, and what to do about it.
+ * `field` names the field of the object that it comes from, in kubectl's dotted notation.
+ */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: Severity;
+  /** What is the case, with names. */
+  readonly what: string;
+  /** Why it matters for a move. */
+  readonly why: string;
+  /** What to do next: a command, a flag, or a field to change. */
+  readonly remedy: string;
+  readonly field?: string;
+}
+
+/**
+ * Every finding that a plan or a probe can yield. E: stops the move. W: worth knowing.
+ * Codes are stable; a code is never reused for another meaning.
+ */
+export const FINDINGS = {
+  E101: 'context not found',
+  E102: 'namespace not found',
+  E103: 'pod not found',
+  E104: 'node not found',
+  E105: 'pod is not running',
+  E106: 'pod is not ready',
+  E107: 'source and target are the same place',
+  E108: 'target already has a pod of that name',
+  E110: 'dependency is missing in the target',
+  E120: 'pod uses something that cannot be moved yet',
+  E130: 'other processor architecture',
+  E131: 'processor lacks features',
+  E132: 'no node fits',
+  E133: 'not enough room on the target node',
+  E140: 'permission is missing',
+  E141: 'namespace forbids privileged pods',
+  E142: 'no helper image is named',
+  E150: 'container holds something that cannot be moved',
+  E151: 'process image cannot be taken from this node',
+  E160: 'target pod cannot be reached from the source cluster',
+  E161: 'service of the target leads elsewhere',
+  E162: 'service cannot be rerouted',
+  W201: 'memory keeps addresses and names of the source cluster',
+  W202: 'services are not rerouted',
+  W203: 'connections from outside are reset',
+  W204: 'source pod is removed at the end',
+} as const;
+
+export type FindingCode = keyof typeof FINDINGS;
+
+/** The findings that stop a move. */
+export function blocking(findings: readonly Finding[]): Finding[] {
+  return findings.filter((finding) => finding.severity === 'error');
+}

@@ -1,0 +1,123 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Json } from '../domain/json.ts';
+import type { ObjectRef, Side } from '../domain/refs.ts';
+import type { KubeObject } from './objects.ts';
+
+/** A kind that can be read or written: what its REST path is made of. */
+export interface Resource {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Lower-case plural as in the REST path. */
+  readonly plural: string;
+  readonly namespaced: boolean;
+}
+
+/** One question to SelfSubjectAccessReview. */
+export interface Access {
+  readonly verb: string;
+  /** API group, '' for core. */
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ListOptions extends ReadOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+export interface WaitOptions {
+  /** What is waited for, for messages: `placeholder shop/cart-0 to run`. */
+  readonly name: string;
+  /** How long at most, in ms. */
+  readonly deadlineMs: number;
+  /** The flag that changes the deadline, for the error. */
+  readonly flag: string;
+  readonly signal?: AbortSignal;
+  /** Called when the answer to "why not yet" changes. */
+  readonly onProgress?: (why: string) => void;
+}
+
+/** What a wait has seen: satisfied, or why not yet. Throwing ends the wait with that error. */
+export type Verdict = { readonly done: true } | { readonly done: false; readonly why: string };
+
+/**
+ * Read access to one cluster. All methods throw MigrateError F310 to F317; `get` yields undefined for a missing object.
+ * Retries idempotent calls on connection loss and 429/5xx within the request timeout.
+ */
+export interface ClusterReader {
+  readonly side: Side;
+  /** The kubeconfig context's name. */
+  readonly context: string;
+  /** URL of the API server. */
+  readonly server: string;
+  get<T extends KubeObject>(resource: Resource, name: string, options?: ListOptions): Promise<T | undefined>;
+  list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<T[]>;
+  /** Yields those of the questions that the API server answers with no. */
+  refused(questions: readonly Access[], options?: ReadOptions): Promise<Access[]>;
+  /**
+   * Watches one object until `check` is satisfied (undefined: the object does not exist) and yields it as it was then.
+   * Re-lists and re-watches on expiry; throws F320 naming the flag and the last reason when the deadline passes.
+   */
+  waitFor<T extends KubeObject>(
+    resource: Resource,
+    ref: { namespace?: string; name: string },
+    check: (object: T | undefined) => Verdict,
+    options: WaitOptions,
+  ): Promise<T | undefined>;
+  /** The user as the API server sees it (SelfSubjectReview), or '' where it does not tell. */
+  whoAmI(options?: ReadOptions): Promise<string>;
+}
+
+export type PatchType = 'merge' | 'json' | 'strategic' | 'apply';
+
+export interface ExecRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly command: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A running command in a container. Both directions have real back-pressure: a slow reader of `stdout` stops the
+ * sender, and `stdin` does not accept more than the connection takes.
+ */
+export interface ExecStream {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** The end of what the command wrote to stderr, at most 16 KiB. */
+  stderr(): string;
+  /** Exit status of the command. Rejects with F331 when the connection is lost before there was one. */
+  readonly exit: Promise<number>;
+  /** Ends the connection; idempotent. The command sees its stdin closed. */
+  close(): void;
+}
+
+/**
+ * The only writer to a pair of clusters. Takes acts that the plan declared; anything else throws F399.
+ * Methods are single API calls: not retried after the request may have reached the server, except where said.
+ */
+export interface Gateway {
+  /** Throws F318 when such an object exists. */
+  create<T extends KubeObject>(side: Side, resource: Resource, object: T, options?: ReadOptions): Promise<T>;
+  /** A `resourceVersion` in the body makes it conditional: F315 when somebody else wrote in between. */
+  patch<T extends KubeObject>(
+    ref: ObjectRef & { readonly resource: Resource },
+    type: PatchType,
+    body: Json,
+    options?: ReadOptions,
+  ): Promise<T>;
+  /** Idempotent: a missing object, or one with another uid than the given, counts as deleted. */
+  delete(
+    ref: ObjectRef & { readonly resource: Resource },
+    options?: ReadOptions & { readonly uid?: string; readonly gracePeriodSeconds?: number },
+  ): Promise<void>;
+  exec(side: Side, request: ExecRequest): Promise<ExecStream>;
+}

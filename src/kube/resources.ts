@@ -1,0 +1,20 @@
+import type { Resource } from './ports.ts';
+
+/** The kinds this program reads or writes. */
+export const RESOURCES = {
+  pod: { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true },
+  node: { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false },
+  namespace: { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', namespaced: false },
+  service: { apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true },
+  endpoints: { apiVersion: 'v1', kind: 'Endpoints', plural: 'endpoints', namespaced: true },
+  endpointSlice: {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    plural: 'endpointslices',
+    namespaced: true,
+  },
+  configMap: { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true },
+  secret: { apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true },
+  serviceAccount: { apiVersion: 'v1', kind: 'ServiceAccount', plural: 'serviceaccounts', namespaced: true },
+  event: { apiVersion: 'v1', kind: 'Event', plural: 'events', namespaced: true },
+} as const satisfies Record<string, Resource>;
