@@ -1,0 +1,94 @@
+// How the target pod's spec calls the placeholder (native/placeholder.c). The plugin builds the pod with these; the
+// argument encoding is defined here and read by the C program.
+
+/** Where the target pod mounts the emptyDir that carries the placeholder and receives CRIU for the restore. */
+export const PLACEHOLDER_DIR = '/.kubectl-migrate';
+/** Name of that emptyDir volume. */
+export const PLACEHOLDER_VOLUME = 'kubectl-migrate';
+
+/** Command of the init container (helper image): copies the placeholder into the emptyDir. Needs no shell and no root. */
+export const PLACEHOLDER_INSTALL: readonly string[] = ['/placeholder', 'install', PLACEHOLDER_DIR];
+
+/** A startup probe as the source's spec has it, ports already resolved to numbers, defaults filled in. */
+export type OriginalStartupProbe = {
+  /** Seconds. */
+  initialDelaySeconds: number;
+  periodSeconds: number;
+  timeoutSeconds: number;
+  failureThreshold: number;
+} & (
+  | { kind: 'exec'; command: readonly string[] }
+  /** Also stands for gRPC and HTTPS probes: only the connection is tried. */
+  | { kind: 'tcp'; host?: string; port: number }
+  | { kind: 'http'; host?: string; port: number; path: string; headers: readonly { name: string; value: string }[] }
+);
+
+/** The part of a Kubernetes probe that {@link placeholderStartupProbe} fills in. */
+export type PlaceholderProbe = {
+  exec: { command: string[] };
+  periodSeconds: number;
+  timeoutSeconds: number;
+  failureThreshold: number;
+};
+
+const PROGRAM = `${PLACEHOLDER_DIR}/placeholder`;
+/** The placeholder may wait this long for its restore, in seconds; the helper's deadline is shorter. */
+const LONGEST_WAIT_S = 86_400;
+
+/**
+ * The target container's command (its `args` are left out): waits for the restore, then stands for the restored root;
+ * when kubelet starts the container again later, starts `argv` afresh.
+ *
+ * @param argv the original command line, as the probe of the source returns it (`container.process.args`)
+ * @param supervised true when the source has a startup probe: a cold start then keeps the placeholder as pid 1, so that
+ *   the startup probe can end the container when its budget is spent (a process cannot be killed by its own children
+ *   when it is pid 1)
+ */
+export function placeholderCommand(argv: readonly string[], supervised: boolean): string[] {
+  return [PROGRAM, 'run', ...(supervised ? ['--supervise'] : []), '--', ...argv];
+}
+
+/**
+ * Undoes {@link placeholderCommand}: the command line that the user wrote, for a container that was moved before.
+ * Returns `argv` itself when it is no placeholder's.
+ */
+export function originalCommand(argv: readonly string[]): string[] {
+  if (argv[0] !== PROGRAM) return [...argv];
+  const end = argv.indexOf('--');
+  return end < 0 ? [...argv] : argv.slice(end + 1);
+}
+
+/**
+ * The target container's startup probe; liveness and readiness stay as they are, kubelet holds them back until this one
+ * succeeds. Fails until the restore is committed, succeeds from then on, and does the original's work on a cold start.
+ *
+ * Encoding after `startup`: nothing, or TIMEOUT_S BUDGET_S and one of `exec -- ARGV`, `tcp HOST PORT`,
+ * `http HOST PORT PATH [NAME VALUE]...`; an empty HOST means the pod's own address.
+ */
+export function placeholderStartupProbe(original: OriginalStartupProbe | undefined): PlaceholderProbe {
+  return {
+    exec: { command: [PROGRAM, 'startup', ...(original ? encodeProbe(original) : [])] },
+    periodSeconds: 1,
+    timeoutSeconds: (original?.timeoutSeconds ?? 1) + 1,
+    failureThreshold: LONGEST_WAIT_S,
+  };
+}
+
+function encodeProbe(probe: OriginalStartupProbe): string[] {
+  const budget = probe.initialDelaySeconds + probe.periodSeconds * probe.failureThreshold;
+  const head = [String(probe.timeoutSeconds), String(budget), probe.kind];
+  switch (probe.kind) {
+    case 'exec':
+      return [...head, '--', ...probe.command];
+    case 'tcp':
+      return [...head, probe.host ?? '', String(probe.port)];
+    case 'http':
+      return [
+        ...head,
+        probe.host ?? '',
+        String(probe.port),
+        probe.path,
+        ...probe.headers.flatMap(({ name, value }) => [name, value]),
+      ];
+  }
+}

@@ -1,0 +1,17 @@
+// What a helper pod must look like for the helper to work; the plugin builds the pod with these.
+
+/** Where the images are kept: an emptyDir with `medium: Memory`. */
+export const IMAGES_DIR = '/images';
+
+/** Command of the helper pod's container. `deadlineMs`: when the helper ends itself, and thaws what it had not sealed. */
+export function helperCommand(deadlineMs: number): string[] {
+  return ['/usr/bin/node', '/helper.cjs', 'serve', '--deadline-ms', String(deadlineMs)];
+}
+
+/** Exec that carries requests and replies. */
+export const ATTACH_COMMAND: readonly string[] = ['/usr/bin/node', '/helper.cjs', 'attach'];
+
+/** Exec that carries the bulk stream of one channel. */
+export function bulkCommand(direction: 'send' | 'receive', channel: string): string[] {
+  return ['/usr/bin/node', '/helper.cjs', 'bulk', direction, channel];
+}

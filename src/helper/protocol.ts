@@ -1,0 +1,201 @@
+import { z } from 'zod';
+import { absolutePath, containerFactsSchema, nodeFactsSchema, volumeSchema } from './facts.ts';
+
+export * from './envelope.ts';
+export * from './facts.ts';
+
+// The contract between the plugin and a helper pod; the only file of src/helper that the plugin imports, together with
+// placeholder-spec.ts.
+//
+// One exec of `node /helper.cjs attach` per helper pod carries NDJSON: requests to the helper, replies and events back.
+// The pod's main process is `node /helper.cjs serve --deadline-ms N`. A lost stream is attached anew; a request sent
+// again under its id returns the remembered reply, or waits for the act that is still under way.
+//
+// Bulk data has execs of its own: `node /helper.cjs bulk send CHANNEL` on the source, whose stdout the plugin feeds to
+// the stdin of `node /helper.cjs bulk receive CHANNEL` on the target. They are opened before the freeze and stay open
+// for any number of transfers, each framed and with its digest; the plugin carries bytes and looks at none of them.
+// A channel ends when the request `close-channel` is sent to the source helper. Both replies carry bytes and sha256.
+
+const bytes = z.number().int().nonnegative();
+const milliseconds = z.number().nonnegative();
+const nothing = z.strictObject({});
+
+/** The container id without the runtime's prefix (`containerd://`). */
+export const containerIdSchema = z.string().regex(/^[0-9a-f]{16,64}$/);
+/** Names a bulk stream; chosen by the plugin. */
+export const channelSchema = z.string().regex(/^[a-z0-9-]{1,40}$/);
+
+/** What one end counted of a transfer. Equal on both ends, or the transfer failed. */
+export const transferSchema = z.strictObject({ bytes, sha256: z.string().regex(/^[0-9a-f]{64}$/), milliseconds });
+
+/** CRIU's own figures (stats-dump, stats-restore), in milliseconds. */
+export const criuTimesSchema = z.strictObject({
+  /** What CRIU itself took. For a dump: freezing, frozen and writing; for a restore: forking and restoring. */
+  totalMs: milliseconds,
+  /** Wall clock around the CRIU process. */
+  wallMs: milliseconds,
+});
+
+/**
+ * What a restore has to know of the dumped container. Made by `freeze`, passed on unread by the plugin, checked by
+ * `restore` against the placeholder: a mount that the placeholder has not is refused.
+ */
+export const handoverSchema = z.strictObject({
+  /** Mount points that CRIU expects from outside. */
+  externalMounts: z.array(absolutePath).max(4096),
+  /** What descriptors 0, 1 and 2 of the root pointed at, as /proc spells it. */
+  stdio: z.tuple([z.string().max(4096), z.string().max(4096), z.string().max(4096)]),
+  /** Mode of the root directory; CRIU compares it ("File . has bad mode"). */
+  rootMode: z.number().int().min(0).max(0o7777),
+  /** Its processes as they see themselves. */
+  innerPids: z.array(z.number().int().positive()).min(1).max(65_536),
+});
+
+export const SOURCE_STATES = ['idle', 'frozen', 'sealed', 'released', 'thawed'] as const;
+export const TARGET_STATES = ['idle', 'prepared', 'restored', 'continued', 'discarded'] as const;
+
+const op = <A extends z.ZodType, R extends z.ZodType>(args: A, result: R) => ({ args, result });
+
+/** Arguments and result of every operation. An operation is asynchronous and may be asked for while others run. */
+export const helperOps = {
+  /** Read-only. What this helper is doing and which state its container is in; for resume. */
+  status: op(
+    nothing,
+    z.strictObject({
+      version: z.literal(1),
+      source: z.strictObject({
+        state: z.enum(SOURCE_STATES),
+        containerId: z.string().nullable(),
+        /** Until the helper thaws by itself; null when it will not. */
+        thawInMs: milliseconds.nullable(),
+      }),
+      target: z.strictObject({ state: z.enum(TARGET_STATES), containerId: z.string().nullable() }),
+      /** Bulk streams that are connected now. */
+      channels: z.array(z.string()),
+      deadlineInMs: milliseconds,
+    }),
+  ),
+  /** Read-only. */
+  'probe-node': op(nothing, nodeFactsSchema),
+  /** Read-only. Both facts of the node and of one container on it. Things that cannot move are `obstacles`. */
+  probe: op(
+    z.strictObject({ containerId: containerIdSchema, volumes: z.array(volumeSchema).max(64) }),
+    z.strictObject({ node: nodeFactsSchema, container: containerFactsSchema }),
+  ),
+  /** Waits until the bulk stream of that name is connected, so that a freeze never waits for an exec. */
+  'await-channel': op(
+    z.strictObject({ channel: channelSchema, timeoutMs: z.number().int().min(1).max(600_000) }),
+    nothing,
+  ),
+  /** Source: no further transfer on that channel; both bulk programs end with 0. Idempotent. */
+  'close-channel': op(z.strictObject({ channel: channelSchema }), nothing),
+  /** Source, running: sends the changed files and the volumes and remembers what it sent. May be repeated. */
+  precopy: op(
+    z.strictObject({
+      containerId: containerIdSchema,
+      channel: channelSchema,
+      volumes: z.array(volumeSchema).max(64),
+    }),
+    z.strictObject({ transfer: transferSchema, files: z.number().int().nonnegative() }),
+  ),
+  /**
+   * Target: takes the next transfer of a channel. `files` are applied to the placeholder through its own mount
+   * namespace, `images` are kept beside the placeholder until `restore`. Ask for it before the source sends.
+   */
+  receive: op(
+    z.strictObject({
+      channel: channelSchema,
+      what: z.enum(['files', 'images']),
+      containerId: containerIdSchema,
+    }),
+    z.strictObject({ transfer: transferSchema, files: z.number().int().nonnegative() }),
+  ),
+  /**
+   * Source: locks the pod's network, dumps, leaves the tree stopped, and sends two transfers on `channel` as soon as
+   * they are ready: first `images`, then `files` (what changed since the last precopy). On failure everything is
+   * undone and the container runs. From the reply on the helper thaws by itself after `thawAfterMs` unless sealed.
+   */
+  freeze: op(
+    z.strictObject({
+      containerId: containerIdSchema,
+      channel: channelSchema,
+      volumes: z.array(volumeSchema).max(64),
+      thawAfterMs: z.number().int().min(100).max(86_400_000),
+    }),
+    z.strictObject({
+      handover: handoverSchema,
+      images: transferSchema,
+      delta: transferSchema,
+      deltaFiles: z.number().int().nonnegative(),
+      criu: criuTimesSchema,
+      /** Wall clock from the request on. */
+      timings: z.strictObject({
+        lockMs: milliseconds,
+        dumpMs: milliseconds,
+        deltaMs: milliseconds,
+        totalMs: milliseconds,
+      }),
+    }),
+  ),
+  /** Source: network unlocked, tree continued, leftovers of the dump removed. Idempotent. Refused once `released`. */
+  thaw: op(z.strictObject({ containerId: containerIdSchema }), nothing),
+  /** Source: from the reply on the helper never thaws by itself. Fails with `already-thawed` when it came too late. */
+  seal: op(z.strictObject({ containerId: containerIdSchema }), nothing),
+  /**
+   * Source, after the commit: connections with the outside are reset, new ones go on being refused, the tree stays
+   * stopped. Idempotent. Returns how many connections were reset.
+   */
+  'release-connections': op(
+    z.strictObject({ containerId: containerIdSchema }),
+    z.strictObject({ connections: z.number().int().nonnegative() }),
+  ),
+  /** Target, before the freeze: finds the waiting placeholder and checks all that can be checked ahead. */
+  'prepare-restore': op(z.strictObject({ containerId: containerIdSchema }), z.strictObject({ placeholderPid: bytes })),
+  /**
+   * Target: restores the received images into the placeholder and leaves the tree stopped. The network guard keeps it
+   * silent until `continue`. On failure everything is taken away again and the placeholder waits on.
+   */
+  restore: op(
+    z.strictObject({
+      containerId: containerIdSchema,
+      handover: handoverSchema,
+      /** The source pod's addresses; they lie on the target's `lo` while connections refer to them. */
+      sourceAddresses: z.array(z.union([z.ipv4(), z.ipv6()])).max(8),
+    }),
+    z.strictObject({
+      rootPid: z.number().int().positive(),
+      criu: criuTimesSchema,
+      totalMs: milliseconds,
+    }),
+  ),
+  /** Target: every process of the dump is there and stopped, or it fails. Read-only. */
+  verify: op(
+    z.strictObject({ containerId: containerIdSchema }),
+    z.strictObject({ processes: z.number().int().positive() }),
+  ),
+  /**
+   * Target, after the commit: connections with the outside are reset, the guard goes away, the placeholder learns
+   * whom it stands for, the tree runs. Idempotent.
+   */
+  continue: op(
+    z.strictObject({ containerId: containerIdSchema }),
+    z.strictObject({ connections: z.number().int().nonnegative(), totalMs: milliseconds }),
+  ),
+  /** Target, before the commit: kills what was restored, removes guard, addresses and images. Idempotent. */
+  discard: op(z.strictObject({ containerId: containerIdSchema }), nothing),
+} as const;
+
+/** Name of an operation. */
+export type HelperOp = keyof typeof helperOps;
+/** What the plugin passes to an operation. */
+export type HelperArgs<O extends HelperOp> = z.infer<(typeof helperOps)[O]['args']>;
+/** What an operation returns. */
+export type HelperResult<O extends HelperOp> = z.infer<(typeof helperOps)[O]['result']>;
+/** All operations as types, for a client `call<O extends HelperOp>(op: O, args: HelperArgs<O>): Promise<HelperResult<O>>`. */
+export type HelperOps = { [O in HelperOp]: { args: HelperArgs<O>; result: HelperResult<O> } };
+
+export type Transfer = z.infer<typeof transferSchema>;
+export type Handover = z.infer<typeof handoverSchema>;
+export type CriuTimes = z.infer<typeof criuTimesSchema>;
+export type SourceState = (typeof SOURCE_STATES)[number];
+export type TargetState = (typeof TARGET_STATES)[number];
