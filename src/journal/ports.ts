@@ -1,0 +1,69 @@
+import type { Json } from '../domain/json.ts';
+import type { EntryKind, JournalHeader, JournalRecord, JournalWrite, RecordState } from './record.ts';
+
+/** What a step reports; serial and time are added by the journal. */
+export interface NewEntry {
+  readonly step: string;
+  readonly kind: EntryKind;
+  /** What undo needs, or the result. Holds no secrets: the caller cleans it. */
+  readonly data?: Json;
+}
+
+/** What a migration starts with; lineage, time and digest are added by the journal. */
+export interface JournalStart {
+  readonly id: string;
+  readonly plan: Json;
+  readonly user: string;
+  readonly host: string;
+  readonly version: string;
+}
+
+export interface WriteOptions {
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The open record of one migration; it has one user at a time, and its calls must not overlap.
+ * Every method is one small write to each place, and returns when all of them hold it durably.
+ * All throw F315 when somebody else wrote to the record (the run must stop), F350 when a write is impossible,
+ * and F310 to F317 when a cluster does not take it.
+ */
+export interface Journal {
+  /** The record as it is known here, with every successful write in it. */
+  record(): JournalRecord;
+  /** Adds several entries in one write: the result of one step and the intent of the next go together. */
+  append(entries: readonly NewEntry[], options?: WriteOptions): Promise<void>;
+  /**
+   * The commit: one write guarded by optimistic concurrency, to the cluster first. When it returns, the target may run.
+   * When it throws with outcome `failed` the move is not committed; with outcome `midway` that cannot be known
+   * (the answer was lost): then neither go on nor go back. Idempotent.
+   */
+  commit(data?: Json, options?: WriteOptions): Promise<void>;
+  /** The last write. Idempotent for the same state. */
+  close(state: RecordState, options?: WriteOptions): Promise<void>;
+}
+
+/** Where records are kept. */
+export interface JournalStore {
+  /** Starts a record. Throws F350 when there is one of that id. */
+  open(start: JournalStart, options?: WriteOptions): Promise<Journal>;
+  /** Reads a record without changing it, the furthest one of all places; undefined when no place has it. */
+  load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;
+  /** Takes up a record that an earlier process left; undefined when no place has it. Throws F350 when places disagree. */
+  reopen(id: string, options?: WriteOptions): Promise<Journal | undefined>;
+}
+
+/** One place that a record is written to: a file, or a ConfigMap in a cluster. */
+export interface JournalSink {
+  /** How messages name the place. */
+  readonly place: string;
+  /** Throws F350 when there is such a record already. */
+  create(header: JournalHeader, options?: WriteOptions): Promise<void>;
+  /**
+   * Durable when it returns. `write.serial` follows the last one. Repeating a write whose outcome was unknown is safe.
+   * Throws F315 when the record is not as this process left it.
+   */
+  write(id: string, write: JournalWrite, options?: WriteOptions): Promise<void>;
+  /** Reads the record and makes its present version the one that the next write builds on. */
+  load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;
+}

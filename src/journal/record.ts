@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { MigrateError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
+
+/** The version of the record that this program writes. It reads this one and older ones, and refuses newer ones. */
+export const SCHEMA_VERSION = 1;
+
+/** Where a migration stands. Only `running` and `committed` still need something done. */
+export const RECORD_STATES = ['running', 'committed', 'done', 'rolled-back', 'rollback-incomplete'] as const;
+export type RecordState = (typeof RECORD_STATES)[number];
+
+export const ENTRY_KINDS = [
+  'intent',
+  'done',
+  'failed',
+  'revert-intent',
+  'reverted',
+  'revert-failed',
+  'commit',
+] as const;
+/** What an entry says about its step: `intent` comes before the act, the others tell how it went. */
+export type EntryKind = (typeof ENTRY_KINDS)[number];
+
+const json: z.ZodType<Json> = z.json();
+/** Used in file names and object names, hence this narrow. */
+const id = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/);
+
+const entrySchema = z.strictObject({
+  serial: z.int().positive(),
+  time: z.iso.datetime({ precision: 3 }),
+  step: z.string().min(1),
+  kind: z.enum(ENTRY_KINDS),
+  data: json.optional(),
+});
+
+const headerSchema = z.strictObject({
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  id,
+  lineage: z.uuid(),
+  createdAt: z.iso.datetime({ precision: 3 }),
+  user: z.string(),
+  host: z.string(),
+  version: z.string(),
+  planDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  plan: json,
+});
+
+const writeSchema = z.strictObject({
+  serial: z.int().positive(),
+  state: z.enum(RECORD_STATES),
+  entries: z.array(entrySchema),
+});
+
+/** One line of a migration's history. `serial` counts the record's entries from 1; `time` is RFC 3339 with ms. */
+export interface JournalEntry {
+  readonly serial: number;
+  readonly time: string;
+  readonly step: string;
+  readonly kind: EntryKind;
+  /** With an intent: what undo needs. With a result: what the step yielded. */
+  readonly data?: Json | undefined;
+}
+
+/** What is fixed when a migration starts. `lineage` tells two migrations of the same id apart. */
+export interface JournalHeader {
+  readonly schemaVersion: typeof SCHEMA_VERSION;
+  readonly id: string;
+  readonly lineage: string;
+  readonly createdAt: string;
+  readonly user: string;
+  readonly host: string;
+  readonly version: string;
+  /** SHA-256 of the plan's canonical JSON, in hexadecimal. */
+  readonly planDigest: string;
+  readonly plan: Json;
+}
+
+/** What one write adds: entries, and the state from then on. `serial` counts writes from 1 without gaps. */
+export interface JournalWrite {
+  readonly serial: number;
+  readonly state: RecordState;
+  readonly entries: readonly JournalEntry[];
+}
+
+/** The whole record of a migration as it was read. `serial` is that of the last write, 0 when there was none. */
+export interface JournalRecord extends JournalHeader {
+  readonly serial: number;
+  readonly state: RecordState;
+  readonly entries: readonly JournalEntry[];
+}
+
+/** True for a record of which nothing is left to do. */
+export function isFinished(state: RecordState): boolean {
+  return state === 'done' || state === 'rolled-back';
+}
+
+/** SHA-256 over JSON with sorted keys, so that a round trip through another program does not change it. */
+export function planDigest(plan: Json): string {
+  return createHash('sha256').update(canonicalJson(plan)).digest('hex');
+}
+
+/** Throws F350 for what is not a header of ours: newer schema, other shape, or a plan that does not match its digest. */
+export function parseHeader(value: unknown, where: string): JournalHeader {
+  const version = z.looseObject({ schemaVersion: z.int() }).safeParse(value);
+  if (version.success && version.data.schemaVersion > SCHEMA_VERSION) {
+    throw new MigrateError('F350', {
+      detail: `${where} has schema version ${version.data.schemaVersion}; this version of kubectl migrate knows ${SCHEMA_VERSION}`,
+      remedy: 'use the newer version of kubectl migrate that wrote it',
+    });
+  }
+  const header = headerSchema.safeParse(value);
+  if (!header.success) throw unreadable(where, header.error);
+  if (planDigest(header.data.plan) !== header.data.planDigest) {
+    throw new MigrateError('F350', {
+      detail: `the plan in ${where} does not match its own digest: somebody changed it`,
+      remedy: 'do not resume from it; look at both clusters and clean up by hand',
+    });
+  }
+  return header.data;
+}
+
+/** Throws F350 for what is not a write of ours. */
+export function parseWrite(value: unknown, where: string): JournalWrite {
+  const write = writeSchema.safeParse(value);
+  if (!write.success) throw unreadable(where, write.error);
+  return write.data;
+}
+
+/** Puts a record together; throws F350 when writes or entries are missing or out of order. */
+export function assembleRecord(header: JournalHeader, writes: readonly JournalWrite[], where: string): JournalRecord {
+  const entries = writes.flatMap((write) => write.entries);
+  const gap =
+    writes.some((write, index) => write.serial !== index + 1) ||
+    entries.some((entry, index) => entry.serial !== index + 1);
+  if (gap) {
+    throw new MigrateError('F350', {
+      detail: `${where} has gaps: writes ${writes.map((write) => write.serial).join(', ')}`,
+      remedy: 'look at both clusters and clean up by hand; keep the record for a report',
+    });
+  }
+  return { ...header, serial: writes.length, state: writes.at(-1)?.state ?? 'running', entries };
+}
+
+/** Throws F350 for an id that could leave its folder or is no object name. */
+export function checkId(value: string): string {
+  if (id.safeParse(value).success) return value;
+  throw new MigrateError('F350', {
+    detail: `'${value}' is not the id of a migration`,
+    remedy: 'use an id as printed when the migration started',
+  });
+}
+
+function unreadable(where: string, error: z.ZodError): MigrateError {
+  const reasons = error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`);
+  return new MigrateError('F350', {
+    detail: `${where} is not a record of kubectl migrate: ${reasons.join('; ')}`,
+    remedy: 'look at both clusters and clean up by hand; keep the record for a report',
+  });
+}
+
+function canonicalJson(value: Json | undefined): string {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const fields = Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
+    return `{${fields.join(',')}}`;
+  }
+  return JSON.stringify(value ?? null);
+}
