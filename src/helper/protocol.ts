@@ -89,6 +89,15 @@ export const helperOps = {
   ),
   /** Source: no further transfer on that channel; both bulk programs end with 0. Idempotent. */
   'close-channel': op(z.strictObject({ channel: channelSchema }), nothing),
+  /**
+   * Read-only. Source: whether an address answers from the node's own network namespace (not the helper pod's): a
+   * refused connection (RST) to a closed port counts as an answer, silence and ICMP unreachable do not. `detail` says
+   * what happened.
+   */
+  reach: op(
+    z.strictObject({ address: z.union([z.ipv4(), z.ipv6()]), timeoutMs: z.number().int().min(1).max(60_000) }),
+    z.strictObject({ reachable: z.boolean(), detail: z.string().max(300) }),
+  ),
   /** Source, running: sends the changed files and the volumes and remembers what it sent. May be repeated. */
   precopy: op(
     z.strictObject({
@@ -149,8 +158,18 @@ export const helperOps = {
     z.strictObject({ containerId: containerIdSchema }),
     z.strictObject({ connections: z.number().int().nonnegative() }),
   ),
-  /** Target, before the freeze: finds the waiting placeholder and checks all that can be checked ahead. */
-  'prepare-restore': op(z.strictObject({ containerId: containerIdSchema }), z.strictObject({ placeholderPid: bytes })),
+  /**
+   * Target, before the freeze: finds the waiting placeholder, checks and does all that can be done ahead. From here on
+   * the network guard keeps the target silent. Idempotent; `discard` undoes it.
+   */
+  'prepare-restore': op(
+    z.strictObject({
+      containerId: containerIdSchema,
+      /** The source pod's addresses (`probe`); they lie on the target's `lo` while connections refer to them. */
+      sourceAddresses: z.array(z.union([z.ipv4(), z.ipv6()])).max(8),
+    }),
+    z.strictObject({ placeholderPid: z.number().int().positive() }),
+  ),
   /**
    * Target: restores the received images into the placeholder and leaves the tree stopped. The network guard keeps it
    * silent until `continue`. On failure everything is taken away again and the placeholder waits on.
@@ -159,8 +178,6 @@ export const helperOps = {
     z.strictObject({
       containerId: containerIdSchema,
       handover: handoverSchema,
-      /** The source pod's addresses; they lie on the target's `lo` while connections refer to them. */
-      sourceAddresses: z.array(z.union([z.ipv4(), z.ipv6()])).max(8),
     }),
     z.strictObject({
       rootPid: z.number().int().positive(),

@@ -1,0 +1,233 @@
+// mount-helper: runs a program inside a container's namespaces with directories of ours mounted there, without any
+// program or library of the container. JavaScript cannot do this: setns(2), open_tree(2) and move_mount(2) have no
+// binding, and a mount namespace can only be entered by a process with a single thread.
+//
+//   mount-helper enter OPTION... -- PROGRAM ARGUMENT...
+//     --pid PID        whose namespaces; required, before --ns
+//     --ns NAMES       which, of mnt,uts,ipc,net,pid, separated by commas
+//     --cgroup FILE    a cgroup.procs to join; may be repeated
+//     --bind FROM=TO   the directory FROM of here is mounted on TO there (made when missing); may be repeated
+//     --open N=MODE=PATH  descriptor N is PATH of here, MODE is r or w; may be repeated
+//     --umount PATH    there, when mounted; may be repeated
+//     --writable PATH  there: mount made writable, when there is one; may be repeated
+//   mount-helper delete   removes the NUL-separated absolute paths on stdin, following no link; missing ones are fine
+//   as "tar"              runs the GNU tar beside it without compression (CRIU's tmpfs images; gzip costs freeze time)
+//
+// Mounts are made in a private copy of the container's mount namespace: nothing of them is seen there, and they are
+// gone with the program. The exit status is the program's; 120 when the namespaces could not be entered.
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SYS_open_tree
+#define SYS_open_tree 428
+#define SYS_move_mount 429
+#endif
+#define TREE_CLONE 1
+#define TREE_RECURSIVE 0x8000
+#define FROM_EMPTY_PATH 4
+#define MANY 64
+#define CANNOT_ENTER 120
+
+struct bind {
+  const char *to;
+  int tree, made;
+};
+
+static struct bind binds[MANY];
+static const char *unmount[MANY], *writable[MANY];
+static int bind_count, unmount_count, writable_count;
+static int spaces[8], space_kinds[8], space_count;
+
+static void fail(const char *what, const char *which) {
+  fprintf(stderr, "mount-helper: %s %s: %s\n", what, which, strerror(errno));
+  exit(CANNOT_ENTER);
+}
+
+static void check_room(int count) {
+  if (count < MANY) return;
+  errno = E2BIG;
+  fail("options", "");
+}
+
+static void open_namespaces(const char *pid, char *names) {
+  static const struct { const char *name; int kind; } known[] = {
+    {"pid", CLONE_NEWPID}, {"uts", CLONE_NEWUTS}, {"ipc", CLONE_NEWIPC}, {"net", CLONE_NEWNET}, {"mnt", CLONE_NEWNS}};
+  for (unsigned i = 0; i < sizeof known / sizeof *known; i++) {
+    if (!strstr(names, known[i].name)) continue;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/ns/%s", pid, known[i].name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) fail("open", path);
+    spaces[space_count] = fd;
+    space_kinds[space_count++] = known[i].kind;
+  }
+}
+
+static void join_cgroup(const char *file) {
+  int fd = open(file, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, "0", 1) != 1) fail("join", file);
+  close(fd);
+}
+
+static void clone_tree(char *from_to) {
+  check_room(bind_count);
+  char *to = strchr(from_to, '=');
+  if (!to) errno = EINVAL, fail("bind", from_to);
+  *to++ = 0;
+  int tree = syscall(SYS_open_tree, AT_FDCWD, from_to, TREE_CLONE | TREE_RECURSIVE | O_CLOEXEC);
+  if (tree < 0) fail("open_tree", from_to);
+  binds[bind_count].to = to;
+  binds[bind_count++].tree = tree;
+}
+
+static void open_as(char *spec) {
+  char *mode = strchr(spec, '='), *path = mode ? strchr(mode + 1, '=') : 0;
+  if (!path) errno = EINVAL, fail("open", spec);
+  int wanted = atoi(spec), fd = open(path + 1, mode[1] == 'w' ? O_WRONLY | O_APPEND : O_RDONLY);
+  // A pipe whose other end is gone, or a file that only allows appending, is opened as it can be.
+  if (fd < 0) fail("open", path + 1);
+  if (fd != wanted) {
+    if (dup2(fd, wanted) < 0) fail("dup2", spec);
+    close(fd);
+  }
+}
+
+static void enter(void) {
+  for (int i = 0; i < space_count; i++)
+    if (setns(spaces[i], space_kinds[i])) fail("setns", "");
+  if (!bind_count && !unmount_count && !writable_count) return;
+  if (unshare(CLONE_NEWNS)) fail("unshare", "mnt");
+  if (mount(0, "/", 0, MS_REC | MS_PRIVATE, 0)) fail("make private", "/");
+  for (int i = 0; i < bind_count; i++) {
+    binds[i].made = !mkdir(binds[i].to, 0755);
+    if (syscall(SYS_move_mount, binds[i].tree, "", AT_FDCWD, binds[i].to, FROM_EMPTY_PATH))
+      fail("move_mount", binds[i].to);
+    close(binds[i].tree);
+  }
+  for (int i = 0; i < unmount_count; i++)
+    if (umount2(unmount[i], MNT_DETACH) && errno != EINVAL && errno != ENOENT) fail("umount", unmount[i]);
+  for (int i = 0; i < writable_count; i++)
+    if (mount(0, writable[i], 0, MS_REMOUNT | MS_BIND, 0) && errno != EINVAL && errno != ENOENT)
+      fail("remount", writable[i]);
+}
+
+static void leave(void) {
+  for (int i = bind_count - 1; i >= 0; i--) {
+    umount2(binds[i].to, MNT_DETACH);
+    if (binds[i].made) rmdir(binds[i].to);
+  }
+}
+
+static int run(char **argv) {
+  // A pid namespace is joined by children only; and somebody has to clear up afterwards.
+  pid_t child = fork();
+  if (child < 0) fail("fork", "");
+  if (!child) {
+    execv(argv[0], argv);
+    fail("exec", argv[0]);
+  }
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) fail("waitpid", "");
+  leave();
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int enter_and_run(int argc, char **argv) {
+  const char *pid = 0;
+  int i = 0;
+  for (; i + 1 < argc && strcmp(argv[i], "--"); i += 2) {
+    char *value = argv[i + 1];
+    if (!strcmp(argv[i], "--pid")) pid = value;
+    else if (!strcmp(argv[i], "--ns") && pid) open_namespaces(pid, value);
+    else if (!strcmp(argv[i], "--cgroup")) join_cgroup(value);
+    else if (!strcmp(argv[i], "--bind")) clone_tree(value);
+    else if (!strcmp(argv[i], "--open")) open_as(value);
+    else if (!strcmp(argv[i], "--umount")) check_room(unmount_count), unmount[unmount_count++] = value;
+    else if (!strcmp(argv[i], "--writable")) check_room(writable_count), writable[writable_count++] = value;
+    else errno = EINVAL, fail("option", argv[i]);
+  }
+  if (i >= argc - 1) errno = EINVAL, fail("option", "--");
+  enter();
+  return run(argv + i + 1);
+}
+
+static int remove_entry(int dir, const char *name) {
+  if (!unlinkat(dir, name, 0) || errno == ENOENT) return 0;
+  if (errno != EISDIR && errno != EPERM) return -1;
+  int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -1;
+  DIR *entries = fdopendir(fd);
+  int failed = 0;
+  for (struct dirent *entry; entries && (entry = readdir(entries));)
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) failed |= remove_entry(fd, entry->d_name);
+  if (entries) closedir(entries);
+  if (unlinkat(dir, name, AT_REMOVEDIR) && errno != ENOENT) failed = -1;
+  return failed;
+}
+
+// Walks down without following a link, so that a path cannot lead anywhere but where its names say.
+static int remove_path(char *path) {
+  int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  char *save, *name = strtok_r(path, "/", &save), *next;
+  for (; name && dir >= 0 && (next = strtok_r(0, "/", &save)); name = next) {
+    int down = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    close(dir);
+    if (down < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    dir = down;
+  }
+  if (!name || dir < 0 || !strcmp(name, "..")) return errno = EINVAL, -1;
+  int failed = remove_entry(dir, name);
+  close(dir);
+  return failed;
+}
+
+static int delete_listed(void) {
+  char *path = 0;
+  size_t room = 0;
+  int status = 0;
+  while (getdelim(&path, &room, 0, stdin) > 0)
+    if (remove_path(path)) {
+      fprintf(stderr, "mount-helper: cannot remove %s: %s\n", path, strerror(errno));
+      status = 1;
+    }
+  return status;
+}
+
+static int plain_tar(char **argv) {
+  static const char *homes[] = {"/.kubectl-migrate/engine/criu", "/opt/criu"};
+  const char *home = access(homes[0], F_OK) ? homes[1] : homes[0];
+  char loader[128], libraries[128], tar[128], *args[MANY] = {loader, "--library-path", libraries, tar};
+  snprintf(loader, sizeof loader, "%s/ld.so", home);
+  snprintf(libraries, sizeof libraries, "%s/lib", home);
+  snprintf(tar, sizeof tar, "%s/tar", home);
+  int count = 4;
+  for (char **arg = argv + 1; *arg && count < MANY - 1; arg++)
+    if (strcmp(*arg, "--gzip")) args[count++] = *arg;
+  execv(loader, args);
+  fail("exec", loader);
+  return CANNOT_ENTER;
+}
+
+int main(int argc, char **argv) {
+  const char *slash = strrchr(argv[0], '/');
+  if (!strcmp(slash ? slash + 1 : argv[0], "tar")) return plain_tar(argv);
+  if (argc > 2 && !strcmp(argv[1], "enter")) return enter_and_run(argc - 2, argv + 2);
+  if (argc == 2 && !strcmp(argv[1], "delete")) return delete_listed();
+  fprintf(stderr, "usage: mount-helper enter OPTION... -- PROGRAM ARGUMENT... | delete\n");
+  return 2;
+}
