@@ -1,5 +1,5 @@
 import type { Phase } from './phase.ts';
-import { type ObjectRef, objectName, type Side } from './refs.ts';
+import { type ObjectRef, objectName } from './refs.ts';
 
 /** What is done to an object. `exec` opens a stream into a pod of ours; everything else is the API verb. */
 export type Verb = 'create' | 'patch' | 'delete' | 'exec';
@@ -22,9 +22,4 @@ export interface Effect {
 export function effectKey(effect: { verb: Verb; object: ObjectRef }): string {
   const { side, apiVersion } = effect.object;
   return [side, effect.verb, apiVersion, objectName(effect.object)].join(' ');
-}
-
-/** Splits effects by the cluster they touch, in their order. */
-export function effectsOn(side: Side, effects: readonly Effect[]): Effect[] {
-  return effects.filter((effect) => effect.object.side === side);
 }

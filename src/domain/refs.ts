@@ -1,5 +1,6 @@
+export const SIDES = ['source', 'target'] as const;
 /** Which of the two clusters an object or an act belongs to. Both may be the same cluster (a move between nodes). */
-export type Side = 'source' | 'target';
+export type Side = (typeof SIDES)[number];
 
 /** Names one Kubernetes object in one of the two clusters. `namespace` is absent for cluster-scoped kinds. */
 export interface ObjectRef {

@@ -1,0 +1,115 @@
+import type { Effect } from './effect.ts';
+import type { Finding } from './finding.ts';
+import type { Json } from './json.ts';
+import type { Side } from './refs.ts';
+
+/** The plan format; a reader refuses any other. */
+export const PLAN_SCHEMA = 'kubectl-migrate/plan-v1';
+
+/** What the user asked for, with every default filled in. */
+export interface MigrationRequest {
+  readonly pod: string;
+  readonly namespace: string;
+  readonly targetNamespace: string;
+  readonly targetNode?: string;
+  readonly engine: EngineName;
+  readonly route: RouteName;
+  /** Reference of the helper image; absent when neither flag nor variable names one. */
+  readonly helperImage?: string;
+  readonly deadlines: Deadlines;
+}
+
+export const ENGINES = ['helper'] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+export const ROUTES = ['endpoints', 'none'] as const;
+export type RouteName = (typeof ROUTES)[number];
+
+/** How long each wait may take, in ms. Every one has a flag of the same name in kebab-case. */
+export interface Deadlines {
+  /** Helper pods to run, image pull included. */
+  readonly helperTimeout: number;
+  /** Placeholder in the target to be scheduled and started, image pull included. */
+  readonly placeholderTimeout: number;
+  /** Copy of files before the freeze. */
+  readonly copyTimeout: number;
+  /** The source frozen without a commit: after this the helper thaws it by itself. */
+  readonly maxFreeze: number;
+  /** Target ready after the commit. */
+  readonly readyTimeout: number;
+  /** Objects of the source to be gone. */
+  readonly removeTimeout: number;
+}
+
+export const DEFAULT_DEADLINES: Deadlines = {
+  helperTimeout: 120_000,
+  placeholderTimeout: 120_000,
+  copyTimeout: 600_000,
+  maxFreeze: 30_000,
+  readyTimeout: 60_000,
+  removeTimeout: 60_000,
+};
+
+/** Where the pod is. */
+export interface PlanSource {
+  readonly context: string;
+  readonly server: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly uid: string;
+  readonly node: string;
+  readonly addresses: readonly string[];
+  readonly container: {
+    readonly name: string;
+    /** Id as the runtime knows it, without the `containerd://` prefix. */
+    readonly id: string;
+    readonly restartCount: number;
+    /** The image by digest, as the target will run it. */
+    readonly image: string;
+  };
+}
+
+/** Where it goes. */
+export interface PlanTarget {
+  readonly context: string;
+  readonly server: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly node: string;
+}
+
+/** A Service of the source cluster that will lead to the target. */
+export interface PlannedRoute {
+  readonly service: string;
+  /** The controller's slices that the own ones stand in for, by name. */
+  readonly slices: readonly { readonly replaces: string; readonly own: string }[];
+  /** Whether the target cluster lacks a Service of that name and gets one. */
+  readonly createInTarget: boolean;
+}
+
+/** Everything that a run will do, and what it relied on. A dry run prints this very object. */
+export interface Plan {
+  readonly schema: typeof PLAN_SCHEMA;
+  readonly id: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly source: PlanSource;
+  readonly target: PlanTarget;
+  readonly engine: { readonly name: EngineName; readonly reason: string };
+  readonly transfer: { readonly name: 'relay'; readonly reason: string };
+  readonly route: { readonly name: RouteName; readonly services: readonly PlannedRoute[] };
+  readonly helper: {
+    readonly image: string;
+    readonly namespace: string;
+    /** The clusters that lack the namespace. */
+    readonly createNamespaceIn: readonly Side[];
+  };
+  readonly deadlines: Deadlines;
+  readonly effects: readonly Effect[];
+  readonly warnings: readonly Finding[];
+  /** The target pod as it will be created. Its command line is completed by the probe where the spec names none. */
+  readonly manifest: Json;
+}
+
+/** A plan before its steps have said what they will do. */
+export type PlanDraft = Omit<Plan, 'effects'>;

@@ -1,0 +1,141 @@
+import { HELPER_CONTAINER } from '../../domain/names.ts';
+import type { Plan } from '../../domain/plan.ts';
+import { SIDES, type Side } from '../../domain/refs.ts';
+import { bulkCommand } from '../../helper/pod-spec.ts';
+import type { HelperArgs, HelperOp, HelperResult, Transfer } from '../../helper/protocol.ts';
+import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
+import { RESOURCES } from '../../kube/resources.ts';
+import { type Relay, startRelay } from '../../transfer/relay.ts';
+import { helperPod, helperRef } from './helper-pod.ts';
+import { sameDigest } from './same-digest.ts';
+import { type CallOptions, HelperSession } from './session.ts';
+import { ensureRunning } from './start-pod.ts';
+import { ensureNamespace } from './system-namespace.ts';
+
+type Received = HelperResult<'receive'>;
+
+/** The one bulk channel of a migration. */
+export const CHANNEL = 'move';
+
+export interface HelperEngineOptions {
+  readonly plan: Plan;
+  readonly source: ClusterReader;
+  readonly target: ClusterReader;
+  readonly gateway: Gateway;
+}
+
+export interface WaitReport {
+  readonly signal: AbortSignal;
+  readonly onProgress: (why: string) => void;
+}
+
+/**
+ * The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes and moves the
+ * bytes. This class starts and removes the pods and speaks with them; what is asked of them is up to the steps.
+ */
+export class HelperEngine {
+  readonly #options: HelperEngineOptions;
+  readonly #sessions = new Map<Side, HelperSession>();
+  #expected: { received: Promise<[Received, Received]>; sent: [Transfer, Transfer] | undefined } | undefined;
+  #channel: { relay: Relay; streams: ExecStream[] } | undefined;
+
+  constructor(options: HelperEngineOptions) {
+    this.#options = options;
+  }
+
+  /** Creates both helper pods, with their namespace where it is missing, and opens a session with each. */
+  async start(report: WaitReport): Promise<void> {
+    await Promise.all(SIDES.map((side) => this.#start(side, report)));
+  }
+
+  async #start(side: Side, report: WaitReport): Promise<void> {
+    const { plan, gateway } = this.#options;
+    await ensureNamespace(gateway, plan, side, report.signal);
+    await gateway.create(side, RESOURCES.pod, helperPod(plan, side), { signal: report.signal });
+    await ensureRunning(this.#options[side], helperRef(plan, side), plan.deadlines.helperTimeout, report);
+    const session = new HelperSession(side, (command) => this.#exec(side, command));
+    this.#sessions.set(side, session);
+    await session.attach();
+  }
+
+  /** Asks one helper for an operation. Throws F331, F332, F340, F341, F342. */
+  call<O extends HelperOp>(
+    side: Side,
+    op: O,
+    args: HelperArgs<O>,
+    options: CallOptions = {},
+  ): Promise<HelperResult<O>> {
+    const session = this.#sessions.get(side);
+    if (!session) throw new Error(`no session with the ${side} helper`);
+    return session.call(op, args, options);
+  }
+
+  /** True while there is somebody to ask: false before `start` and after a failed start. */
+  has(side: Side): boolean {
+    return this.#sessions.has(side);
+  }
+
+  /** Opens the bulk channel from source to target helper through this process, ready before the freeze. */
+  async openChannel(signal: AbortSignal, onBytes: (bytes: number, bytesPerSecond: number) => void): Promise<void> {
+    const [sender, receiver] = await Promise.all([
+      this.#exec('source', bulkCommand('send', CHANNEL)),
+      this.#exec('target', bulkCommand('receive', CHANNEL)),
+    ]);
+    const relay = startRelay(sender, receiver, {
+      onProgress: ({ bytes, bytesPerSecond }) => onBytes(bytes, bytesPerSecond),
+    });
+    // What breaks the channel also breaks the transfer on it, which is where it is reported.
+    relay.done.catch(() => undefined);
+    this.#channel = { relay, streams: [sender, receiver] };
+    const timeoutMs = this.#options.plan.deadlines.helperTimeout;
+    await Promise.all(
+      SIDES.map((side) => this.call(side, 'await-channel', { channel: CHANNEL, timeoutMs }, { signal })),
+    );
+  }
+
+  /** Lets the target helper take what a freeze sends: the images, then the files that changed since the copy. */
+  expectImages(containerId: string, signal: AbortSignal): void {
+    const receive = (what: 'images' | 'files') =>
+      this.call('target', 'receive', { channel: CHANNEL, what, containerId }, { signal });
+    const received = Promise.all([receive('images'), receive('files')]);
+    // Awaited by imagesArrived; a freeze that fails leaves it behind.
+    received.catch(() => undefined);
+    this.#expected = { received, sent: undefined };
+  }
+
+  /** What the source says it sent. */
+  sentImages({ images, delta }: HelperResult<'freeze'>): void {
+    if (this.#expected) this.#expected.sent = [images, delta];
+  }
+
+  /** Waits for the end of what `expectImages` began; yields the bytes. Throws F342 when the ends disagree. */
+  async imagesArrived(): Promise<number> {
+    const { received, sent } = this.#expected ?? {};
+    if (!received || !sent) throw new Error('nothing was sent');
+    const arrived = await received;
+    sameDigest('images', sent[0], arrived[0].transfer);
+    sameDigest('changed files', sent[1], arrived[1].transfer);
+    return sent[0].bytes + sent[1].bytes;
+  }
+
+  /** Ends streams and sessions; the pods stay. Idempotent. */
+  close(): void {
+    for (const stream of this.#channel?.streams ?? []) stream.close();
+    this.#channel = undefined;
+    for (const session of this.#sessions.values()) session.close();
+    this.#sessions.clear();
+  }
+
+  /** Removes both helper pods. Idempotent; a helper that thaws its source by itself does so before it ends. */
+  async remove(signal: AbortSignal): Promise<void> {
+    const { plan, gateway } = this.#options;
+    this.close();
+    await Promise.all(SIDES.map((side) => gateway.delete(helperRef(plan, side), { signal, gracePeriodSeconds: 1 })));
+  }
+
+  #exec(side: Side, command: readonly string[]): Promise<ExecStream> {
+    const { plan, gateway } = this.#options;
+    const { namespace, name } = helperRef(plan, side);
+    return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });
+  }
+}

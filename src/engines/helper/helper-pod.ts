@@ -1,0 +1,102 @@
+import type { Effect } from '../../domain/effect.ts';
+import { HELPER_CONTAINER, helperPodName } from '../../domain/names.ts';
+import type { Plan, PlanDraft } from '../../domain/plan.ts';
+import { type ObjectRef, SIDES, type Side } from '../../domain/refs.ts';
+import { helperCommand, IMAGES_DIR } from '../../helper/pod-spec.ts';
+import type { KubeObject, Pod } from '../../kube/objects.ts';
+import { RESOURCES } from '../../kube/resources.ts';
+
+/** A helper outlives the deadlines of its migration by this much, in ms, so that it can still be asked to undo. */
+const GRACE_MS = 300_000;
+
+/** The privileged pod that does the work on one of the two nodes. It has no credentials and ends itself. Pure. */
+export function helperPod(plan: Plan, side: Side): Pod {
+  const node = plan[side].node;
+  const lifetimeMs = Object.values(plan.deadlines).reduce((sum, deadline) => sum + deadline, 0) + GRACE_MS;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: helperPodName(plan.id, side),
+      namespace: plan.helper.namespace,
+      labels: {
+        'app.kubernetes.io/name': 'kubectl-migrate-helper',
+        'app.kubernetes.io/managed-by': 'kubectl-migrate',
+        'kubectl-migrate.io/migration': plan.id,
+      },
+    },
+    spec: {
+      nodeName: node,
+      hostPID: true,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: 1,
+      activeDeadlineSeconds: Math.ceil(lifetimeMs / 1000),
+      tolerations: [{ operator: 'Exists' }],
+      containers: [
+        {
+          name: HELPER_CONTAINER,
+          image: plan.helper.image,
+          imagePullPolicy: 'IfNotPresent',
+          command: helperCommand(lifetimeMs),
+          securityContext: { privileged: true },
+          volumeMounts: [{ name: 'images', mountPath: IMAGES_DIR }],
+        },
+      ],
+      volumes: [{ name: 'images', emptyDir: { medium: 'Memory' } }],
+    },
+  };
+}
+
+/** The namespace of helper pods; Pod Security admission has to let privileged pods in. Pure. */
+export function systemNamespace(name: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name,
+      labels: {
+        'app.kubernetes.io/managed-by': 'kubectl-migrate',
+        'pod-security.kubernetes.io/enforce': 'privileged',
+      },
+    },
+  };
+}
+
+/** What running helper pods does to the clusters: one pod on each node, streams into it, and its removal. Pure. */
+export function helperEffects(plan: PlanDraft): Effect[] {
+  const prepare = { step: 'helpers', phase: 'prepare' } as const;
+  return SIDES.flatMap((side): Effect[] => {
+    const pod = helperRef(plan, side);
+    const namespace: ObjectRef = { side, apiVersion: 'v1', kind: 'Namespace', name: plan.helper.namespace };
+    const made: Effect[] = plan.helper.createNamespaceIn.includes(side)
+      ? [
+          { ...prepare, verb: 'create', object: namespace, detail: 'for helper pods' },
+          { step: 'finalize', phase: 'finalize', verb: 'delete', object: namespace, detail: 'when nothing is in it' },
+        ]
+      : [];
+    return [
+      ...made,
+      { ...prepare, verb: 'create', object: pod, detail: `privileged, on node ${plan[side].node}` },
+      { ...prepare, verb: 'exec', object: pod, detail: 'requests and data' },
+      { step: 'finalize', phase: 'finalize', verb: 'delete', object: pod, detail: 'no longer needed' },
+    ];
+  });
+}
+
+/** The helper pod of one side. */
+export function helperRef(
+  plan: PlanDraft,
+  side: Side,
+): ObjectRef & { namespace: string; resource: typeof RESOURCES.pod } {
+  const { namespace } = plan.helper;
+  return {
+    side,
+    apiVersion: 'v1',
+    kind: 'Pod',
+    namespace,
+    name: helperPodName(plan.id, side),
+    resource: RESOURCES.pod,
+  };
+}

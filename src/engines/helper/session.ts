@@ -1,0 +1,169 @@
+import { failureCode, MigrateError } from '../../domain/errors.ts';
+import type { Side } from '../../domain/refs.ts';
+import { ATTACH_COMMAND } from '../../helper/pod-spec.ts';
+import {
+  type HelperArgs,
+  type HelperErrorBody,
+  type HelperMessage,
+  type HelperOp,
+  type HelperResult,
+  helperOps,
+  MAX_LINE_BYTES,
+  messageSchema,
+  PROTOCOL_VERSION,
+} from '../../helper/protocol.ts';
+import type { ExecStream } from '../../kube/ports.ts';
+
+/** How often a lost stream is attached anew before the session gives up. */
+const REATTACH_LIMIT = 5;
+
+interface Pending {
+  readonly line: string;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly onProgress: ((bytes: number) => void) | undefined;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Bytes of the transfer that belongs to the request so far. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/**
+ * The conversation with one helper pod: requests and replies as NDJSON over one exec stream. A lost stream is attached
+ * anew and unanswered requests are sent again under their ids, so the helper does nothing twice.
+ */
+export class HelperSession {
+  readonly #side: Side;
+  readonly #open: (command: readonly string[]) => Promise<ExecStream>;
+  readonly #pending = new Map<string, Pending>();
+  #stream: ExecStream | undefined;
+  #serial = 0;
+  #reattached = 0;
+  #closed = false;
+
+  /** @param open opens an exec stream into the helper pod */
+  constructor(side: Side, open: (command: readonly string[]) => Promise<ExecStream>) {
+    this.#side = side;
+    this.#open = open;
+  }
+
+  /** Opens the stream. Throws F331 or what the API server says. */
+  async attach(): Promise<void> {
+    const stream = await this.#open(ATTACH_COMMAND);
+    this.#stream = stream;
+    this.#read(stream);
+    for (const { line } of this.#pending.values()) stream.stdin.write(line);
+  }
+
+  /**
+   * Asks for one operation and waits for its result. Throws F332, F340, F341 with the helper's own words, F331 when the
+   * stream cannot be kept. An aborted call leaves the operation running in the helper.
+   */
+  async call<O extends HelperOp>(op: O, args: HelperArgs<O>, options: CallOptions = {}): Promise<HelperResult<O>> {
+    options.signal?.throwIfAborted();
+    const id = `${process.pid}-${++this.#serial}`;
+    const line = `${JSON.stringify({ v: PROTOCOL_VERSION, id, op, args })}\n`;
+    const reply = new Promise<unknown>((resolve, reject) => {
+      this.#pending.set(id, { line, resolve, reject, onProgress: options.onProgress });
+      options.signal?.addEventListener('abort', () => reject(options.signal?.reason), { once: true });
+    });
+    this.#stream?.stdin.write(line);
+    try {
+      const result = helperOps[op].result.safeParse(await reply);
+      if (!result.success) throw this.#garbled(`the reply to ${op} has another shape: ${result.error.message}`);
+      return result.data as HelperResult<O>;
+    } finally {
+      this.#pending.delete(id);
+    }
+  }
+
+  /** Ends the conversation; the helper goes on running. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#stream?.close();
+    this.#failAll(this.#lost('the session was closed'));
+  }
+
+  #read(stream: ExecStream): void {
+    let rest = '';
+    stream.stdout.setEncoding('utf8');
+    stream.stdout.on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > MAX_LINE_BYTES) stream.close();
+      for (const line of lines) this.#take(line);
+    });
+    stream.exit.then(
+      (code) => this.#lostStream(stream, `attach ended with ${code}: ${stream.stderr()}`),
+      (error: unknown) => this.#lostStream(stream, error instanceof MigrateError ? error.detail : String(error)),
+    );
+  }
+
+  #take(line: string): void {
+    const message = parseMessage(line);
+    if (!message) return this.#failAll(this.#garbled(`not a message: ${line.slice(0, 200)}`));
+    if ('event' in message) {
+      if (message.event === 'progress') this.#pending.get(message.id)?.onProgress?.(message.bytes);
+      return;
+    }
+    const pending = this.#pending.get(message.id);
+    if (!pending) return;
+    if (message.ok) pending.resolve(message.result);
+    else pending.reject(helperFailure(this.#side, message.error));
+  }
+
+  #lostStream(stream: ExecStream, why: string): void {
+    if (this.#closed || stream !== this.#stream) return;
+    if (++this.#reattached > REATTACH_LIMIT) return this.#failAll(this.#lost(why));
+    this.attach().catch((error: unknown) => {
+      this.#failAll(failureCode(error) === undefined ? this.#lost(`${why}; ${String(error)}`) : error);
+    });
+  }
+
+  #failAll(error: unknown): void {
+    for (const { reject } of this.#pending.values()) reject(error);
+  }
+
+  #lost(why: string): MigrateError {
+    return new MigrateError('F331', {
+      detail: `the stream to the ${this.#side} helper ended: ${why}`,
+      remedy:
+        'look at the helper pod in namespace kubectl-migrate and at the connection to the API server, then try again',
+    });
+  }
+
+  #garbled(why: string): MigrateError {
+    return new MigrateError('F332', {
+      detail: `the ${this.#side} helper does not speak protocol version ${PROTOCOL_VERSION}: ${why}`,
+      remedy: 'use the helper image of this version (--helper-image)',
+    });
+  }
+}
+
+function parseMessage(line: string): HelperMessage | undefined {
+  try {
+    return messageSchema.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+function helperFailure(side: Side, error: HelperErrorBody): MigrateError {
+  const code =
+    error.code === 'criu-refused-dump'
+      ? 'F340'
+      : error.code === 'criu-refused-restore'
+        ? 'F341'
+        : error.code === 'transfer-broken'
+          ? 'F342'
+          : 'F332';
+  return new MigrateError(code, {
+    detail: [`${error.summary} (${side} helper, ${error.code})`, error.detail].filter(Boolean).join('\n'),
+    remedy:
+      error.code === 'no-space'
+        ? 'make room on the node, or choose another with --to-node'
+        : 'mend what is named above, then try again',
+  });
+}

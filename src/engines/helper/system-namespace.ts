@@ -1,0 +1,47 @@
+import { failureCode } from '../../domain/errors.ts';
+import type { Plan } from '../../domain/plan.ts';
+import type { Side } from '../../domain/refs.ts';
+import type { ClusterReader, Gateway } from '../../kube/ports.ts';
+import { RESOURCES } from '../../kube/resources.ts';
+import { systemNamespace } from './helper-pod.ts';
+
+export interface NamespaceContext {
+  readonly plan: Plan;
+  readonly source: ClusterReader;
+  readonly target: ClusterReader;
+  readonly gateway: Gateway;
+  readonly signal: AbortSignal;
+}
+
+/** Makes the system namespace where the plan found none. Idempotent: one that somebody made meanwhile will do. */
+export async function ensureNamespace(gateway: Gateway, plan: Plan, side: Side, signal: AbortSignal): Promise<void> {
+  if (!plan.helper.createNamespaceIn.includes(side)) return;
+  try {
+    await gateway.create(side, RESOURCES.namespace, systemNamespace(plan.helper.namespace), { signal });
+  } catch (error) {
+    if (failureCode(error) !== 'F318') throw error;
+  }
+}
+
+/** Removes the system namespace where this migration made it and nothing of anybody is left in it. Idempotent. */
+export async function removeEmptyNamespaces(context: NamespaceContext, sides: readonly Side[]): Promise<void> {
+  const { plan, gateway, signal } = context;
+  const { namespace: name, createNamespaceIn } = plan.helper;
+  for (const side of sides) {
+    if (!createNamespaceIn.includes(side) || (await inUse(context, side))) continue;
+    const ref = { side, apiVersion: 'v1', kind: 'Namespace', name, resource: RESOURCES.namespace };
+    await gateway.delete(ref, { signal });
+  }
+}
+
+/** Helper pods of ours that are still ending do not count; everybody else's do, and so do journals. */
+async function inUse(context: NamespaceContext, side: Side): Promise<boolean> {
+  const { plan, signal } = context;
+  const options = { namespace: plan.helper.namespace, signal };
+  const cluster = context[side];
+  const [pods, journals] = await Promise.all([
+    cluster.list(RESOURCES.pod, options),
+    cluster.list(RESOURCES.configMap, { ...options, labelSelector: 'app.kubernetes.io/managed-by=kubectl-migrate' }),
+  ]);
+  return journals.length > 0 || pods.some((pod) => pod.metadata.labels?.['kubectl-migrate.io/migration'] !== plan.id);
+}

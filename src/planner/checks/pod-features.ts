@@ -1,0 +1,179 @@
+import type { Finding } from '../../domain/finding.ts';
+import type { Container, Pod, Volume } from '../../kube/objects.ts';
+
+/** One thing that a pod may use and that cannot be moved yet. */
+interface Obstacle {
+  readonly field: string;
+  readonly what: string;
+  readonly why: string;
+  readonly remedy: string;
+}
+
+const MOVABLE_VOLUMES = new Set(['emptyDir', 'configMap', 'secret', 'projected', 'downwardAPI']);
+const ORDINARY_RESOURCES = new Set(['cpu', 'memory', 'ephemeral-storage']);
+const NOT_YET = 'not supported yet: see Limits in the README';
+
+/** Findings E120 for everything in the pod's spec that this version declines by name, given the pod as its author wrote it. Pure. */
+export function checkPodFeatures(pod: Pod): Finding[] {
+  return [...ownerObstacles(pod), ...podObstacles(pod), ...containerObstacles(pod), ...volumeObstacles(pod)].map(
+    ({ field, what, why, remedy }) => ({ code: 'E120', severity: 'error', what, why, remedy, field }),
+  );
+}
+
+function ownerObstacles(pod: Pod): Obstacle[] {
+  const obstacles: Obstacle[] = [];
+  const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller);
+  if (owner) {
+    obstacles.push({
+      field: 'metadata.ownerReferences',
+      what: `pod ${pod.metadata.name} belongs to ${owner.kind} ${owner.name}`,
+      why: `the ${owner.kind} controller would make a second copy as soon as this pod leaves`,
+      remedy: NOT_YET,
+    });
+  }
+  if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) {
+    obstacles.push({
+      field: 'metadata.annotations',
+      what: `pod ${pod.metadata.name} is the mirror of a static pod`,
+      why: 'kubelet makes it from a file on the node and brings it back at once',
+      remedy: 'move the file to the other node instead',
+    });
+  }
+  return obstacles;
+}
+
+function podObstacles(pod: Pod): Obstacle[] {
+  const { spec } = pod;
+  const { containers, initContainers = [] } = spec;
+  const shared = 'the process image would hold on to a namespace of the source node';
+  const rules: [boolean, string, string, string][] = [
+    [spec.hostNetwork === true, 'spec.hostNetwork', 'hostNetwork: true', shared],
+    [spec.hostPID === true, 'spec.hostPID', 'hostPID: true', shared],
+    [spec.hostIPC === true, 'spec.hostIPC', 'hostIPC: true', shared],
+    [
+      spec.hostUsers === false,
+      'spec.hostUsers',
+      'hostUsers: false',
+      'user namespaces are mapped differently on each node',
+    ],
+    [
+      spec.shareProcessNamespace === true,
+      'spec.shareProcessNamespace',
+      'shareProcessNamespace: true',
+      'the sandbox’s own init would have to move too',
+    ],
+    [
+      spec.runtimeClassName !== undefined,
+      'spec.runtimeClassName',
+      `runtimeClassName: ${spec.runtimeClassName}`,
+      'another runtime may keep its processes where CRIU cannot see them',
+    ],
+    [
+      containers.length > 1,
+      'spec.containers',
+      `${containers.length} containers`,
+      'all containers of a pod have to be frozen at one cut',
+    ],
+    [
+      initContainers.length > 0,
+      'spec.initContainers',
+      `init containers (${initContainers.map((c) => c.name).join(', ')})`,
+      'they must not run again in the target',
+    ],
+    [
+      (spec.ephemeralContainers ?? []).length > 0,
+      'spec.ephemeralContainers',
+      'ephemeral containers',
+      'they cannot be made again in the target',
+    ],
+  ];
+  return rules
+    .filter(([present]) => present)
+    .map(([, field, what, why]) => ({ field, what: `pod ${pod.metadata.name} has ${what}`, why, remedy: NOT_YET }));
+}
+
+function containerObstacles(pod: Pod): Obstacle[] {
+  return pod.spec.containers.flatMap((container, index) => {
+    const path = `spec.containers[${index}]`;
+    const devices = extendedResources(container);
+    const rules: [boolean, string, string, string][] = [
+      [
+        container.securityContext?.privileged === true,
+        'securityContext.privileged',
+        'is privileged',
+        'a privileged process can hold devices and mounts of the source node',
+      ],
+      [
+        (container.ports ?? []).some((port) => port.hostPort),
+        'ports[].hostPort',
+        'has a hostPort',
+        'clients reach it by the source node’s address',
+      ],
+      [
+        devices.length > 0,
+        'resources',
+        `uses devices (${devices.join(', ')})`,
+        'the state of a device is not part of a process image',
+      ],
+      [
+        (container.volumeDevices ?? []).length > 0,
+        'volumeDevices',
+        'uses block devices',
+        'block volumes are not moved yet',
+      ],
+      [container.tty === true, 'tty', 'has a terminal (tty: true)', 'the terminal belongs to the source node'],
+      [
+        container.stdin === true,
+        'stdin',
+        'has an open standard input (stdin: true)',
+        'the pipe belongs to the source node',
+      ],
+      [
+        container.lifecycle !== undefined,
+        'lifecycle',
+        'has lifecycle hooks',
+        'a postStart hook would run again in the target',
+      ],
+      [
+        container.startupProbe?.grpc !== undefined,
+        'startupProbe.grpc',
+        'has a gRPC startup probe',
+        'the placeholder speaks only exec, TCP and HTTP probes',
+      ],
+    ];
+    return rules
+      .filter(([present]) => present)
+      .map(([, field, what, why]) => ({
+        field: `${path}.${field}`,
+        what: `container ${container.name} ${what}`,
+        why,
+        remedy: NOT_YET,
+      }));
+  });
+}
+
+function extendedResources(container: Container): string[] {
+  const names = Object.keys({ ...container.resources?.requests, ...container.resources?.limits });
+  const claims = (container.resources?.claims ?? []).length > 0 ? ['resource claims'] : [];
+  return [...names.filter((name) => !ORDINARY_RESOURCES.has(name)), ...claims];
+}
+
+function volumeObstacles(pod: Pod): Obstacle[] {
+  return (pod.spec.volumes ?? []).flatMap((volume) => {
+    const source = volumeSource(volume);
+    if (MOVABLE_VOLUMES.has(source)) return [];
+    return [
+      {
+        field: `spec.volumes[name=${volume.name}].${source}`,
+        what: `volume ${volume.name} is a ${source}`,
+        why: source === 'hostPath' ? 'its data stays on the source node' : 'its data does not move with the pod yet',
+        remedy: NOT_YET,
+      },
+    ];
+  });
+}
+
+/** The key that names where a volume's data comes from. */
+export function volumeSource(volume: Volume): string {
+  return Object.keys(volume).find((key) => key !== 'name') ?? 'emptyDir';
+}

@@ -1,0 +1,49 @@
+import type { Finding } from '../../domain/finding.ts';
+import type { Pod } from '../../kube/objects.ts';
+import { condition, podAddresses } from '../../kube/pod-status.ts';
+
+/** E105 and E106: a pod moves only while it runs and is Ready, so that "ready again" has a meaning afterwards. Pure. */
+export function checkPodState(pod: Pod): Finding[] {
+  const { name, namespace } = pod.metadata;
+  const status = pod.status?.containerStatuses?.[0];
+  const running =
+    status?.state?.running !== undefined && pod.status?.phase === 'Running' && podAddresses(pod).length > 0;
+  if (pod.metadata.deletionTimestamp || !running) {
+    const why = pod.metadata.deletionTimestamp
+      ? 'it is being deleted'
+      : `its phase is ${pod.status?.phase ?? 'unknown'}`;
+    return [
+      {
+        code: 'E105',
+        severity: 'error',
+        what: `pod ${namespace}/${name} is not running: ${why}`,
+        why: 'only running processes have a memory to move',
+        remedy: `wait for it, or look why: kubectl -n ${namespace} describe pod ${name}`,
+        field: 'status.phase',
+      },
+    ];
+  }
+  const ready = condition(pod, 'Ready');
+  if (ready.met) return [];
+  return [
+    {
+      code: 'E106',
+      severity: 'error',
+      what: `pod ${namespace}/${name} is not ready${ready.why ? ` (${ready.why})` : ''}`,
+      why: 'a move would carry over whatever is wrong with it, and could not tell success from failure',
+      remedy: `wait until it is ready, or look why: kubectl -n ${namespace} describe pod ${name}`,
+      field: 'status.conditions',
+    },
+  ];
+}
+
+/** The image by digest, as the source runs it; undefined when the runtime does not know a registry digest. Pure. */
+export function imageByDigest(pod: Pod): string | undefined {
+  const status = pod.status?.containerStatuses?.[0];
+  const digest = /sha256:[0-9a-f]{64}$/.exec(status?.imageID ?? '')?.[0];
+  const image = pod.spec.containers[0]?.image;
+  if (!digest || !image || !status?.imageID?.includes('@')) return undefined;
+  const withoutDigest = image.replace(/@.*$/, '');
+  const repository = withoutDigest.replace(/:[^:/]+$/, '');
+  return `${repository}@${digest}`;
+}

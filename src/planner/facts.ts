@@ -1,0 +1,108 @@
+import { declined } from '../domain/errors.ts';
+import type { Finding } from '../domain/finding.ts';
+import { SYSTEM_NAMESPACE } from '../domain/names.ts';
+import type { MigrationRequest } from '../domain/plan.ts';
+import type { EndpointSlice, KubeObject, Node, Pod, Service } from '../kube/objects.ts';
+import type { ClusterReader } from '../kube/ports.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import { type ServiceFacts, servicesOf } from '../routes/service-facts.ts';
+
+/** Everything that a plan is made from, read once. */
+export interface Facts {
+  readonly request: MigrationRequest;
+  readonly source: ClusterReader;
+  readonly target: ClusterReader;
+  /** True when both contexts lead to the same API server. */
+  readonly sameCluster: boolean;
+  readonly pod: Pod;
+  readonly sourceNode: Node | undefined;
+  readonly targetPod: Pod | undefined;
+  readonly targetNodes: readonly Node[];
+  /** Pods of the target cluster that take room on its nodes. */
+  readonly targetPods: readonly Pod[];
+  readonly services: readonly ServiceFacts[];
+  readonly systemNamespaces: { readonly source: KubeObject | undefined; readonly target: KubeObject | undefined };
+}
+
+/**
+ * Reads both clusters. Throws a refusal at once for what nothing can be planned without: namespaces and the pod.
+ */
+export async function gatherFacts(
+  request: MigrationRequest,
+  source: ClusterReader,
+  target: ClusterReader,
+  signal?: AbortSignal,
+): Promise<Facts> {
+  const options = signal ? { signal } : {};
+  const inSource = { ...options, namespace: request.namespace };
+  const inTarget = { ...options, namespace: request.targetNamespace };
+  const [sourceNamespace, targetNamespace, pod, targetPod, targetNodes, targetPods, sourceHelpers, targetHelpers] =
+    await Promise.all([
+      source.get(RESOURCES.namespace, request.namespace, options),
+      target.get(RESOURCES.namespace, request.targetNamespace, options),
+      source.get<Pod>(RESOURCES.pod, request.pod, inSource),
+      target.get<Pod>(RESOURCES.pod, request.pod, inTarget),
+      target.list<Node>(RESOURCES.node, options),
+      target.list<Pod>(RESOURCES.pod, { ...options, fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }),
+      source.get(RESOURCES.namespace, SYSTEM_NAMESPACE, options),
+      target.get(RESOURCES.namespace, SYSTEM_NAMESPACE, options),
+    ]);
+  const missing: Finding[] = [];
+  if (!sourceNamespace) missing.push(noNamespace(source, request.namespace));
+  if (!targetNamespace) missing.push(noNamespace(target, request.targetNamespace));
+  if (sourceNamespace && !pod) missing.push(noPod(source, request));
+  if (missing.length > 0 || !pod) throw declined(missing);
+  const [sourceNode, services] = await Promise.all([
+    pod.spec.nodeName ? source.get<Node>(RESOURCES.node, pod.spec.nodeName, options) : undefined,
+    readServices(pod, source, target, inSource, inTarget),
+  ]);
+  return {
+    request,
+    source,
+    target,
+    sameCluster: source.server === target.server,
+    pod,
+    sourceNode,
+    targetPod,
+    targetNodes,
+    targetPods,
+    services,
+    systemNamespaces: { source: sourceHelpers, target: targetHelpers },
+  };
+}
+
+async function readServices(
+  pod: Pod,
+  source: ClusterReader,
+  target: ClusterReader,
+  inSource: { namespace: string },
+  inTarget: { namespace: string },
+): Promise<ServiceFacts[]> {
+  const [services, slices, targets] = await Promise.all([
+    source.list<Service>(RESOURCES.service, inSource),
+    source.list<EndpointSlice>(RESOURCES.endpointSlice, inSource),
+    target.list<Service>(RESOURCES.service, inTarget),
+  ]);
+  return servicesOf(pod, services, slices, targets);
+}
+
+function noNamespace(cluster: ClusterReader, namespace: string): Finding {
+  const flag = cluster.side === 'source' ? '--namespace' : '--to-namespace';
+  return {
+    code: 'E102',
+    severity: 'error',
+    what: `there is no namespace ${namespace} in ${cluster.context}`,
+    why: cluster.side === 'source' ? 'that is where the pod was looked for' : 'that is where the pod would go',
+    remedy: `name another with ${flag}, or create it: kubectl --context ${cluster.context} create namespace ${namespace}`,
+  };
+}
+
+function noPod(cluster: ClusterReader, request: MigrationRequest): Finding {
+  return {
+    code: 'E103',
+    severity: 'error',
+    what: `there is no pod ${request.namespace}/${request.pod} in ${cluster.context}`,
+    why: 'there is nothing to move',
+    remedy: `list them with: kubectl --context ${cluster.context} -n ${request.namespace} get pods`,
+  };
+}

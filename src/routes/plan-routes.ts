@@ -1,0 +1,149 @@
+import type { Effect } from '../domain/effect.ts';
+import type { Finding } from '../domain/finding.ts';
+import type { MigrationRequest, PlanDraft, PlannedRoute } from '../domain/plan.ts';
+import type { ObjectRef, Side } from '../domain/refs.ts';
+import type { Pod, Service } from '../kube/objects.ts';
+import type { Resource } from '../kube/ports.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import { leadsTo, type ServiceFacts, selects } from './service-facts.ts';
+
+/** Label by which an EndpointSlice says who maintains it. */
+export const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
+const CONTROLLER = 'endpointslice-controller.k8s.io';
+
+export interface RoutePlan {
+  readonly routes: readonly PlannedRoute[];
+  readonly findings: readonly Finding[];
+}
+
+/** Decides for every Service of the source pod how it will lead to the target, or why it cannot. Pure. */
+export function planRoutes(
+  request: MigrationRequest,
+  pod: Pod,
+  services: readonly ServiceFacts[],
+  context: string,
+): RoutePlan {
+  if (request.route === 'none') return { routes: [], findings: notRerouted(services) };
+  const findings: Finding[] = [];
+  const routes: PlannedRoute[] = [];
+  for (const facts of services) {
+    const obstacles = [...cannotReroute(facts, pod), ...leadsElsewhere(facts, pod, context)];
+    findings.push(...obstacles);
+    if (obstacles.length > 0) continue;
+    const name = facts.service.metadata.name;
+    const slices = facts.slices.filter((slice) => leadsTo(slice, pod));
+    routes.push({
+      service: name,
+      slices: slices.map((slice, index) => ({ replaces: slice.metadata.name, own: `${name}-migrate-${index}` })),
+      createInTarget: facts.inTarget === undefined,
+    });
+  }
+  return { routes, findings };
+}
+
+/** The changes that leading a Service to the target consists of, the way back included. Pure. */
+export function routeEffects(draft: PlanDraft): Effect[] {
+  const { route: chosen, source: from, target } = draft;
+  return chosen.services.flatMap((route) => {
+    const source = (resource: Resource, name: string) => objectRef('source', resource, from.namespace, name);
+    const service = source(RESOURCES.service, route.service);
+    const endpoints = source(RESOURCES.endpoints, route.service);
+    const inTarget = objectRef('target', RESOURCES.service, target.namespace, route.service);
+    const prepare = { step: 'routes', phase: 'prepare' } as const;
+    const effects: Effect[] = [
+      { ...prepare, verb: 'patch', object: endpoints, detail: 'keep from being mirrored' },
+      { ...prepare, verb: 'patch', object: service, detail: 'selector -> own endpoint slice' },
+    ];
+    if (route.createInTarget) {
+      effects.unshift({ ...prepare, verb: 'create', object: inTarget, detail: 'as in the source' });
+      effects.push({ ...prepare, verb: 'delete', object: inTarget, detail: 'way back', undoes: true });
+    }
+    for (const { replaces, own } of route.slices) {
+      const slice = source(RESOURCES.endpointSlice, own);
+      const replaced = source(RESOURCES.endpointSlice, replaces);
+      effects.push(
+        { ...prepare, verb: 'create', object: slice, detail: `same endpoints as ${replaces}` },
+        { ...prepare, verb: 'delete', object: replaced, detail: `replaced by ${own}` },
+        { step: 'switch', phase: 'switch', verb: 'patch', object: slice, detail: 'source pod -> target pod' },
+        { ...prepare, verb: 'delete', object: slice, detail: 'way back', undoes: true },
+      );
+    }
+    return effects;
+  });
+}
+
+function objectRef(side: Side, resource: Resource, namespace: string, name: string): ObjectRef {
+  return { side, apiVersion: resource.apiVersion, kind: resource.kind, namespace, name };
+}
+
+function cannotReroute({ service, slices }: ServiceFacts, pod: Pod): Finding[] {
+  const name = `service ${service.metadata.namespace}/${service.metadata.name}`;
+  const reasons: [boolean, string, string, string][] = [
+    [
+      service.spec['internalTrafficPolicy'] === 'Local',
+      'keeps traffic on the node (internalTrafficPolicy: Local)',
+      'the target pod is on no node of the source cluster',
+      'spec.internalTrafficPolicy',
+    ],
+    [
+      service.spec['externalTrafficPolicy'] === 'Local',
+      'keeps outside traffic on the node (externalTrafficPolicy: Local)',
+      'the target pod is on no node of the source cluster',
+      'spec.externalTrafficPolicy',
+    ],
+    [
+      !selects(service, pod),
+      'has no selector that matches the pod, but an endpoint that leads to it',
+      'somebody maintains its endpoints and would write them again',
+      'spec.selector',
+    ],
+    [
+      slices.some((slice) => slice.metadata.labels?.[MANAGED_BY_LABEL] !== CONTROLLER),
+      'has endpoint slices that somebody else maintains',
+      'they would go on leading to the source pod',
+      'metadata.labels',
+    ],
+  ];
+  return reasons
+    .filter(([present]) => present)
+    .map(([, what, why, field]) => ({
+      code: 'E162',
+      severity: 'error',
+      what: `${name} ${what}`,
+      why,
+      remedy: 'move with --route none and lead its clients to the target yourself',
+      field,
+    }));
+}
+
+function leadsElsewhere({ service, inTarget }: ServiceFacts, pod: Pod, context: string): Finding[] {
+  if (!inTarget || selects(inTarget, pod)) return [];
+  return [
+    {
+      code: 'E161',
+      severity: 'error',
+      what: `service ${describe(inTarget)} exists in ${context} and does not select the pod`,
+      why: `clients there would not reach the pod by the name ${service.metadata.name}`,
+      remedy: `make its selector match the pod’s labels, remove it, or move with --route none`,
+      field: 'spec.selector',
+    },
+  ];
+}
+
+function describe(service: Service): string {
+  return `${service.metadata.namespace}/${service.metadata.name}`;
+}
+
+function notRerouted(services: readonly ServiceFacts[]): Finding[] {
+  if (services.length === 0) return [];
+  const names = services.map(({ service }) => service.metadata.name).join(', ');
+  return [
+    {
+      code: 'W202',
+      severity: 'warning',
+      what: `these services of the source will lead nowhere after the move: ${names}`,
+      why: '--route none leaves them as they are',
+      remedy: 'lead their clients to the target yourself, or use --route endpoints',
+    },
+  ];
+}

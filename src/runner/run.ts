@@ -1,0 +1,150 @@
+import { asMigrateError, MigrateError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
+import { isAfterCommit } from '../domain/phase.ts';
+import type { Journal, NewEntry } from '../journal/ports.ts';
+import type { StepResults } from '../steps/results.ts';
+import type { Step, StepContext } from '../steps/step.ts';
+import { withDeadline } from './deadline.ts';
+import { rollBack } from './roll-back.ts';
+
+/** How often an act after the commit is tried again before the run stops midway. */
+const FORWARD_TRIES = 5;
+/** Pause before the n-th new try, in ms. */
+const FORWARD_PAUSE_MS = 1000;
+
+/** What a run is made of; the steps get it with their own signal and voices added. */
+export interface RunOptions {
+  readonly steps: readonly Step[];
+  readonly context: Omit<StepContext, 'signal' | 'results' | 'waiting' | 'copied'>;
+  readonly journal: Journal;
+  /** Aborted by the first interrupt: before the commit the run turns back, after it the run goes on to its end. */
+  readonly interrupt: AbortSignal;
+  /** Takes back what was made for the journal itself, after a complete way back. */
+  readonly forget: (signal: AbortSignal) => Promise<void>;
+}
+
+/** A step whose act may have left something behind, with what it recorded before. */
+export interface Begun {
+  readonly step: Step;
+  readonly undo: Json;
+}
+
+/**
+ * Carries out a plan. Every act is announced to the journal before it begins and its result recorded after it. A
+ * failure before the commit leads back; afterwards acts are tried again, for they can only go forward.
+ * Throws the failure that ended the run: outcome `failed` or `interrupted` when the source serves as before,
+ * `rollbackIncomplete` when the way back needs hands, `midway` when the move is committed and not finished.
+ */
+export async function run(options: RunOptions): Promise<StepResults> {
+  const { steps, journal } = options;
+  const results: StepResults = {};
+  const begun: Begun[] = [];
+  let pending: NewEntry[] = [];
+  let committed = false;
+  try {
+    for (const step of steps) {
+      const context = contextFor(options, step, results, committed);
+      const undo = (await step.capture?.(context)) ?? null;
+      await journal.append([...pending, { step: step.name, kind: 'intent', data: undo }]);
+      pending = [];
+      begun.push({ step, undo });
+      const result = await perform(options, step, context, undo);
+      Object.assign(results, { [step.name]: result });
+      if (step.phase === 'commit') {
+        await journal.commit(result as Json);
+        committed = true;
+        options.context.reporter.notify({
+          code: 'I408',
+          phase: 'commit',
+          text: 'committed: the source never runs again',
+        });
+      } else {
+        pending = [{ step: step.name, kind: 'done', data: result as Json }];
+      }
+    }
+    await journal.append(pending);
+    await journal.close('done');
+    return results;
+  } catch (thrown) {
+    const error = asMigrateError(thrown);
+    if (committed || error.outcome === 'midway') throw stoppedMidway(error);
+    const failed = begun.at(-1);
+    await noteFailure(journal, pending, failed, error);
+    await rollBack(options, begun, results, error);
+    throw error;
+  }
+}
+
+/** One step, once before the commit, and again and again after it. */
+async function perform(options: RunOptions, step: Step, context: StepContext, undo: Json): Promise<unknown> {
+  const { reporter, plan } = options.context;
+  const started = Date.now();
+  reporter.notify({ code: 'I402', phase: step.phase, step: step.name, text: step.title });
+  for (let tries = 1; ; tries++) {
+    try {
+      const result = await withDeadline(
+        async (signal) => {
+          const bound = { ...context, signal };
+          const yielded = await step.apply(bound, undo);
+          await step.verify?.(bound);
+          return yielded;
+        },
+        { name: step.title, deadline: step.deadline, ms: plan.deadlines[step.deadline], signal: context.signal },
+      );
+      const ms = Date.now() - started;
+      reporter.notify({
+        code: 'I403',
+        phase: step.phase,
+        step: step.name,
+        text: `${step.title}: done in ${(ms / 1000).toFixed(2)} s`,
+        data: { ms },
+      });
+      return result;
+    } catch (error) {
+      if (!isAfterCommit(step.phase) || tries >= FORWARD_TRIES) throw error;
+      const why = asMigrateError(error);
+      reporter.notify({ code: 'W422', step: step.name, text: `${step.title}: ${why.detail}; trying again` });
+      await new Promise((resolve) => setTimeout(resolve, FORWARD_PAUSE_MS * tries));
+    }
+  }
+}
+
+/** The context of one step, with its voices. After the commit an interrupt no longer reaches it. */
+export function contextFor(options: RunOptions, step: Step, results: StepResults, forward: boolean): StepContext {
+  const { reporter } = options.context;
+  const about = { phase: step.phase, step: step.name };
+  return {
+    ...options.context,
+    results,
+    signal: forward ? new AbortController().signal : options.interrupt,
+    waiting: (why) => reporter.notify({ ...about, code: 'I406', text: `${step.title}: ${why}` }),
+    copied: (bytes, bytesPerSecond) =>
+      reporter.notify({
+        ...about,
+        code: 'I407',
+        text: `${step.title}: ${(bytes / 2 ** 20).toFixed(1)} MiB, ${(bytesPerSecond / 2 ** 20).toFixed(1)} MiB/s`,
+        data: { bytes, bytesPerSecond },
+      }),
+  };
+}
+
+/** The journal may be what failed: then the way back matters more than the note about it. */
+async function noteFailure(
+  journal: Journal,
+  pending: readonly NewEntry[],
+  failed: Begun | undefined,
+  error: MigrateError,
+): Promise<void> {
+  if (!failed) return;
+  const data = { code: error.code, detail: error.detail };
+  await journal.append([...pending, { step: failed.step.name, kind: 'failed', data }]).catch(() => undefined);
+}
+
+function stoppedMidway(error: MigrateError): MigrateError {
+  return new MigrateError('F391', {
+    detail: `the target runs or is about to, the source never runs again; what is missing: ${error.message}: ${error.detail}`,
+    remedy: `${error.remedy}; the plan’s effects of the phases switch and finalize name what is left to do by hand`,
+    outcome: 'midway',
+    cause: error,
+  });
+}

@@ -1,0 +1,35 @@
+import { commit } from './commit.ts';
+import { copyFiles } from './copy-files.ts';
+import { finalize } from './finalize.ts';
+import { freeze } from './freeze.ts';
+import { placeholder } from './placeholder.ts';
+import { prepareServices } from './prepare-services.ts';
+import { probe } from './probe.ts';
+import { restore } from './restore.ts';
+import { startHelpers } from './start-helpers.ts';
+import type { Step } from './step.ts';
+import { switchOver } from './switch-over.ts';
+import { transfer } from './transfer.ts';
+import { verify } from './verify.ts';
+
+/**
+ * The program: every step of a migration, in order. Plan, dry run, progress, the journal and the way back all read
+ * this list and no other.
+ *
+ * Up to `copy` the source serves. From `freeze` to `commit` nobody does, and every failure leads back to the source.
+ * With `commit` the source never runs again, and the way is forward.
+ */
+export const STEPS: readonly Step[] = [
+  startHelpers,
+  probe,
+  placeholder,
+  prepareServices,
+  copyFiles,
+  freeze,
+  transfer,
+  restore,
+  verify,
+  commit,
+  switchOver,
+  finalize,
+] as readonly Step[];

@@ -1,0 +1,18 @@
+import { helperEffects } from '../engines/helper/helper-pod.ts';
+import type { Step } from './step.ts';
+
+/** One privileged pod on each of the two nodes, reachable before anything else begins. */
+export const startHelpers: Step<'helpers'> = {
+  name: 'helpers',
+  phase: 'prepare',
+  title: 'start helper pods',
+  deadline: 'helperTimeout',
+  plan: helperEffects,
+  async apply({ engine, signal, waiting }) {
+    await engine.start({ signal, onProgress: waiting });
+    return {};
+  },
+  async revert({ engine, signal }) {
+    await engine.remove(signal);
+  },
+};

@@ -1,0 +1,45 @@
+import type { Effect } from '../domain/effect.ts';
+import type { Json } from '../domain/json.ts';
+import type { Phase } from '../domain/phase.ts';
+import type { Deadlines, Plan, PlanDraft } from '../domain/plan.ts';
+import type { HelperEngine } from '../engines/helper/helper-engine.ts';
+import type { ClusterReader, Gateway } from '../kube/ports.ts';
+import type { Reporter } from '../report/message.ts';
+import type { StepResults } from './results.ts';
+
+/** What every step works with. `results` holds what earlier steps yielded, as the journal has it. */
+export interface StepContext {
+  readonly plan: Plan;
+  readonly source: ClusterReader;
+  readonly target: ClusterReader;
+  readonly gateway: Gateway;
+  readonly engine: HelperEngine;
+  readonly reporter: Reporter;
+  readonly results: StepResults;
+  /** Aborted when the act should stop: interrupt, deadline. */
+  readonly signal: AbortSignal;
+  /** Says what the step waits for and why it is not there yet. */
+  readonly waiting: (why: string) => void;
+  /** Says how much has been copied. */
+  readonly copied: (bytes: number, bytesPerSecond: number) => void;
+}
+
+/**
+ * One act of a migration, as a value. The runner is the only caller of `apply`, `verify` and `revert`.
+ * `capture` reads what undo will need; it is written to the journal with the intent, before `apply`.
+ * `apply` yields what later steps need; it is written to the journal with the result.
+ * `revert` takes back what `apply` may have done, wholly or in part: idempotent, and right after a crash as well.
+ */
+export interface Step<Name extends keyof StepResults = keyof StepResults> {
+  readonly name: Name;
+  readonly phase: Phase;
+  /** What it does, as help and progress say it: `start helper pods`. */
+  readonly title: string;
+  /** Bounds one try of `apply` or `revert`; the flag of that name changes it. */
+  readonly deadline: keyof Deadlines;
+  plan(draft: PlanDraft): readonly Effect[];
+  capture?(context: StepContext): Promise<Json>;
+  apply(context: StepContext, undo: Json): Promise<NonNullable<StepResults[Name]>>;
+  verify?(context: StepContext): Promise<void>;
+  revert?(context: StepContext, undo: Json): Promise<void>;
+}

@@ -1,0 +1,43 @@
+import { CHANNEL } from '../engines/helper/helper-engine.ts';
+import type { Pod } from '../kube/objects.ts';
+import { condition } from '../kube/pod-status.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import { switchRoutes } from '../routes/endpoints-route.ts';
+import { need } from './need.ts';
+import type { Step } from './step.ts';
+
+/** The target runs, the services lead to it, and connections to the source end at once. All three at the same time. */
+export const switchOver: Step<'switch'> = {
+  name: 'switch',
+  phase: 'switch',
+  title: 'let the target run and lead clients to it',
+  deadline: 'readyTimeout',
+  plan: () => [],
+  async apply(context) {
+    const { plan, engine, target, results, signal, waiting } = context;
+    const { containerId, addresses } = need(results, 'placeholder');
+    const { own } = need(results, 'routes');
+    await Promise.all([
+      engine.call('target', 'continue', { containerId }, { signal }),
+      switchRoutes(context, own, addresses),
+      engine.call('source', 'release-connections', { containerId: plan.source.container.id }, { signal }),
+    ]);
+    const downMs = Date.now() - need(results, 'freeze').askedAt;
+    await engine.call('source', 'close-channel', { channel: CHANNEL }, { signal });
+    const { namespace, pod } = plan.target;
+    await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, ready, {
+      name: `pod ${namespace}/${pod} in ${plan.target.context} to be ready`,
+      deadlineMs: plan.deadlines.readyTimeout,
+      flag: '--ready-timeout',
+      signal,
+      onProgress: waiting,
+    });
+    return { downMs };
+  },
+};
+
+function ready(pod: Pod | undefined) {
+  if (!pod) return { done: false, why: 'the pod is not there' } as const;
+  const { met, why } = condition(pod, 'Ready');
+  return met ? ({ done: true } as const) : ({ done: false, why: why || 'not ready' } as const);
+}

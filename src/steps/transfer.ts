@@ -1,0 +1,13 @@
+import type { Step } from './step.ts';
+
+/** Everything that the source sent has arrived, byte for byte. */
+export const transfer: Step<'transfer'> = {
+  name: 'transfer',
+  phase: 'transfer',
+  title: 'carry the image over',
+  deadline: 'maxFreeze',
+  plan: () => [],
+  async apply({ engine }) {
+    return { bytes: await engine.imagesArrived() };
+  },
+};

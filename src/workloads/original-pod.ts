@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { MigrateError } from '../domain/errors.ts';
+import { PLACEHOLDER_VOLUME } from '../helper/placeholder-spec.ts';
+import type { Container, Pod, PodSpec, Probe } from '../kube/objects.ts';
+
+/** Annotation with the migration that made a pod. */
+export const MIGRATION_ANNOTATION = 'kubectl-migrate.io/migration';
+/** Annotation with what the placeholder replaced, so that the pod can move again and be compared with its source. */
+export const ORIGINAL_ANNOTATION = 'kubectl-migrate.io/original';
+/** What the placeholder replaces in a pod's spec. An absent field was absent in the original too. */
+export interface Replaced {
+  readonly command?: readonly string[];
+  readonly args?: readonly string[];
+  readonly startupProbe?: Probe;
+  readonly affinity?: PodSpec['affinity'];
+}
+
+/**
+ * The pod as its author wrote it: without the placeholder of an earlier move, and without what the API server adds
+ * for one cluster (service-account token volume, node, tolerations for node conditions, status). Pure.
+ */
+export function originalPod(pod: Pod): Pod {
+  const { nodeName: _node, serviceAccount: _alias, priority: _priority, preemptionPolicy: _policy, ...spec } = pod.spec;
+  const replaced = replacedIn(pod);
+  const volumes = (spec.volumes ?? []).filter((volume) => !isInjectedVolume(volume.name));
+  const initContainers = (spec.initContainers ?? []).filter((container) => container.name !== PLACEHOLDER_VOLUME);
+  const tolerations = (spec.tolerations ?? []).filter((toleration) => !isNodeCondition(toleration.key));
+  const restored: PodSpec = {
+    ...spec,
+    containers: spec.containers.map((container) => originalContainer(container, replaced)),
+    initContainers,
+    volumes,
+    tolerations,
+  };
+  if (replaced) {
+    delete restored.affinity;
+    if (replaced.affinity) restored.affinity = replaced.affinity;
+  }
+  const { status: _status, ...rest } = pod;
+  return { ...rest, spec: restored } as Pod;
+}
+
+function originalContainer(container: Container, replaced: Replaced | undefined): Container {
+  const mounts = (container.volumeMounts ?? []).filter((mount) => !isInjectedVolume(mount.name));
+  const result: Container = { ...container, volumeMounts: mounts };
+  if (!replaced) return result;
+  delete result.command;
+  delete result.args;
+  delete result.startupProbe;
+  if (replaced.command) result.command = [...replaced.command];
+  if (replaced.args) result.args = [...replaced.args];
+  if (replaced.startupProbe) result.startupProbe = replaced.startupProbe;
+  return result;
+}
+
+function replacedIn(pod: Pod): Replaced | undefined {
+  const text = pod.metadata.annotations?.[ORIGINAL_ANNOTATION];
+  if (text === undefined) return undefined;
+  return parseReplaced(text, pod.metadata.name);
+}
+
+const replacedSchema = z.strictObject({
+  command: z.array(z.string()).optional(),
+  args: z.array(z.string()).optional(),
+  startupProbe: z.looseObject({}).optional(),
+  affinity: z.looseObject({}).optional(),
+});
+
+function parseReplaced(text: string, pod: string): Replaced {
+  try {
+    return replacedSchema.parse(JSON.parse(text)) as Replaced;
+  } catch (cause) {
+    throw new MigrateError('F305', {
+      detail: `annotation ${ORIGINAL_ANNOTATION} of pod ${pod} is not what an earlier move wrote there`,
+      remedy: 'restore the annotation, or replace the pod by an ordinary one',
+      outcome: 'declined',
+      cause,
+    });
+  }
+}
+
+/** Volumes that the API server or an earlier move added. */
+function isInjectedVolume(name: string): boolean {
+  return name === PLACEHOLDER_VOLUME || name.startsWith('kube-api-access-');
+}
+
+/** Tolerations that the DefaultTolerationSeconds admission plugin adds to every pod. */
+function isNodeCondition(key: string | undefined): boolean {
+  return key === 'node.kubernetes.io/not-ready' || key === 'node.kubernetes.io/unreachable';
+}
