@@ -1,0 +1,164 @@
+import http from 'node:http';
+import type https from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
+import { MigrateError } from '../domain/errors.ts';
+import type { SelectedContext, UserEntry } from './kubeconfig.ts';
+
+/** What a request needs to be let in: both https.request and ws take it as it is. */
+export interface ConnectionOptions {
+  readonly agent: http.Agent;
+  readonly headers: Readonly<Record<string, string>>;
+  /** `user:password` for basic authentication. */
+  readonly auth?: string;
+}
+
+/** Access to one API server: TLS, authentication plugins and proxies by client-node's KubeConfig. */
+export interface Credentials {
+  readonly server: URL;
+  /** Throws F312 when a credential plugin or token file fails. */
+  options(): Promise<ConnectionOptions>;
+  /** Forgets tokens and connections, so that the next `options()` asks the plugins again. */
+  renew(): void;
+  close(): void;
+}
+
+/** How long options are reused before files and plugins are asked again, in ms. */
+const REUSE_MS = 10_000;
+/** Go's servers close idle connections after 90 s or more; ours must be gone before that. */
+const IDLE_MS = 45_000;
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Throws F302 for a server address that cannot be used. */
+export function createCredentials(context: SelectedContext): Credentials {
+  const server = serverUrl(context);
+  let config = toKubeConfig(context);
+  let agent: http.Agent | undefined;
+  let cached: { until: number; options: Promise<ConnectionOptions> } | undefined;
+  const renew = (): void => {
+    config = toKubeConfig(context);
+    agent = undefined;
+    cached = undefined;
+  };
+  const make = async (): Promise<ConnectionOptions> => {
+    const options = server.protocol === 'https:' ? await secureOptions(config, context) : plainOptions(agent);
+    agent = options.agent;
+    return options;
+  };
+  return {
+    server,
+    renew,
+    options: () => {
+      if (cached === undefined || Date.now() > cached.until) {
+        const options = make();
+        options.catch(() => {
+          cached = undefined;
+        });
+        cached = { until: Date.now() + REUSE_MS, options };
+      }
+      return cached.options;
+    },
+    close: () => {
+      agent?.destroy();
+      renew();
+    },
+  };
+}
+
+/** One entry of each kind, in the shape that KubeConfig reads; the library picks nothing by itself. */
+function toKubeConfig(context: SelectedContext): KubeConfig {
+  const config = new KubeConfig();
+  const name = 'selected';
+  const document = {
+    'current-context': name,
+    contexts: [{ name, context: { cluster: name, user: name, namespace: context.namespace } }],
+    clusters: [{ name, cluster: context.cluster }],
+    users: [{ name, user: completeUser(context) }],
+  };
+  config.loadFromString(JSON.stringify(document));
+  return config;
+}
+
+/** Fills in what client-node 2.0.1 does not do: the field `tokenFile`, and KUBERNETES_EXEC_INFO for exec plugins. */
+function completeUser(context: SelectedContext): UserEntry {
+  const user: UserEntry = { ...context.user };
+  if (user.tokenFile && user['token'] === undefined) {
+    user['auth-provider'] = { name: 'tokenFile', config: { tokenFile: user.tokenFile } };
+  }
+  if (user.exec) {
+    const { server, 'insecure-skip-tls-verify': insecure } = context.cluster;
+    const cluster = {
+      server,
+      'insecure-skip-tls-verify': insecure ?? undefined,
+      'tls-server-name': context.cluster['tls-server-name'],
+      'certificate-authority-data': context.cluster['certificate-authority-data'],
+      'proxy-url': context.cluster['proxy-url'],
+    };
+    const info = {
+      apiVersion: user.exec.apiVersion ?? 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      spec: { interactive: false, ...(user.exec.provideClusterInfo ? { cluster } : {}) },
+    };
+    const env = [...(user.exec.env ?? []), { name: 'KUBERNETES_EXEC_INFO', value: JSON.stringify(info) }];
+    user.exec = { ...user.exec, args: user.exec.args ?? [], env };
+  }
+  return user;
+}
+
+async function secureOptions(config: KubeConfig, context: SelectedContext): Promise<ConnectionOptions> {
+  const options: https.RequestOptions = {};
+  try {
+    await config.applyToHTTPSOptions(options);
+  } catch (error) {
+    throw credentialError(context, error);
+  }
+  const agent = options.agent;
+  if (!(agent instanceof http.Agent)) throw new Error('KubeConfig yields no agent');
+  keepConnections(agent);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    if (value !== undefined) headers[name] = String(value).trim();
+  }
+  return { agent, headers, ...(typeof options.auth === 'string' ? { auth: options.auth } : {}) };
+}
+
+/** client-node's agents close every connection after one request; a TLS handshake each would be paid in downtime. */
+function keepConnections(agent: http.Agent & { keepAlive?: boolean; options?: http.AgentOptions }): void {
+  agent.keepAlive = true;
+  if (agent.options !== undefined) {
+    agent.options.keepAlive = true;
+    agent.options.timeout = IDLE_MS;
+  }
+}
+
+function plainOptions(agent: http.Agent | undefined): ConnectionOptions {
+  return { agent: agent ?? new http.Agent({ keepAlive: true, timeout: IDLE_MS }), headers: {} };
+}
+
+function serverUrl(context: SelectedContext): URL {
+  const { server } = context.cluster;
+  if (!URL.canParse(server)) {
+    throw new MigrateError('F302', {
+      detail: `the server '${server}' of context '${context.name}' is not a URL`,
+      remedy: 'correct it with kubectl config set-cluster',
+    });
+  }
+  const url = new URL(server);
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname))) return url;
+  throw new MigrateError('F302', {
+    detail: `context '${context.name}' uses ${server}: without https credentials and process memory would travel in the open`,
+    remedy: 'use an https address; http is accepted for this machine only (kubectl proxy)',
+  });
+}
+
+/** The first line only: what a plugin prints may go on with anything. */
+function credentialError(context: SelectedContext, error: unknown): MigrateError {
+  const message = error instanceof Error ? (error.message.trim().split('\n')[0] ?? '') : '';
+  const plugin = context.user.exec?.command;
+  const why = plugin === undefined ? 'the credentials cannot be read' : `the credential plugin ${plugin} failed`;
+  return new MigrateError('F312', {
+    detail: `context '${context.name}': ${why}: ${message.slice(0, 300) || 'it says no more'}`,
+    remedy:
+      plugin === undefined ? 'check the files that the kubeconfig names' : 'run the plugin by hand, or log in again',
+  });
+}

@@ -1,0 +1,132 @@
+import { type FailureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
+import { ApiFailure, type FailureInfo, type StatusInfo } from './api-client.ts';
+import { isTlsCode } from './failures.ts';
+
+/** What was being done when a request failed, for the message. */
+export interface ErrorContext {
+  /** The API verb: get, list, watch, create, patch, delete. */
+  readonly verb: string;
+  /** Plural of the resource, `pods/exec` for a subresource. */
+  readonly resource: string;
+  /** `pod shop/cart-0`. */
+  readonly object: string;
+  readonly context: string;
+  readonly server: string;
+  /** The deadline of the whole call, in ms. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Gives a failed request its code, its sentence and what to do. Takes only the Status message from an answer:
+ * never headers, never other bodies. What is a MigrateError already stays; an aborted signal becomes F306.
+ */
+export function toMigrateError(error: unknown, context: ErrorContext): unknown {
+  if (isMigrateError(error)) return error;
+  if (error instanceof ApiFailure) return fromInfo(error.info, context);
+  if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')) {
+    return new MigrateError('F306', {
+      detail: `interrupted while asked to ${context.verb} ${context.object} in ${context.context}`,
+      remedy: 'start again when you are ready',
+      outcome: 'interrupted',
+    });
+  }
+  return error;
+}
+
+function fromInfo(info: FailureInfo, context: ErrorContext): MigrateError {
+  switch (info.kind) {
+    case 'status':
+      return fromStatus(info.status, context);
+    case 'transport':
+      return new MigrateError('F310', {
+        detail: `${context.server} (context ${context.context}): ${transportSentence(info.code, context)}`,
+        remedy: isTlsCode(info.code)
+          ? 'check certificate-authority, tls-server-name and the server address in the kubeconfig'
+          : 'check the server address in the kubeconfig, the network, and that the cluster is up',
+      });
+    case 'timeout':
+      return new MigrateError('F311', {
+        detail: `${context.server} (context ${context.context}) took longer than ${context.timeoutMs} ms to ${context.verb} ${context.object}`,
+        remedy: 'give it longer with --request-timeout, or look at the API server',
+      });
+  }
+}
+
+const REMEDIES: Partial<Record<FailureCode, (context: ErrorContext) => string>> = {
+  F312: (context) => `log in again, or check the user of context ${context.context}: kubectl auth whoami`,
+  F313: (context) =>
+    `ask an administrator of ${context.context} to allow: ${context.verb} ${context.resource} (${context.object})`,
+  F314: () => 'look whether somebody deleted it',
+  F315: () => 'look what changed, and start again',
+  F316: () => 'change what the message names, or the policy of the cluster',
+  F317: () => 'try again later, or look at the API server',
+  F318: () => 'remove it, or choose another name',
+};
+
+function fromStatus(status: StatusInfo, context: ErrorContext): MigrateError {
+  const code = statusToFailure(status, context.verb);
+  const message = status.message.replace(/\s+/g, ' ').slice(0, 1000);
+  const remedy = REMEDIES[code]?.(context) ?? 'look at the API server';
+  return new MigrateError(code, {
+    detail: `${context.verb} ${context.object} (resource ${context.resource}) in ${context.context}: ${message}`,
+    remedy,
+  });
+}
+
+function statusToFailure(status: StatusInfo, verb: string): FailureCode {
+  const writes = ['create', 'patch', 'update', 'delete'].includes(verb);
+  switch (status.code) {
+    case 401:
+      return 'F312';
+    case 403:
+      // RBAC says `User "x" cannot get resource ...`; admission (Pod Security, quota) answers 403 too, in its own words.
+      return writes && !/ cannot \w+ resource /.test(status.message) && status.message.includes('is forbidden')
+        ? 'F316'
+        : 'F313';
+    case 404:
+      return 'F314';
+    case 409:
+      return status.reason === 'AlreadyExists' ? 'F318' : 'F315';
+    case 408:
+    case 504:
+      return 'F311';
+    default:
+      return status.code >= 500 || status.code === 429 || status.code === 410 ? 'F317' : 'F316';
+  }
+}
+
+function transportSentence(code: string, context: ErrorContext): string {
+  const host = URL.canParse(context.server) ? new URL(context.server).host : context.server;
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `the connection was refused: nothing listens on ${host}`;
+    case 'ENOTFOUND':
+      return `the name ${host} does not exist`;
+    case 'EAI_AGAIN':
+      return `the name ${host} cannot be looked up: the name service does not answer`;
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return `there is no route to ${host}`;
+    case 'ETIMEDOUT':
+      return `${host} does not answer`;
+    case 'CERT_HAS_EXPIRED':
+      return 'the certificate of the server has expired (or the clock of this machine is wrong)';
+    case 'CERT_NOT_YET_VALID':
+      return 'the certificate of the server is not valid yet (or the clock of this machine is wrong)';
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `the certificate of the server is not for ${host}`;
+    case 'UNREADABLE':
+      return 'the answer is not one of a Kubernetes API server';
+    default:
+      return isTlsCode(code) ? tlsSentence(code) : `the connection was lost (${code})`;
+  }
+}
+
+function tlsSentence(code: string): string {
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL'))
+    return `the TLS handshake failed (${code}): is this an https port?`;
+  if (/SELF_SIGNED|UNABLE_TO|SIGNATURE|ISSUER/.test(code)) {
+    return `the certificate of the server is not signed by the authority that the kubeconfig names (${code})`;
+  }
+  return `the certificate of the server was not accepted (${code})`;
+}

@@ -1,0 +1,48 @@
+import http from 'node:http';
+import { z } from 'zod';
+import { ApiFailure, type StatusInfo } from './api-client.ts';
+
+const statusSchema = z.looseObject({
+  message: z.string().nullish(),
+  reason: z.string().nullish(),
+  details: z.looseObject({ retryAfterSeconds: z.number().nullish() }).nullish(),
+});
+
+/** Reads a v1.Status; anything else yields a sentence made of the code. */
+export function parseStatus(body: string, code: number, retryAfter: number | undefined): StatusInfo {
+  let status: z.infer<typeof statusSchema> = {};
+  try {
+    status = statusSchema.catch({}).parse(JSON.parse(body));
+  } catch {
+    // Not JSON: an answer of something in between.
+  }
+  const seconds = status.details?.retryAfterSeconds ?? retryAfter;
+  return {
+    code,
+    reason: status.reason ?? http.STATUS_CODES[code] ?? '',
+    message: status.message ?? `HTTP ${code} without a Kubernetes status`,
+    ...(seconds === undefined ? {} : { retryAfterSeconds: seconds }),
+  };
+}
+
+/** An answer that is not what an API server sends. */
+export function unreadable(message: string): ApiFailure {
+  return new ApiFailure({ kind: 'transport', code: 'UNREADABLE', message, sent: true });
+}
+
+const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNABORTED']);
+
+/** Turns an error of a socket or TLS into an ApiFailure; keeps what is one already. */
+export function asTransportFailure(error: unknown): unknown {
+  if (error instanceof ApiFailure || !(error instanceof Error)) return error;
+  const first = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
+  const code = 'code' in first ? String(first.code) : 'UNKNOWN';
+  if (code === 'UNKNOWN') return error;
+  const sent = !NEVER_SENT.has(code) && !isTlsCode(code);
+  return new ApiFailure({ kind: 'transport', code, message: first.message, sent });
+}
+
+/** Codes of OpenSSL's certificate check and of Node's TLS: the request was not sent yet. */
+export function isTlsCode(code: string): boolean {
+  return /CERT|SIGNATURE|ISSUER|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME_MISMATCH|CRL/.test(code);
+}

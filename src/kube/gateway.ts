@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import type { Clock } from '../domain/clock.ts';
+import { type Effect, effectKey, type Verb } from '../domain/effect.ts';
+import { MigrateError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
+import { describeRef, type ObjectRef, objectName, type Side } from '../domain/refs.ts';
+import { type ApiClient, type ApiRequest, PATCH_CONTENT_TYPES, resourcePath, statusCode } from './api-client.ts';
+import { toMigrateError } from './errors.ts';
+import type { KubeObject } from './objects.ts';
+import type { ExecRequest, Gateway, ReadOptions, Resource } from './ports.ts';
+import { asObject } from './read.ts';
+import { withRetry } from './retry.ts';
+
+/** Whose fields these are, as managedFields tells it. */
+export const FIELD_MANAGER = 'kubectl-migrate';
+
+export interface GatewayOptions {
+  readonly source: ApiClient;
+  readonly target: ApiClient;
+  /** The effects that the plan declares, those of the way back included. */
+  readonly effects: readonly Effect[];
+  readonly clock: Clock;
+  /** Lets the servers check every write and keep none of them (`dryRun=All`). Streams are refused then. */
+  readonly serverDryRun?: boolean;
+}
+
+const statusUid = z.looseObject({ metadata: z.looseObject({ uid: z.string().optional() }).optional() });
+
+/**
+ * The only writer to a pair of clusters. Repeats a call only when the server certainly did not perform it (connection
+ * refused, 429, 401); deletion is idempotent and repeated like a read.
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  const declared = new Set(options.effects.map(effectKey));
+  const apis: Readonly<Record<Side, ApiClient>> = { source: options.source, target: options.target };
+  const query = { fieldManager: FIELD_MANAGER, ...(options.serverDryRun ? { dryRun: 'All' } : {}) };
+
+  const perform = async <T>(verb: Verb, object: ObjectRef, plural: string, act: Act<T>): Promise<T> => {
+    if (!declared.has(effectKey({ verb, object }))) throw undeclared(verb, object);
+    const api = apis[object.side];
+    try {
+      return await withRetry(() => act.run(api), {
+        clock: options.clock,
+        withinMs: api.requestTimeoutMs,
+        idempotent: act.idempotent,
+        signal: act.signal,
+      });
+    } catch (error) {
+      const { context, server, requestTimeoutMs: timeoutMs } = api;
+      const what = { verb: verb === 'exec' ? 'create' : verb, resource: plural, object: objectName(object) };
+      throw toMigrateError(error, { ...what, context, server, timeoutMs });
+    }
+  };
+
+  return {
+    create: <T extends KubeObject>(side: Side, resource: Resource, object: T, { signal }: ReadOptions = {}) => {
+      const { name, namespace } = object.metadata;
+      const ref = { side, ...resource, name, ...(namespace === undefined ? {} : { namespace }) };
+      const request: ApiRequest = {
+        method: 'POST',
+        path: resourcePath(resource, namespace),
+        query,
+        body: object,
+        signal,
+      };
+      return perform('create', ref, resource.plural, {
+        run: async (api) => asObject<T>(await api.request(request), resource),
+        idempotent: false,
+        signal,
+      });
+    },
+    patch: <T extends KubeObject>(
+      ref: ObjectRef & { resource: Resource },
+      type: 'merge' | 'json' | 'strategic' | 'apply',
+      body: Json,
+      { signal }: ReadOptions = {},
+    ) => {
+      const path = resourcePath(ref.resource, ref.namespace, ref.name);
+      const request: ApiRequest = {
+        method: 'PATCH',
+        path,
+        query,
+        body,
+        contentType: PATCH_CONTENT_TYPES[type],
+        signal,
+      };
+      return perform('patch', ref, ref.resource.plural, {
+        run: async (api) => asObject<T>(await api.request(request), ref.resource),
+        idempotent: false,
+        signal,
+      });
+    },
+    delete: (ref, deletion = {}) =>
+      perform('delete', ref, ref.resource.plural, {
+        run: (api) => deleteObject(api, ref, deletion, options.serverDryRun === true),
+        idempotent: true,
+        signal: deletion.signal,
+      }),
+    exec: (side: Side, request: ExecRequest) => {
+      const { namespace, pod: name } = request;
+      const ref: ObjectRef = { side, apiVersion: 'v1', kind: 'Pod', namespace, name };
+      if (options.serverDryRun) return Promise.reject(undeclared('exec', ref));
+      return perform('exec', ref, 'pods/exec', {
+        run: (api) => api.exec(request),
+        idempotent: false,
+        signal: request.signal,
+      });
+    },
+  };
+}
+
+interface Act<T> {
+  readonly run: (api: ApiClient) => Promise<T>;
+  readonly idempotent: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function deleteObject(
+  api: ApiClient,
+  ref: ObjectRef & { readonly resource: Resource },
+  options: { readonly signal?: AbortSignal; readonly uid?: string; readonly gracePeriodSeconds?: number },
+  dryRun: boolean,
+): Promise<void> {
+  const path = resourcePath(ref.resource, ref.namespace, ref.name);
+  const body = {
+    apiVersion: 'v1',
+    kind: 'DeleteOptions',
+    propagationPolicy: 'Background',
+    gracePeriodSeconds: options.gracePeriodSeconds,
+    ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
+    ...(dryRun ? { dryRun: ['All'] } : {}),
+  };
+  try {
+    await api.request({ method: 'DELETE', path, body, signal: options.signal });
+  } catch (error) {
+    const code = statusCode(error);
+    if (code === 404) return;
+    if (code === 409 && options.uid !== undefined && (await isOther(api, path, options.uid, options.signal))) return;
+    throw error;
+  }
+}
+
+/** Whether the path now leads to another object than the one with that uid, or to none. */
+async function isOther(api: ApiClient, path: string, uid: string, signal: AbortSignal | undefined): Promise<boolean> {
+  try {
+    const object = statusUid.parse(await api.request({ method: 'GET', path, signal }));
+    return object.metadata?.uid !== uid;
+  } catch (error) {
+    if (statusCode(error) === 404) return true;
+    throw error;
+  }
+}
+
+function undeclared(verb: Verb, object: ObjectRef): MigrateError {
+  return new MigrateError('F399', {
+    detail: `the plan does not declare: ${verb} ${describeRef(object)}`,
+    remedy: 'report this; the clusters were not touched by this act',
+  });
+}
