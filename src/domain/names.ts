@@ -9,3 +9,11 @@ export const HELPER_CONTAINER = 'helper';
 export function helperPodName(migration: string, side: Side): string {
   return `helper-${migration}-${side}`;
 }
+
+const LETTERS = 'bcdfghjkmnpqrstvwxz23456789';
+
+/** A short id for a migration: `m-7f3kq`, without vowels and easily confused letters. `random` yields [0, 1). */
+export function newMigrationId(random: () => number = Math.random): string {
+  const letters = Array.from({ length: 6 }, () => LETTERS[Math.floor(random() * LETTERS.length)]);
+  return `m-${letters.join('')}`;
+}

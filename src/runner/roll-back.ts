@@ -1,7 +1,7 @@
 import { asMigrateError, MigrateError } from '../domain/errors.ts';
 import type { StepResults } from '../steps/results.ts';
+import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
-import { type Begun, contextFor, type RunOptions } from './run.ts';
 
 /**
  * Leads back: undoes every step that was begun, the last one first. One that cannot be undone does not keep the others

@@ -4,6 +4,7 @@ import { isAfterCommit } from '../domain/phase.ts';
 import type { Journal, NewEntry } from '../journal/ports.ts';
 import type { StepResults } from '../steps/results.ts';
 import type { Step, StepContext } from '../steps/step.ts';
+import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
 import { rollBack } from './roll-back.ts';
 
@@ -11,23 +12,6 @@ import { rollBack } from './roll-back.ts';
 const FORWARD_TRIES = 5;
 /** Pause before the n-th new try, in ms. */
 const FORWARD_PAUSE_MS = 1000;
-
-/** What a run is made of; the steps get it with their own signal and voices added. */
-export interface RunOptions {
-  readonly steps: readonly Step[];
-  readonly context: Omit<StepContext, 'signal' | 'results' | 'waiting' | 'copied'>;
-  readonly journal: Journal;
-  /** Aborted by the first interrupt: before the commit the run turns back, after it the run goes on to its end. */
-  readonly interrupt: AbortSignal;
-  /** Takes back what was made for the journal itself, after a complete way back. */
-  readonly forget: (signal: AbortSignal) => Promise<void>;
-}
-
-/** A step whose act may have left something behind, with what it recorded before. */
-export interface Begun {
-  readonly step: Step;
-  readonly undo: Json;
-}
 
 /**
  * Carries out a plan. Every act is announced to the journal before it begins and its result recorded after it. A
@@ -107,25 +91,6 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
       await new Promise((resolve) => setTimeout(resolve, FORWARD_PAUSE_MS * tries));
     }
   }
-}
-
-/** The context of one step, with its voices. After the commit an interrupt no longer reaches it. */
-export function contextFor(options: RunOptions, step: Step, results: StepResults, forward: boolean): StepContext {
-  const { reporter } = options.context;
-  const about = { phase: step.phase, step: step.name };
-  return {
-    ...options.context,
-    results,
-    signal: forward ? new AbortController().signal : options.interrupt,
-    waiting: (why) => reporter.notify({ ...about, code: 'I406', text: `${step.title}: ${why}` }),
-    copied: (bytes, bytesPerSecond) =>
-      reporter.notify({
-        ...about,
-        code: 'I407',
-        text: `${step.title}: ${(bytes / 2 ** 20).toFixed(1)} MiB, ${(bytesPerSecond / 2 ** 20).toFixed(1)} MiB/s`,
-        data: { bytes, bytesPerSecond },
-      }),
-  };
 }
 
 /** The journal may be what failed: then the way back matters more than the note about it. */

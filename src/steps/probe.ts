@@ -1,6 +1,6 @@
 import { declined } from '../domain/errors.ts';
 import { blocking } from '../domain/finding.ts';
-import { compareNodes, containerFindings } from '../planner/checks/node-facts.ts';
+import { compareNodes, containerFindings } from '../engines/helper/findings.ts';
 import { movedVolumes } from '../workloads/volumes.ts';
 import type { Step } from './step.ts';
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { failureCode, MigrateError } from '../../domain/errors.ts';
 import type { Side } from '../../domain/refs.ts';
 import { ATTACH_COMMAND } from '../../helper/pod-spec.ts';
@@ -40,6 +41,8 @@ export class HelperSession {
   readonly #pending = new Map<string, Pending>();
   #stream: ExecStream | undefined;
   #serial = 0;
+  /** Ids of another process of ours, before or after this one, must not be taken for these. */
+  readonly #prefix = randomUUID().slice(0, 8);
   #reattached = 0;
   #closed = false;
 
@@ -63,7 +66,7 @@ export class HelperSession {
    */
   async call<O extends HelperOp>(op: O, args: HelperArgs<O>, options: CallOptions = {}): Promise<HelperResult<O>> {
     options.signal?.throwIfAborted();
-    const id = `${process.pid}-${++this.#serial}`;
+    const id = `${this.#prefix}-${++this.#serial}`;
     const line = `${JSON.stringify({ v: PROTOCOL_VERSION, id, op, args })}\n`;
     const reply = new Promise<unknown>((resolve, reject) => {
       this.#pending.set(id, { line, resolve, reject, onProgress: options.onProgress });
@@ -103,7 +106,10 @@ export class HelperSession {
 
   #take(line: string): void {
     const message = parseMessage(line);
-    if (!message) return this.#failAll(this.#garbled(`not a message: ${line.slice(0, 200)}`));
+    if (!message) {
+      this.#failAll(this.#garbled(`not a message: ${line.slice(0, 200)}`));
+      return;
+    }
     if ('event' in message) {
       if (message.event === 'progress') this.#pending.get(message.id)?.onProgress?.(message.bytes);
       return;
@@ -116,7 +122,10 @@ export class HelperSession {
 
   #lostStream(stream: ExecStream, why: string): void {
     if (this.#closed || stream !== this.#stream) return;
-    if (++this.#reattached > REATTACH_LIMIT) return this.#failAll(this.#lost(why));
+    if (++this.#reattached > REATTACH_LIMIT) {
+      this.#failAll(this.#lost(why));
+      return;
+    }
     this.attach().catch((error: unknown) => {
       this.#failAll(failureCode(error) === undefined ? this.#lost(`${why}; ${String(error)}`) : error);
     });

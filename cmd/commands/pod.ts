@@ -1,0 +1,62 @@
+import { ENGINES, ROUTES } from '../../src/domain/plan.ts';
+import { defineCommand } from '../command.ts';
+import { clusterFlags } from '../flags/clusters.ts';
+import { deadlineComplaints, deadlineFlags } from '../flags/deadlines.ts';
+import { migratePod } from '../migrate-pod.ts';
+
+/** `kubectl migrate pod`: moves one running pod to another cluster. */
+export const podCommand = defineCommand({
+  usage: 'pod [name]',
+  aliases: ['pods', 'po'],
+  summary: 'Move a running pod, memory and all, to another cluster',
+  examples: [
+    ['$0 pod redis --context east --to-context west', 'show the plan, ask, and move'],
+    ['$0 pod redis -n shop --to-context west --dry-run', 'show the plan and change nothing'],
+    [
+      '$0 pod redis --to-context west --to-node west-2 --yes -o json',
+      'move without asking, events as NDJSON on stderr',
+    ],
+  ],
+  arguments: (yargs) =>
+    deadlineFlags(
+      clusterFlags(yargs)
+        .positional('name', { type: 'string', describe: 'the pod: NAME or pod/NAME' })
+        .option('engine', {
+          choices: ENGINES,
+          default: 'helper' as const,
+          describe: 'who takes and restores the process image',
+        })
+        .option('route', {
+          choices: ROUTES,
+          default: 'endpoints' as const,
+          describe: 'how clients of the source cluster get to the target',
+        })
+        .option('helper-image', { type: 'string', describe: 'image of the helper pods (KUBECTL_MIGRATE_HELPER_IMAGE)' })
+        .option('dry-run', {
+          type: 'boolean',
+          default: false,
+          describe: 'print the plan that would run, change nothing',
+        })
+        .option('yes', { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' })
+        .option('output', {
+          alias: 'o',
+          choices: ['json', 'yaml'] as const,
+          describe: 'print plan and result in this form',
+        }),
+    ),
+  validate: (options) => {
+    const complaints = deadlineComplaints(options);
+    const name = podName(options.name);
+    if (options.name === undefined) complaints.push('which pod? name it: kubectl migrate pod NAME');
+    else if (name === undefined) complaints.push(`'${options.name}' is not a pod: use NAME or pod/NAME`);
+    if (options['to-context'] === undefined) complaints.push('where to? name the target with --to-context');
+    return complaints;
+  },
+  run: (options, streams) => migratePod({ ...options, pod: podName(options.name) ?? '' }, streams),
+});
+
+/** `NAME`, `pod/NAME`, `pods/NAME` and `po/NAME` name a pod; anything else with a slash, or no object name, does not. Pure. */
+export function podName(argument: string | undefined): string | undefined {
+  const name = argument?.replace(/^(pods?|po)\//, '');
+  return name !== undefined && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) ? name : undefined;
+}

@@ -1,0 +1,32 @@
+import process from 'node:process';
+import { MigrateError } from '../src/domain/errors.ts';
+import { runCommandLine } from './root.ts';
+
+/** The process border: argv, streams and signals in, exit code out. The only file that touches `process`. */
+async function main(): Promise<void> {
+  const interrupt = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      // The second one means now: whoever insists knows that both clusters are left as they are.
+      if (interrupt.signal.aborted) process.exit(130);
+      interrupt.abort(interrupted(signal));
+    });
+  }
+  process.exitCode = await runCommandLine(process.argv.slice(2), {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    interrupt: interrupt.signal,
+  });
+}
+
+function interrupted(signal: string): MigrateError {
+  return new MigrateError('F306', {
+    detail: `${signal} received before the commit: the source serves as before`,
+    remedy: 'run the command again when you are ready',
+    outcome: 'interrupted',
+  });
+}
+
+void main();

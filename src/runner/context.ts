@@ -1,0 +1,40 @@
+import type { Json } from '../domain/json.ts';
+import type { Journal } from '../journal/ports.ts';
+import type { StepResults } from '../steps/results.ts';
+import type { Step, StepContext } from '../steps/step.ts';
+
+/** What a run is made of; the steps get it with their own signal and voices added. */
+export interface RunOptions {
+  readonly steps: readonly Step[];
+  readonly context: Omit<StepContext, 'signal' | 'results' | 'waiting' | 'copied'>;
+  readonly journal: Journal;
+  /** Aborted by the first interrupt: before the commit the run turns back, after it the run goes on to its end. */
+  readonly interrupt: AbortSignal;
+  /** Takes back what was made for the journal itself, after a complete way back. */
+  readonly forget: (signal: AbortSignal) => Promise<void>;
+}
+
+/** A step whose act may have left something behind, with what it recorded before. */
+export interface Begun {
+  readonly step: Step;
+  readonly undo: Json;
+}
+
+/** The context of one step, with its voices. After the commit an interrupt no longer reaches it. */
+export function contextFor(options: RunOptions, step: Step, results: StepResults, forward: boolean): StepContext {
+  const { reporter } = options.context;
+  const about = { phase: step.phase, step: step.name };
+  return {
+    ...options.context,
+    results,
+    signal: forward ? new AbortController().signal : options.interrupt,
+    waiting: (why) => reporter.notify({ ...about, code: 'I406', text: `${step.title}: ${why}` }),
+    copied: (bytes, bytesPerSecond) =>
+      reporter.notify({
+        ...about,
+        code: 'I407',
+        text: `${step.title}: ${(bytes / 2 ** 20).toFixed(1)} MiB, ${(bytesPerSecond / 2 ** 20).toFixed(1)} MiB/s`,
+        data: { bytes, bytesPerSecond },
+      }),
+  };
+}

@@ -1,0 +1,31 @@
+import path from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+const root = path.resolve(import.meta.dirname, '..');
+
+export default defineConfig({
+  root,
+  test: {
+    projects: [
+      {
+        root,
+        test: {
+          name: 'fast',
+          include: ['test/{unit,cli,contract,faults}/**/*.test.ts'],
+          exclude: ['**/*.lab.test.ts'],
+          sequence: { shuffle: true },
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'lab',
+          include: ['test/e2e/**/*.test.ts', 'test/contract/**/*.lab.test.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
