@@ -23,15 +23,18 @@ export interface WriteOptions {
 }
 
 /**
- * The open record of one migration; it has one user at a time, and its calls must not overlap.
+ * The open record of one migration. Calls that overlap are carried out one after the other.
  * Every method is one small write to each place, and returns when all of them hold it durably.
  * All throw F315 when somebody else wrote to the record (the run must stop), F350 when a write is impossible,
  * and F310 to F317 when a cluster does not take it.
  */
 export interface Journal {
-  /** The record as it is known here, with every successful write in it. */
+  /** The record as it is known here. */
   record(): JournalRecord;
-  /** Adds several entries in one write: the result of one step and the intent of the next go together. */
+  /**
+   * Adds several entries in one write: the result of one step and the intent of the next go together. After a failure
+   * the act must not begin; the entries are written together with those of the next call. Nothing is written for none.
+   */
   append(entries: readonly NewEntry[], options?: WriteOptions): Promise<void>;
   /**
    * The commit: one write guarded by optimistic concurrency, to the cluster first. When it returns, the target may run.
@@ -60,10 +63,11 @@ export interface JournalSink {
   /** Throws F350 when there is such a record already. */
   create(header: JournalHeader, options?: WriteOptions): Promise<void>;
   /**
-   * Durable when it returns. `write.serial` follows the last one. Repeating a write whose outcome was unknown is safe.
-   * Throws F315 when the record is not as this process left it.
+   * Adds writes in one go, durable when it returns. Their serials follow the last one; those that the place already has
+   * are passed over, so repeating a write whose outcome was unknown is safe. Throws F315 when the record is not as this
+   * process left it.
    */
-  write(id: string, write: JournalWrite, options?: WriteOptions): Promise<void>;
+  write(id: string, writes: readonly JournalWrite[], options?: WriteOptions): Promise<void>;
   /** Reads the record and makes its present version the one that the next write builds on. */
   load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;
 }

@@ -1,0 +1,189 @@
+import type { Effect } from '../domain/effect.ts';
+import { failureCode, MigrateError } from '../domain/errors.ts';
+import { SYSTEM_NAMESPACE } from '../domain/names.ts';
+import type { ObjectRef, Side } from '../domain/refs.ts';
+import type { ConfigMap } from '../kube/objects.ts';
+import type { ClusterReader, Gateway } from '../kube/ports.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import type { JournalSink, WriteOptions } from './ports.ts';
+import {
+  assembleRecord,
+  checkId,
+  type JournalHeader,
+  type JournalRecord,
+  type JournalWrite,
+  parseHeader,
+  parseWrite,
+} from './record.ts';
+
+const HEADER_KEY = 'record';
+const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubectl-migrate' };
+/** How often a write is tried when its answer was lost. */
+const TRIES = 3;
+
+/** Name of the ConfigMap that holds the record of a migration. */
+export function journalName(id: string): string {
+  return `m-${id}`;
+}
+
+/** The ConfigMap of a record. */
+export function journalRef(side: Side, id: string): ObjectRef {
+  return { side, apiVersion: 'v1', kind: 'ConfigMap', namespace: SYSTEM_NAMESPACE, name: journalName(id) };
+}
+
+/** What a plan must declare so that its record can be kept in a cluster; the namespace is the caller's. */
+export function journalEffects(side: Side, id: string): Effect[] {
+  const object = journalRef(side, id);
+  const common = { step: 'journal', phase: 'prepare', object } as const;
+  return [
+    { ...common, verb: 'create', detail: 'record of this migration' },
+    { ...common, verb: 'patch', detail: 'record of this migration' },
+  ];
+}
+
+export interface ConfigMapSinkOptions {
+  readonly reader: ClusterReader;
+  readonly gateway: Gateway;
+}
+
+/** What is known of the ConfigMap: its version, and its data as this process left it. */
+interface Known {
+  resourceVersion: string;
+  data: Readonly<Record<string, string>>;
+}
+
+/**
+ * Records as ConfigMaps `m-<id>` in the namespace kubectl-migrate (which must exist): the header under `record`, each
+ * write under a key of its own (`entry-0007`). A write is one small PATCH, conditional on the version that this process
+ * saw last. When an answer is lost, or the version differs, the ConfigMap is read back: with our data unchanged the
+ * write goes on, else it ends with F315.
+ */
+export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink {
+  const { reader, gateway } = options;
+  const known = new Map<string, Known>();
+  const read = (id: string, write?: WriteOptions) =>
+    reader.get<ConfigMap>(RESOURCES.configMap, journalName(checkId(id)), {
+      namespace: SYSTEM_NAMESPACE,
+      ...(write?.signal === undefined ? {} : { signal: write.signal }),
+    });
+  const place = `${reader.context}: configmap ${SYSTEM_NAMESPACE}`;
+  return {
+    place,
+    create: async (header, write) => {
+      try {
+        const made = await gateway.create(reader.side, RESOURCES.configMap, newConfigMap(header), write);
+        known.set(header.id, snapshot(made));
+      } catch (error) {
+        throw failureCode(error) === 'F318' ? existsAlready(header.id, place, error) : error;
+      }
+    },
+    write: async (id, writes, write) => {
+      const state = known.get(id);
+      if (state === undefined) throw new Error(`record ${id} was not opened`);
+      const ref = { ...journalRef(reader.side, id), resource: RESOURCES.configMap };
+      await writeGuarded(state, writes, {
+        patch: async (resourceVersion, data) =>
+          snapshot(await gateway.patch<ConfigMap>(ref, 'merge', { metadata: { resourceVersion }, data }, write)),
+        read: async () => {
+          const found = await read(id, write);
+          return found === undefined ? undefined : snapshot(found);
+        },
+        id,
+      });
+    },
+    load: async (id, write) => {
+      const found = await read(id, write);
+      if (found === undefined) return undefined;
+      known.set(id, snapshot(found));
+      return parseRecord(found, `${place}/${journalName(id)}`);
+    },
+  };
+}
+
+interface WriteAccess {
+  readonly id: string;
+  patch(resourceVersion: string, data: Record<string, string>): Promise<Known>;
+  read(): Promise<Known | undefined>;
+}
+
+async function writeGuarded(known: Known, writes: readonly JournalWrite[], access: WriteAccess): Promise<void> {
+  const all = Object.fromEntries(writes.map((write) => [keyOf(write.serial), JSON.stringify(write)]));
+  for (let tries = 1; ; tries += 1) {
+    const data = Object.fromEntries(Object.entries(all).filter(([key, value]) => known.data[key] !== value));
+    if (Object.keys(data).length === 0) return;
+    try {
+      Object.assign(known, await access.patch(known.resourceVersion, data));
+      return;
+    } catch (error) {
+      const code = failureCode(error);
+      const unsure = code === 'F310' || code === 'F311' || code === 'F317';
+      if ((!unsure && code !== 'F315') || tries >= TRIES) throw error;
+      const now = await access.read();
+      if (now === undefined || !isOurs(now.data, known.data, all)) throw changedByOthers(access.id, error);
+      Object.assign(known, now);
+    }
+  }
+}
+
+/** What is there is what we left, and perhaps what we were writing; nothing else. */
+function isOurs(
+  now: Readonly<Record<string, string>>,
+  left: Readonly<Record<string, string>>,
+  writing: Readonly<Record<string, string>>,
+): boolean {
+  const kept = Object.entries(left).every(([key, value]) => now[key] === value);
+  return kept && Object.entries(now).every(([key, value]) => left[key] === value || writing[key] === value);
+}
+
+function keyOf(serial: number): string {
+  return `entry-${String(serial).padStart(4, '0')}`;
+}
+
+function newConfigMap(header: JournalHeader): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: journalName(header.id), namespace: SYSTEM_NAMESPACE, labels: MANAGED_BY },
+    data: { [HEADER_KEY]: JSON.stringify(header) },
+  };
+}
+
+function snapshot(configMap: ConfigMap): Known {
+  return { resourceVersion: configMap.metadata.resourceVersion ?? '', data: configMap.data ?? {} };
+}
+
+function parseRecord(configMap: ConfigMap, where: string): JournalRecord {
+  const data = configMap.data ?? {};
+  const header = parseHeader(parseJson(data[HEADER_KEY]), where);
+  const keys = Object.keys(data).filter((key) => key.startsWith('entry-'));
+  const writes = keys.map((key) => parseWrite(parseJson(data[key]), `${where} ${key}`));
+  return assembleRecord(
+    header,
+    writes.sort((a, b) => a.serial - b.serial),
+    where,
+  );
+}
+
+function parseJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+function existsAlready(id: string, place: string, cause: unknown): MigrateError {
+  return new MigrateError('F350', {
+    detail: `${place} holds a record ${id} already`,
+    remedy: 'start again: every plan gets an id of its own',
+    cause,
+  });
+}
+
+function changedByOthers(id: string, cause: unknown): MigrateError {
+  return new MigrateError('F315', {
+    detail: `record ${id} was changed or removed by somebody else while this move was running`,
+    remedy: 'look for another kubectl migrate of the same pod; this one stops',
+    cause,
+  });
+}

@@ -1,0 +1,222 @@
+import type { Clock } from '../domain/clock.ts';
+import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
+import type { Journal, JournalSink, JournalStart, JournalStore, NewEntry, WriteOptions } from './ports.ts';
+import {
+  checkId,
+  type JournalEntry,
+  type JournalHeader,
+  type JournalRecord,
+  type JournalWrite,
+  planDigest,
+  type RecordState,
+  SCHEMA_VERSION,
+} from './record.ts';
+
+export interface JournalStoreOptions {
+  /** The place that decides what is true, such as the source cluster. */
+  readonly authority: JournalSink;
+  /** Copies: written at the same time, except at the commit, where the authority comes first. */
+  readonly copies: readonly JournalSink[];
+  readonly clock: Clock;
+  /** Makes a random UUID. */
+  readonly newUuid: () => string;
+  /** Told when a copy missed a write that the authority has and that cannot be taken back: the commit, the end. */
+  readonly onStaleCopy?: (place: string, error: unknown) => void;
+}
+
+/** What one record may hold, in bytes of JSON: a ConfigMap ends at 1 MiB. */
+export const RECORD_LIMIT = 1_000_000;
+/** Kept free for the way back, the commit and the end: a full record must not keep anybody from those. */
+export const RESERVED = 200_000;
+
+/** Keeps every record in several places at once. See JournalStore and Journal for the contract. */
+export function createJournalStore(options: JournalStoreOptions): JournalStore {
+  const sinks = [options.authority, ...options.copies];
+  const load = async (id: string, write?: WriteOptions): Promise<JournalRecord | undefined> => {
+    const records = await Promise.all(sinks.map((sink) => sink.load(checkId(id), write)));
+    return furthest(records, id);
+  };
+  return {
+    open: async (start, write) => {
+      const header = newHeader(start, options);
+      await Promise.all(sinks.map((sink) => sink.create(header, write)));
+      return createJournal({ ...header, serial: 0, state: 'running', entries: [] }, options);
+    },
+    load,
+    reopen: async (id, write) => {
+      const record = await load(id, write);
+      if (record === undefined) return undefined;
+      const records = await Promise.all(sinks.map((sink) => sink.load(id, write)));
+      await Promise.all(sinks.map((sink, index) => catchUp(sink, records[index], record, write)));
+      return createJournal(record, options);
+    },
+  };
+}
+
+function newHeader(start: JournalStart, options: JournalStoreOptions): JournalHeader {
+  const header: JournalHeader = {
+    schemaVersion: SCHEMA_VERSION,
+    id: checkId(start.id),
+    lineage: options.newUuid(),
+    createdAt: new Date(options.clock.now()).toISOString(),
+    user: start.user,
+    host: start.host,
+    version: start.version,
+    planDigest: planDigest(start.plan),
+    plan: start.plan,
+  };
+  const size = byteLength(header);
+  if (size > RECORD_LIMIT - RESERVED) throw tooLarge(start.id, size);
+  return header;
+}
+
+/** The record with most writes; throws F350 when places tell of different migrations. */
+function furthest(records: readonly (JournalRecord | undefined)[], id: string): JournalRecord | undefined {
+  const found = records.filter((record) => record !== undefined);
+  if (new Set(found.map((record) => record.lineage)).size > 1) {
+    throw new MigrateError('F350', {
+      detail: `the places that hold record ${id} tell of different migrations`,
+      remedy: 'move the local copy away, and keep it for a report',
+    });
+  }
+  return found.reduce<JournalRecord | undefined>(
+    (best, record) => (best === undefined || record.serial > best.serial ? record : best),
+    undefined,
+  );
+}
+
+/** Brings a place that lacks writes (or the whole record) to where the others are, in one write. */
+async function catchUp(
+  sink: JournalSink,
+  has: JournalRecord | undefined,
+  wanted: JournalRecord,
+  options?: WriteOptions,
+): Promise<void> {
+  if (has?.serial === wanted.serial) return;
+  const { serial: _serial, state: _state, entries: _entries, ...header } = wanted;
+  if (has === undefined) await sink.create(header, options);
+  const first = (has?.serial ?? 0) + 1;
+  const missing = wanted.entries.slice(has?.entries.length ?? 0);
+  const writes = Array.from({ length: wanted.serial - first + 1 }, (_, index): JournalWrite => {
+    const serial = first + index;
+    return { serial, state: wanted.state, entries: serial === wanted.serial ? missing : [] };
+  });
+  await sink.write(wanted.id, writes, options);
+}
+
+/** A sink with the writes that it has not confirmed; they are sent again with the next one. */
+interface Place {
+  readonly sink: JournalSink;
+  backlog: readonly JournalWrite[];
+}
+
+async function send(place: Place, id: string, write: JournalWrite, options: WriteOptions | undefined): Promise<void> {
+  const writes = [...place.backlog, write];
+  place.backlog = writes;
+  await place.sink.write(id, writes, options);
+  place.backlog = [];
+}
+
+function createJournal(start: JournalRecord, options: JournalStoreOptions): Journal {
+  let record = start;
+  let size = byteLength(start);
+  const authority: Place = { sink: options.authority, backlog: [] };
+  const copies = options.copies.map((sink): Place => ({ sink, backlog: [] }));
+  const compose = (entries: readonly NewEntry[], state: RecordState): JournalWrite => {
+    const write = { serial: record.serial + 1, state, entries: entries.map(stamp(record, options.clock)) };
+    const forward = entries.some((entry) => entry.kind === 'intent' || entry.kind === 'done');
+    if (size + byteLength(write) > RECORD_LIMIT - (forward ? RESERVED : 0)) throw tooLarge(record.id, size);
+    return write;
+  };
+  const keep = (write: JournalWrite): void => {
+    size += byteLength(write);
+    record = { ...record, serial: write.serial, state: write.state, entries: [...record.entries, ...write.entries] };
+  };
+  const append = async (entries: readonly NewEntry[], write?: WriteOptions): Promise<void> => {
+    if (entries.length === 0) return;
+    const next = compose(entries, record.state);
+    keep(next);
+    await Promise.all([authority, ...copies].map((place) => send(place, record.id, next, write)));
+  };
+  /** The authority first: a copy must never know of a commit that did not happen. */
+  const decide = async (entries: readonly NewEntry[], state: RecordState, write?: WriteOptions): Promise<void> => {
+    if (record.state === state) return;
+    const next = compose(entries, state);
+    const before = authority.backlog;
+    try {
+      await send(authority, record.id, next, write);
+    } catch (error) {
+      authority.backlog = before;
+      throw error;
+    }
+    keep(next);
+    const told = copies.map((place) =>
+      send(place, record.id, next, write).catch((error: unknown) => options.onStaleCopy?.(place.sink.place, error)),
+    );
+    await Promise.all(told);
+  };
+  const inTurn = createQueue();
+  return {
+    record: () => record,
+    append: (entries, write) => inTurn(() => append(entries, write)),
+    commit: (data, write) =>
+      inTurn(async () => {
+        const entry: NewEntry = { step: 'commit', kind: 'commit', ...(data === undefined ? {} : { data }) };
+        try {
+          await decide([entry], 'committed', write);
+        } catch (error) {
+          throw commitFailure(error, record.id);
+        }
+      }),
+    close: (state, write) => inTurn(() => decide([], state, write)),
+  };
+}
+
+function stamp(record: JournalRecord, clock: Clock): (entry: NewEntry, index: number) => JournalEntry {
+  const time = new Date(clock.now()).toISOString();
+  return ({ step, kind, data }, index) => ({
+    serial: record.entries.length + 1 + index,
+    time,
+    step,
+    kind,
+    ...(data === undefined ? {} : { data }),
+  });
+}
+
+/** The runner writes while it acts on the way back; its writes must still follow one another. */
+function createQueue(): (act: () => Promise<void>) => Promise<void> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (act) => {
+    const turn = last.then(act);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}
+
+/**
+ * A write that was refused did not happen. One whose answer was lost may have: then nobody may act on either belief.
+ * F310 to F312 come after the sink tried to read the record back, so they mean that nobody knows.
+ */
+function commitFailure(error: unknown, id: string): unknown {
+  const code = failureCode(error);
+  if (!isMigrateError(error) || (code !== 'F310' && code !== 'F311' && code !== 'F317' && code !== 'F306'))
+    return error;
+  return new MigrateError(error.code, {
+    detail: `${error.detail}; whether move ${id} is committed is not known`,
+    remedy: `${error.remedy}; the record in the source cluster says whether it is committed`,
+    outcome: 'midway',
+    cause: error,
+  });
+}
+
+function byteLength(value: JournalHeader | JournalWrite | { readonly plan: Json }): number {
+  return Buffer.byteLength(JSON.stringify(value)) + 64;
+}
+
+function tooLarge(id: string, size: number): MigrateError {
+  return new MigrateError('F350', {
+    detail: `record ${id} has ${size} bytes, and may hold ${RECORD_LIMIT}`,
+    remedy: 'report this with the plan (-o yaml --dry-run): a plan is never this large',
+  });
+}
