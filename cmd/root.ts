@@ -8,18 +8,18 @@ import type { Streams } from './streams.ts';
 
 const COMMANDS = [podCommand, versionCommand] as unknown as readonly CommandDefinition<object>[];
 
+/** How a command ended: an outcome, or what it threw. */
+type Ended = { readonly outcome: Outcome } | { readonly thrown: unknown };
+
 /** Runs one command line and yields the exit code. Never throws and never ends the process. */
 export async function runCommandLine(argv: readonly string[], streams: Streams): Promise<number> {
-  let outcome: Outcome = 'usage';
+  const state: { ended?: Ended } = {};
   const parser = COMMANDS.reduce<Argv>(
-    (built, command) =>
-      addCommand(built, command, streams, (ended) => {
-        outcome = ended;
-      }),
+    (built, command) => addCommand(built, command, streams, state),
     yargs([]).scriptName('kubectl migrate').usage('$0 COMMAND\n\nMoves running pods, memory and all.'),
   )
     .strict()
-    .demandCommand(1, 1, 'what should be done? name a command')
+    .demandCommand(1, 1, 'what should be done? name a command', 'one command at a time')
     .recommendCommands()
     .version(false)
     .help('help')
@@ -27,25 +27,28 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
     .wrap(100)
     .exitProcess(false)
     .fail(false);
+  let printed = '';
   try {
-    const text = await parse(parser, argv);
-    if (text) {
-      streams.stdout.write(`${text}\n`);
-      outcome = 'done';
-    }
-  } catch (thrown) {
-    const error = isYargsError(thrown) ? usageError(thrown) : asMigrateError(thrown);
-    report(error, wantsJson(argv), streams);
-    outcome = error.outcome;
+    await parser.parseAsync([...argv], {}, (_error, _argv, text) => {
+      printed = text;
+    });
+    if (printed) streams.stdout.write(`${printed}\n`);
+    state.ended ??= { outcome: 'done' };
+  } catch (complaint) {
+    // Commands hand over what they throw themselves; what arrives here is about the command line.
+    state.ended = { thrown: usage(complaint instanceof Error ? complaint.message : String(complaint)) };
   }
-  return EXIT[outcome];
+  if ('outcome' in state.ended) return EXIT[state.ended.outcome];
+  const error = asMigrateError(state.ended.thrown);
+  report(error, wantsStructure(argv), streams);
+  return EXIT[error.outcome];
 }
 
 function addCommand(
   parser: Argv,
   command: CommandDefinition<object>,
   streams: Streams,
-  ended: (outcome: Outcome) => void,
+  state: { ended?: Ended },
 ): Argv {
   return parser.command(
     [command.usage, ...(command.aliases ?? [])],
@@ -56,53 +59,32 @@ function addCommand(
       return built;
     },
     async (options) => {
-      const complaints = command.validate(options);
-      if (complaints.length > 0) throw usage(complaints.join('\n'));
-      ended(await command.run(options, streams));
+      try {
+        const complaints = command.validate(options);
+        if (complaints.length > 0) throw usage(complaints.join('\n'));
+        state.ended = { outcome: await command.run(options, streams) };
+      } catch (thrown) {
+        state.ended = { thrown };
+      }
     },
   );
-}
-
-/** Yields what yargs would print (help); rejects with what a command or yargs threw. */
-function parse(parser: Argv, argv: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    Promise.resolve(
-      parser.parseAsync([...argv], {}, (_error: unknown, _argv: unknown, printed: string) => {
-        text = printed;
-      }),
-    ).then(() => resolve(text), reject);
-  });
-}
-
-function isYargsError(error: unknown): error is Error {
-  return error instanceof Error && (error.name === 'YError' || error.constructor.name === 'YError');
-}
-
-function usageError(error: Error): MigrateError {
-  return usage(error.message);
 }
 
 function usage(detail: string): MigrateError {
   return new MigrateError('F301', { detail, remedy: 'see kubectl migrate --help', outcome: 'usage' });
 }
 
-function wantsJson(argv: readonly string[]): boolean {
-  return argv.some(
-    (word, index) =>
-      /^(-o|--output)=?(json|yaml)$/.test(word) ||
-      (/^(-o|--output)$/.test(argv[index - 1] ?? '') && /^(json|yaml)$/.test(word)),
-  );
+/** Read from the raw words, because a command line that cannot be parsed is answered in the same form. */
+function wantsStructure(argv: readonly string[]): boolean {
+  return /(^| )(-o|--output)[ =]?(json|yaml)( |$)/.test(argv.join(' '));
 }
 
 /** With -o json or yaml the failure is the result: stdout stays parseable (JSON is YAML as well). */
 function report(error: MigrateError, structured: boolean, streams: Streams): void {
-  if (structured) {
-    const { code, message: summary, detail, remedy, outcome, findings } = error;
-    streams.stdout.write(
-      `${JSON.stringify({ error: { code, summary, detail, remedy, outcome, findings } }, null, 2)}\n`,
-    );
-  } else {
+  if (!structured) {
     streams.stderr.write(renderError(error));
+    return;
   }
+  const { code, message: summary, detail, remedy, outcome, findings } = error;
+  streams.stdout.write(`${JSON.stringify({ error: { code, summary, detail, remedy, outcome, findings } }, null, 2)}\n`);
 }

@@ -1,9 +1,11 @@
+import type { Effect } from '../domain/effect.ts';
 import { declined } from '../domain/errors.ts';
 import { blocking, type Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
 import { PLAN_SCHEMA, type Plan, type PlanDraft, type PlanSource } from '../domain/plan.ts';
 import { SIDES } from '../domain/refs.ts';
+import { journalEffects, journalRef } from '../journal/config-map-sink.ts';
 import type { Pod } from '../kube/objects.ts';
 import { bareContainerId, podAddresses } from '../kube/pod-status.ts';
 import { planRoutes } from '../routes/plan-routes.ts';
@@ -80,10 +82,27 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
       helperImage: request.helperImage ?? '',
     }) as unknown as Json,
   };
-  const plan: Plan = { ...draft, effects: options.steps.flatMap((step) => step.plan(draft)) };
+  const plan: Plan = {
+    ...draft,
+    effects: [...recordEffects(draft), ...options.steps.flatMap((step) => step.plan(draft))],
+  };
   const refused = await Promise.all([facts.source, target].map((cluster) => checkAccess(cluster, plan.effects, read)));
   if (refused.flat().length > 0) throw declined(refused.flat());
   return plan;
+}
+
+/** The record of the migration, which goes away again only after a complete way back. */
+function recordEffects({ id }: PlanDraft): Effect[] {
+  const object = journalRef('source', id);
+  const forget: Effect = {
+    step: 'journal',
+    phase: 'prepare',
+    verb: 'delete',
+    object,
+    detail: 'way back',
+    undoes: true,
+  };
+  return [...journalEffects('source', id), forget];
 }
 
 function planSource({ request, source, pod }: Facts, image: string): PlanSource {

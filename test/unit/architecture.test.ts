@@ -27,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'src/workloads': ['src/domain', 'src/kube', 'src/helper'],
   'src/routes': ['src/domain', 'src/kube'],
   'src/engines': ['src/domain', 'src/kube', 'src/helper', 'src/transfer'],
-  'src/planner': ['src/domain', 'src/kube', 'src/routes', 'src/workloads', 'src/helper', 'src/steps'],
+  'src/planner': ['src/domain', 'src/journal', 'src/kube', 'src/routes', 'src/workloads', 'src/helper', 'src/steps'],
   'src/steps': ['src/domain', 'src/kube', 'src/routes', 'src/workloads', 'src/engines', 'src/helper', 'src/report'],
   'src/runner': ['src/domain', 'src/steps', 'src/journal', 'src/report'],
 };
