@@ -1,0 +1,80 @@
+import path from 'node:path';
+import { coredns } from './build/coredns.ts';
+import { criuShim } from './build/criu-shim.ts';
+import { debianPrograms } from './build/debian-programs.ts';
+import { kubernetes } from './build/kubernetes.ts';
+import { nodeRoot } from './build/node-root.ts';
+import { lookUp, obtain, type Recipe } from './cache.ts';
+import { type ImageParts, imageRecipe } from './images/image.ts';
+import { clusterImages, scenarioImages } from './images/index.ts';
+import { pki } from './pki.ts';
+import type { Progress, Say } from './progress.ts';
+import type { RuntimeName, Variant } from './state.ts';
+
+/** Everything that a lab is started from, as folders of the cache. */
+export interface Parts {
+  readonly kubernetes: string;
+  readonly nodeRoot: string;
+  readonly criuShim: string;
+  readonly pki: string;
+  /** Folders with the OCI layouts of images, by name. */
+  readonly layouts: Readonly<Record<string, string>>;
+  /** Layers with container runtimes that Debian does not have. */
+  readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
+}
+
+const images = [...clusterImages, ...scenarioImages];
+
+/** How many parts of a lab are not in the cache and have to be made first. Images count as one. */
+export function missingParts(variant: Variant): number {
+  const missing = [...compiled(variant), ...bootstrapped].filter((recipe) => lookUp(recipe) === undefined).length;
+  return missing + 1;
+}
+
+/**
+ * Takes every part of a lab from the cache, making what is not there: what is compiled, one after the other (each
+ * compiler run uses all processors), beside what is downloaded.
+ * @throws when a part cannot be made.
+ */
+export async function obtainParts(variant: Variant, progress: Progress, say: Say): Promise<Parts> {
+  const folders = new Map<string, string>();
+  const take = async (recipe: Recipe) => {
+    const make = () => obtain(recipe, say);
+    const known = lookUp(recipe) !== undefined;
+    folders.set(recipe.name, known ? await make() : await progress.step(`making ${recipe.name}`, recipe.usual, make));
+  };
+  const inTurn = async (recipes: readonly Recipe[]) => {
+    for (const recipe of recipes) await take(recipe);
+  };
+  await Promise.all([inTurn(compiled(variant)), inTurn(bootstrapped)]);
+  const folder = (name: string) => {
+    const found = folders.get(name);
+    if (found === undefined) throw new Error(`no part ${name}`);
+    return found;
+  };
+  const parts: ImageParts = {
+    debian: path.join(folder('debian-programs'), 'root'),
+    coredns: path.join(folder('coredns'), 'coredns'),
+  };
+  const layouts = await progress.step('images', '1 s, without cache 60 s', async () => {
+    const made: [string, string][] = [];
+    for (const image of images) {
+      made.push([image.name, path.join(await obtain(imageRecipe(image, parts), say), 'layout')]);
+    }
+    return Object.fromEntries(made);
+  });
+  return {
+    kubernetes: folder('kubernetes'),
+    nodeRoot: path.join(folder('node-root'), 'root'),
+    criuShim: folder('criu-shim'),
+    pki: folder('pki'),
+    layouts,
+    runtimes: {},
+  };
+}
+
+const bootstrapped: readonly Recipe[] = [pki, criuShim, nodeRoot, debianPrograms];
+
+function compiled(_variant: Variant): Recipe[] {
+  return [kubernetes, coredns];
+}

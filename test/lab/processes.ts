@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { sleep } from './run.ts';
+
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Clock ticks since boot at which it started: field 22 of /proc/PID/stat. */
+  readonly started: number;
+}
+
+/**
+ * Reads the start time out of a line of /proc/PID/stat. The program's name in it may hold spaces and brackets.
+ * Returns undefined when the line is none, or the process is already dead (a zombie).
+ */
+export function startTimeOf(stat: string): number | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const state = fields[0];
+  const started = Number(fields[19]);
+  return state === undefined || state === 'Z' || state === 'X' || !Number.isSafeInteger(started) ? undefined : started;
+}
+
+/** Identity of a running process, or undefined when there is none with this number. */
+export function identify(pid: number): ProcessId | undefined {
+  try {
+    const started = startTimeOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return started === undefined ? undefined : { pid, started };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether exactly this process still runs. */
+export function isAlive(id: ProcessId): boolean {
+  return identify(id.pid)?.started === id.started;
+}
+
+/** Kills exactly this process, if it still runs; never another one that got its number. Idempotent. */
+export function kill(id: ProcessId): void {
+  if (!isAlive(id)) return;
+  try {
+    process.kill(id.pid, 'SIGKILL');
+  } catch {
+    // It ended between the look and the signal.
+  }
+}
+
+/**
+ * Waits until none of the processes runs.
+ * @throws when one still runs after so many seconds.
+ */
+export async function waitForEnd(ids: readonly ProcessId[], seconds: number): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const left = ids.filter(isAlive);
+    if (left.length === 0) return;
+    if (Date.now() > end)
+      throw new Error(`still running after ${seconds} s: process ${left.map((id) => id.pid).join(', ')}`);
+    await sleep(20);
+  }
+}
