@@ -1,1 +1,38 @@
-process.stdout.write('helper\n');
+import { parseArgs } from 'node:util';
+import { runAttach } from './attach.ts';
+import { runBulk } from './bulk/program.ts';
+import { channelSchema } from './protocol.ts';
+import { tryAddress } from './reach.ts';
+import { serve } from './serve.ts';
+
+const USAGE = 'usage: helper serve --deadline-ms N | attach | bulk send|receive CHANNEL\n';
+const LONGEST_DEADLINE_MS = 7 * 86_400_000;
+
+async function main(argv: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: { 'deadline-ms': { type: 'string', default: '3600000' } },
+  });
+  const [act, direction, channel] = positionals;
+  const deadlineMs = Number(values['deadline-ms']);
+  if (act === 'serve' && deadlineMs > 0 && deadlineMs <= LONGEST_DEADLINE_MS) return serve({ deadlineMs });
+  if (act === 'attach') return runAttach();
+  if (act === 'bulk' && (direction === 'send' || direction === 'receive') && channelSchema.safeParse(channel).success) {
+    return runBulk(direction, channel ?? '');
+  }
+  if (act === 'reach' && direction && Number(channel) > 0) {
+    process.stdout.write(JSON.stringify(await tryAddress(direction, Number(channel))));
+    return 0;
+  }
+  process.stderr.write(USAGE);
+  return 2;
+}
+
+main(process.argv.slice(2)).then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    process.stderr.write(`helper: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);

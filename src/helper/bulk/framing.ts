@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto';
+import type { Readable, Writable } from 'node:stream';
+import { z } from 'zod';
+import { HelperFailure } from '../failure.ts';
+
+// What travels on a bulk stream. A frame is a type (1 byte), a length (4 bytes, big endian) and that many bytes.
+// A transfer is: parts, each a `part` frame (JSON) followed by its `data` frames; then `end` (JSON: what was counted).
+// `close` ends the stream. The digest covers type and content of every part and data frame in their order.
+
+/** Frame types. */
+export const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5 } as const;
+
+/** Most bytes that one frame carries. */
+export const MAX_FRAME_BYTES = 1024 * 1024;
+
+/** What a part of a transfer is: a CRIU image, paths to delete (NUL-separated), or a tar to extract at a directory. */
+export const partSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('image'), name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/) }),
+  z.strictObject({ kind: z.literal('delete') }),
+  z.strictObject({ kind: z.literal('tar'), at: z.string().startsWith('/').max(4096) }),
+]);
+export type Part = z.infer<typeof partSchema>;
+
+const endSchema = z.strictObject({
+  bytes: z.number().int().nonnegative(),
+  sha256: z.string(),
+  files: z.number().int().nonnegative(),
+});
+export type Totals = z.infer<typeof endSchema>;
+
+function frameHead(type: number, length: number): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(type, 0);
+  head.writeUInt32BE(length, 1);
+  return head;
+}
+
+/** Writes frames to a stream and waits whenever the stream asks for it. */
+export class FrameWriter {
+  readonly #stream: Writable;
+  #hash = createHash('sha256');
+  #bytes = 0;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+  }
+
+  /** Bytes of the transfer that is under way. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  async part(part: Part): Promise<void> {
+    await this.#counted(FRAME.part, Buffer.from(JSON.stringify(part)));
+  }
+
+  async data(data: Buffer): Promise<void> {
+    for (let at = 0; at < data.byteLength; at += MAX_FRAME_BYTES) {
+      await this.#counted(FRAME.data, data.subarray(at, at + MAX_FRAME_BYTES));
+    }
+  }
+
+  /** Ends the transfer and returns what was counted. */
+  async end(files: number): Promise<Totals> {
+    const totals = { bytes: this.#bytes, sha256: this.#hash.digest('hex'), files };
+    await this.#write(FRAME.end, Buffer.from(JSON.stringify(totals)));
+    this.#reset();
+    return totals;
+  }
+
+  /** Tells the other end that this transfer broke off; the next one may follow. */
+  async fail(reason: string): Promise<void> {
+    await this.#write(FRAME.failed, Buffer.from(reason.slice(0, 1000)));
+    this.#reset();
+  }
+
+  async close(): Promise<void> {
+    await this.#write(FRAME.close, Buffer.alloc(0));
+  }
+
+  #reset(): void {
+    this.#hash = createHash('sha256');
+    this.#bytes = 0;
+  }
+
+  async #counted(type: number, data: Buffer): Promise<void> {
+    this.#hash.update(Buffer.of(type)).update(data);
+    this.#bytes += data.byteLength;
+    await this.#write(type, data);
+  }
+
+  async #write(type: number, data: Buffer): Promise<void> {
+    if (this.#stream.destroyed) throw broken('the bulk stream is gone');
+    this.#stream.write(frameHead(type, data.byteLength));
+    if (!this.#stream.write(data)) await drained(this.#stream);
+  }
+}
+
+const broken = (summary: string) => new HelperFailure('transfer-broken', summary);
+
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = () => {
+      stream.off('drain', done).off('close', lost);
+      resolve();
+    };
+    const lost = () => {
+      stream.off('drain', done);
+      reject(broken('the bulk stream was closed while sending'));
+    };
+    stream.once('drain', done).once('close', lost);
+  });
+}
+
+/** Takes what a {@link FrameWriter} sent. `part` is called for each part, `data` for its bytes in order; both are awaited. */
+export type TransferSink = {
+  part(part: Part): Promise<void>;
+  data(data: Buffer): Promise<void>;
+  /** All parts are complete; returns the number of files. */
+  end(): Promise<number>;
+};
+
+/** Reads frames from a stream, as fast as they are taken. */
+export class FrameReader {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(stream: Readable) {
+    this.#chunks = stream.iterator({ destroyOnReturn: false });
+  }
+
+  /** Takes one transfer. Returns undefined when the stream was closed in order; throws `transfer-broken` otherwise. */
+  async transfer(sink: TransferSink, progress: (bytes: number) => void): Promise<Totals | undefined> {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for (;;) {
+      const { type, data } = await this.#frame();
+      if (type === FRAME.close) return undefined;
+      if (type === FRAME.failed) throw broken(`the sender gave up: ${data.toString()}`);
+      if (type === FRAME.end) {
+        const sent = endSchema.parse(JSON.parse(data.toString()));
+        const totals = { bytes, sha256: hash.digest('hex'), files: await sink.end() };
+        if (sent.bytes !== bytes || sent.sha256 !== totals.sha256)
+          throw broken('the bytes that came are not those that were sent');
+        return { ...totals, files: sent.files };
+      }
+      hash.update(Buffer.of(type)).update(data);
+      bytes += data.byteLength;
+      progress(bytes);
+      if (type === FRAME.part) await sink.part(partSchema.parse(JSON.parse(data.toString())));
+      else if (type === FRAME.data) await sink.data(data);
+      else throw broken(`unknown frame type ${type}`);
+    }
+  }
+
+  async #frame(): Promise<{ type: number; data: Buffer }> {
+    const head = await this.#take(5);
+    const length = head.readUInt32BE(1);
+    if (length > MAX_FRAME_BYTES) throw broken(`a frame of ${length} bytes is more than one may carry`);
+    return { type: head.readUInt8(0), data: await this.#take(length) };
+  }
+
+  async #take(length: number): Promise<Buffer> {
+    const parts = [this.#rest];
+    let have = this.#rest.byteLength;
+    while (have < length) {
+      const { value, done } = await this.#chunks.next();
+      if (done) throw broken('the bulk stream ended in the middle');
+      parts.push(value);
+      have += value.byteLength;
+    }
+    const all = parts.length === 1 ? this.#rest : Buffer.concat(parts);
+    this.#rest = all.subarray(length);
+    return all.subarray(0, length);
+  }
+}

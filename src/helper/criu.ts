@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { type Finished, finished } from './command.ts';
+import { CRIU_HOME } from './enter.ts';
+import { IMAGES_DIR } from './pod-spec.ts';
+import type { CriuTimes } from './protocol.ts';
+
+/** Where a dump or a received one lies. */
+export const IMAGE_FILES = path.join(IMAGES_DIR, 'img');
+/** CRIU's directory for a moment (patch 0004), the same path on both sides. */
+export const SCRATCH = path.join(IMAGES_DIR, 'scratch');
+/** CRIU's logs, beside the images so that they do not travel. */
+export const LOGS = path.join(IMAGES_DIR, 'log');
+
+/** The command line that starts CRIU from a directory that carries it. */
+export function criuCommand(home: string): string[] {
+  return [`${home}/ld.so`, '--library-path', `${home}/lib`, `${home}/criu`];
+}
+
+/** Options that dump and restore must share. */
+export const COMMON_OPTIONS: readonly string[] = [
+  '--tcp-established',
+  '--skip-in-flight',
+  '--file-locks',
+  '--ext-unix-sk',
+  '--link-remap',
+  '--shell-job',
+  '--manage-cgroups=ignore',
+  '--network-lock',
+  'skip',
+  '--leave-stopped',
+  '--verbosity=4',
+];
+
+/** Options of a dump. `namespaceInode`: of the pod's network namespace. */
+export function dumpOptions(pid: number, namespaceInode: number, externalMounts: readonly string[]): string[] {
+  return [
+    ...['dump', '--tree', String(pid), '--images-dir', IMAGE_FILES, '--root', `/proc/${pid}/root`],
+    ...['--log-file', path.join(LOGS, 'dump.log'), '--ghost-limit', '512M'],
+    ...['--external', `net[${namespaceInode}]:extNetNs`],
+    ...externalMounts.flatMap((point) => ['--external', `mnt[${point}]:${point}`]),
+    ...COMMON_OPTIONS,
+  ];
+}
+
+/** Runs CRIU in the helper's own namespaces. */
+export function runCriu(args: readonly string[]): Promise<Finished> {
+  const [command = '', ...rest] = criuCommand(CRIU_HOME);
+  return finished(spawn(command, [...rest, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+/**
+ * Reads CRIU's stats-dump or stats-restore image: two magic numbers, a length, one protobuf message (images/stats.proto)
+ * whose field 1 or 2 holds the figures, in microseconds. Returns field number to value; empty when it is no such file.
+ */
+export function parseStats(data: Buffer): Map<number, number> {
+  const message = data.subarray(12);
+  const outer = fields(message)[0];
+  if (!outer || typeof outer.value === 'number') return new Map();
+  const values = new Map<number, number>();
+  for (const { number, value } of fields(outer.value)) if (typeof value === 'number') values.set(number, value);
+  return values;
+}
+
+type Field = { number: number; value: number | Buffer };
+
+function fields(data: Buffer): Field[] {
+  const found: Field[] = [];
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; at < data.length; scale *= 128) {
+      const byte = data[at++] ?? 0;
+      value += (byte & 127) * scale;
+      if (byte < 128) break;
+    }
+    return value;
+  };
+  while (at < data.length) {
+    const key = varint();
+    const kind = key & 7;
+    if (kind !== 0 && kind !== 2) break;
+    const length = varint();
+    if (kind === 0) found.push({ number: key >> 3, value: length });
+    else {
+      found.push({ number: key >> 3, value: data.subarray(at, at + length) });
+      at += length;
+    }
+  }
+  return found;
+}
+
+/** CRIU's own figures of the last dump (freezing_time, frozen_time) or restore (forking_time, restore_time). */
+export function readCriuTimes(act: 'dump' | 'restore', directory: string, wallMs: number): CriuTimes {
+  const file = path.join(directory, `stats-${act}`);
+  const numbers = act === 'dump' ? [1, 2] : [3, 4];
+  const stats = existsSync(file) ? parseStats(readFileSync(file)) : new Map<number, number>();
+  const totalUs = numbers.reduce((sum, number) => sum + (stats.get(number) ?? 0), 0);
+  return { totalMs: totalUs / 1000, wallMs };
+}
+
+/** The inode that names a namespace of a process. */
+export const namespaceInode = (pid: number, kind: string) => statSync(`/proc/${pid}/ns/${kind}`).ino;

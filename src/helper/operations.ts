@@ -1,0 +1,95 @@
+import type { Channels } from './bulk/channels.ts';
+import type { Handlers } from './dispatch.ts';
+import type { HelperEvent } from './envelope.ts';
+import { HelperFailure } from './failure.ts';
+import { probeContainer } from './probe.ts';
+import { probeNode } from './probe-node.ts';
+import type { HelperArgs, HelperResult } from './protocol.ts';
+import { reach } from './reach.ts';
+import { Source, timed, toTransfer } from './source.ts';
+import { Target } from './target.ts';
+
+/** What all operations share. */
+export type OperationsContext = {
+  channels: Channels;
+  announce: (event: HelperEvent) => void;
+  deadlineInMs: () => number;
+};
+
+/** The helper's operations and what happens at its start and end. */
+export type Operations = { handlers: Handlers; recover(): Promise<void>; end(): Promise<void> };
+
+/** So often at most a transfer tells how far it is. */
+const PROGRESS_MS = 200;
+
+/** Puts the operations together. */
+export function makeOperations(context: OperationsContext): Operations {
+  const { channels, deadlineInMs } = context;
+  const source = new Source(context);
+  const target = new Target();
+  const handlers: Handlers = {
+    status: async () => ({
+      version: 1,
+      source: source.status(),
+      target: target.status(),
+      channels: channels.names(),
+      deadlineInMs: deadlineInMs(),
+    }),
+    'probe-node': () => probeNode(),
+    probe: async ({ containerId, volumes }) => {
+      const [node, container] = await Promise.all([probeNode(), probeContainer(containerId, volumes)]);
+      return { node, container };
+    },
+    'await-channel': async ({ channel, timeoutMs }) => {
+      await channels.connected(channel, timeoutMs);
+      return {};
+    },
+    'close-channel': async ({ channel }) => {
+      await channels.close(channel);
+      return {};
+    },
+    reach: (args) => reach(args),
+    precopy: (args) => source.precopy(args),
+    freeze: (args) => source.freeze(args),
+    thaw: (args) => source.thaw(args),
+    seal: (args) => source.seal(args),
+    'release-connections': (args) => source.release(args),
+    receive: (args, id) => receive(context, target, args, id),
+    'prepare-restore': (args) => target.prepare(args),
+    restore: (args) => target.restore(args),
+    verify: (args) => target.verify(args),
+    continue: (args) => target.continue(args),
+    discard: (args) => target.discard(args),
+  };
+  return {
+    handlers,
+    async recover() {
+      await source.recover();
+      target.recover();
+    },
+    end: () => source.end(),
+  };
+}
+
+async function receive(
+  { channels, announce }: OperationsContext,
+  target: Target,
+  { channel, what, containerId }: HelperArgs<'receive'>,
+  id: string,
+): Promise<HelperResult<'receive'>> {
+  let told = 0;
+  const progress = (bytes: number) => {
+    const now = Date.now();
+    if (now - told < PROGRESS_MS) return;
+    told = now;
+    announce({ v: 1, id, event: 'progress', bytes });
+  };
+  return channels.use(channel, async ({ reader }) => {
+    const { value, ms } = await timed(() => reader.transfer(target.sink(what, containerId), progress));
+    if (!value) {
+      channels.finish(channel);
+      throw new HelperFailure('transfer-broken', 'the source closed the bulk stream');
+    }
+    return { transfer: toTransfer(value, ms), files: value.files };
+  });
+}

@@ -1,0 +1,36 @@
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { release } from 'node:os';
+import { runCriu } from './criu.ts';
+import type { NodeFacts } from './facts.ts';
+import { IMAGES_DIR } from './pod-spec.ts';
+
+/** Reads the first processor of /proc/cpuinfo. */
+export function parseCpuInfo(text: string): { model: string; flags: string[] } {
+  const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(.*)$`, 'mi').exec(text)?.[1] ?? '';
+  return {
+    model: field('model name'),
+    flags: (field('flags') || field('Features')).split(/\s+/).filter(Boolean).sort(),
+  };
+}
+
+/** What this node is, and whether CRIU works on it. Read-only. */
+export async function probeNode(): Promise<NodeFacts> {
+  const [version, check] = await Promise.all([runCriu(['--version']), runCriu(['check'])]);
+  const cpu = parseCpuInfo(readFileSync('/proc/cpuinfo', 'utf8'));
+  const available = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? '0';
+  const images = statfsSync(IMAGES_DIR);
+  return {
+    architecture: process.arch,
+    kernel: release(),
+    cpuModel: cpu.model,
+    cpuFlags: cpu.flags,
+    cgroupVersion: existsSync('/proc/1/root/sys/fs/cgroup/cgroup.controllers') ? 2 : 1,
+    memoryAvailableBytes: Number(available) * 1024,
+    imagesFreeBytes: images.bavail * images.bsize,
+    criu: {
+      version: /^Version:\s*(\S+)/m.exec(version.stdout)?.[1] ?? 'unknown',
+      usable: check.status === 0,
+      problems: check.status === 0 ? [] : check.stderr.split('\n').filter((line) => /Error/.test(line)),
+    },
+  };
+}

@@ -1,0 +1,141 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { HelperFailure } from './failure.ts';
+
+/** A process as /proc shows it to the helper. */
+export type ProcessInfo = {
+  pid: number;
+  parent: number;
+  name: string;
+  /** One letter of proc_pid_stat(5); `T` is stopped. */
+  state: string;
+  /** Clock ticks after boot; with the pid it names a process for good. */
+  startTime: number;
+};
+
+/** Reads the text of /proc/PID/stat; undefined when it is none. The name may hold blanks and parentheses. */
+export function parseStat(text: string): ProcessInfo | undefined {
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  const fields = text.slice(close + 2).split(' ');
+  const [state, parent] = fields;
+  const startTime = Number(fields[19]);
+  if (open < 0 || close < 0 || !state || !parent || !Number.isFinite(startTime)) return undefined;
+  return {
+    pid: Number(text.slice(0, open)),
+    parent: Number(parent),
+    name: text.slice(open + 1, close),
+    state,
+    startTime,
+  };
+}
+
+/** The pids of a process from the outermost PID namespace that the reader sees inwards. */
+export function parseNamespacePids(status: string): number[] {
+  return (/^NSpid:\s*(.+)$/m.exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean).map(Number);
+}
+
+/**
+ * Chooses a container's root among its processes: of those that are pid 1 to themselves the one nested deepest. After a
+ * move that is the restored root, not the placeholder beside it; of two equals the first.
+ */
+export function chooseRoot(
+  candidates: readonly { pid: number; namespacePids: readonly number[] }[],
+): number | undefined {
+  const inits = candidates.filter(({ namespacePids }) => namespacePids.at(-1) === 1);
+  return inits.toSorted((a, b) => b.namespacePids.length - a.namespacePids.length)[0]?.pid;
+}
+
+/** Reads a file of /proc; undefined when the process is gone. */
+export function readProc(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** All processes that the helper's /proc shows. */
+export function listPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** One process, undefined when it is gone. */
+export function readProcess(pid: number): ProcessInfo | undefined {
+  const text = readProc(pid, 'stat');
+  return text === undefined ? undefined : parseStat(text);
+}
+
+function inContainer(containerId: string): { pid: number; namespacePids: number[] }[] {
+  const found = [];
+  for (const pid of listPids()) {
+    if (!readProc(pid, 'cgroup')?.includes(containerId)) continue;
+    found.push({ pid, namespacePids: parseNamespacePids(readProc(pid, 'status') ?? '') });
+  }
+  return found;
+}
+
+/** The container's root process. Throws `container-not-found`. */
+export function findRoot(containerId: string): number {
+  const candidates = inContainer(containerId);
+  const root = chooseRoot(candidates);
+  if (root !== undefined) return root;
+  throw candidates.length === 0
+    ? new HelperFailure('container-not-found', `no process of container ${containerId.slice(0, 12)} on this node`)
+    : new HelperFailure(
+        'not-movable',
+        'the container has no PID namespace of its own (shareProcessNamespace or hostPID)',
+      );
+}
+
+/** The waiting placeholder: the container's outermost pid 1. Throws `container-not-found`. */
+export function findPlaceholder(containerId: string): number {
+  const inits = inContainer(containerId).filter(({ namespacePids }) => namespacePids.at(-1) === 1);
+  const first = inits.toSorted((a, b) => a.namespacePids.length - b.namespacePids.length)[0];
+  if (first) return first.pid;
+  throw new HelperFailure('container-not-found', `no process of container ${containerId.slice(0, 12)} on this node`);
+}
+
+/** The process and all its descendants, parents first. */
+export function processTree(rootPid: number): ProcessInfo[] {
+  const children = new Map<number, ProcessInfo[]>();
+  const root = readProcess(rootPid);
+  if (!root) return [];
+  for (const pid of listPids()) {
+    const info = readProcess(pid);
+    if (!info) continue;
+    const siblings = children.get(info.parent);
+    if (siblings) siblings.push(info);
+    else children.set(info.parent, [info]);
+  }
+  const tree = [root];
+  for (const info of tree) tree.push(...(children.get(info.pid) ?? []));
+  return tree;
+}
+
+/** The pid of a process as it sees itself. */
+export function innerPid(pid: number): number {
+  return parseNamespacePids(readProc(pid, 'status') ?? '').at(-1) ?? 0;
+}
+
+/** Continues every process of a tree, children first, so that no parent sees a child that it thinks stopped. */
+export function continueTree(rootPid: number): void {
+  for (const { pid } of processTree(rootPid).reverse()) {
+    try {
+      process.kill(pid, 'SIGCONT');
+    } catch (error) {
+      // It ended meanwhile.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
+}
+
+/** What a descriptor points at, as /proc spells it; empty when it is closed. */
+export function descriptorTarget(pid: number, fd: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}

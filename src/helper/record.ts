@@ -1,0 +1,54 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { IMAGES_DIR } from './pod-spec.ts';
+
+// What a restarted helper has to know; it lies beside the images, where it lives as long as the pod.
+
+const who = { containerId: z.string(), rootPid: z.number().int(), startTime: z.number() };
+
+const sourceSchema = z.discriminatedUnion('state', [
+  z.strictObject({ state: z.literal('idle') }),
+  /** `thawAt`: milliseconds since 1970. */
+  z.strictObject({ state: z.literal('frozen'), ...who, thawAt: z.number() }),
+  z.strictObject({ state: z.literal('sealed'), ...who, thawAt: z.number() }),
+  z.strictObject({ state: z.literal('released'), ...who, thawAt: z.number() }),
+  z.strictObject({ state: z.literal('thawed'), ...who }),
+]);
+
+const targetSchema = z.discriminatedUnion('state', [
+  z.strictObject({ state: z.literal('idle') }),
+  z.strictObject({
+    state: z.enum(['prepared', 'restored', 'continued', 'discarded']),
+    containerId: z.string(),
+    placeholderPid: z.number().int(),
+    startTime: z.number(),
+    sourceAddresses: z.array(z.string()),
+    /** The restored root and how many processes belong to it; 0 before the restore. */
+    rootPid: z.number().int(),
+    rootStartTime: z.number(),
+    innerPids: z.array(z.number().int()),
+  }),
+]);
+
+export type SourceRecord = z.infer<typeof sourceSchema>;
+export type TargetRecord = z.infer<typeof targetSchema>;
+
+function load<T>(name: string, schema: z.ZodType<T>, otherwise: T): T {
+  try {
+    return schema.parse(JSON.parse(readFileSync(path.join(IMAGES_DIR, name), 'utf8')));
+  } catch {
+    return otherwise;
+  }
+}
+
+function save(name: string, value: object): void {
+  const file = path.join(IMAGES_DIR, name);
+  writeFileSync(`${file}.new`, JSON.stringify(value), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+export const loadSource = (): SourceRecord => load('source.json', sourceSchema, { state: 'idle' });
+export const saveSource = (record: SourceRecord): void => save('source.json', record);
+export const loadTarget = (): TargetRecord => load('target.json', targetSchema, { state: 'idle' });
+export const saveTarget = (record: TargetRecord): void => save('target.json', record);

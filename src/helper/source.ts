@@ -1,0 +1,257 @@
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { Channels } from './bulk/channels.ts';
+import type { Totals } from './bulk/framing.ts';
+import { sendImages } from './bulk/images.ts';
+import { dumpOptions, IMAGE_FILES, LOGS, namespaceInode, readCriuTimes, runCriu, SCRATCH } from './criu.ts';
+import { causeOf, interestingLines } from './criu-log.ts';
+import type { HelperEvent } from './envelope.ts';
+import { HelperFailure } from './failure.ts';
+import { type Copied, sectionsOf, sendFiles } from './files/copy.ts';
+import { removeLinkRemaps } from './files/link-remaps.ts';
+import { externalMountPoints, parseMountInfo } from './mounts.ts';
+import { abortOutside, lockNetwork, permitResets, podAddresses, unlockNetwork } from './network.ts';
+import { continueTree, descriptorTarget, findRoot, innerPid, processTree, readProc, readProcess } from './processes.ts';
+import type { Handover, HelperArgs, HelperResult, Transfer } from './protocol.ts';
+import { loadSource, type SourceRecord, saveSource } from './record.ts';
+
+/** What the source side needs from its surroundings. */
+export type SourceContext = { channels: Channels; announce: (event: HelperEvent) => void };
+
+/** Runs an act and returns its milliseconds too. */
+export async function timed<T>(act: () => Promise<T>): Promise<{ value: T; ms: number }> {
+  const started = performance.now();
+  const value = await act();
+  return { value, ms: performance.now() - started };
+}
+
+export const toTransfer = ({ bytes, sha256 }: Totals, milliseconds: number): Transfer => ({
+  bytes,
+  sha256,
+  milliseconds,
+});
+
+/** The container that is being moved away, from the first copy to its release. */
+export class Source {
+  readonly #context: SourceContext;
+  #record: SourceRecord = { state: 'idle' };
+  #copied = new Map<string, Copied>();
+  #copiedOf = '';
+  #timer: NodeJS.Timeout | undefined;
+  #busy = false;
+
+  constructor(context: SourceContext) {
+    this.#context = context;
+  }
+
+  status(): HelperResult<'status'>['source'] {
+    const { state } = this.#record;
+    if (state === 'idle') return { state, containerId: null, thawInMs: null };
+    const thawInMs = state === 'frozen' ? Math.max(0, this.#record.thawAt - Date.now()) : null;
+    return { state, containerId: this.#record.containerId, thawInMs };
+  }
+
+  /** After a restart of the helper: takes up timer and seal where the former process left them. */
+  async recover(): Promise<void> {
+    const record = loadSource();
+    if (record.state !== 'idle' && readProcess(record.rootPid)?.startTime !== record.startTime) return;
+    this.#record = record;
+    if (record.state === 'frozen') this.#arm(record.thawAt - Date.now());
+  }
+
+  async precopy({ containerId, channel, volumes }: HelperArgs<'precopy'>): Promise<HelperResult<'precopy'>> {
+    const pid = findRoot(containerId);
+    return this.#context.channels.use(channel, async ({ writer }) => {
+      const { value, ms } = await timed(() => this.#send(containerId, pid, volumes, writer));
+      return { transfer: toTransfer(value, ms), files: value.files };
+    });
+  }
+
+  async #send(
+    containerId: string,
+    pid: number,
+    volumes: HelperArgs<'precopy'>['volumes'],
+    writer: Parameters<typeof sendFiles>[3],
+  ): Promise<Totals> {
+    const identity = `${containerId} ${pid}`;
+    const former = this.#copiedOf === identity ? this.#copied : new Map<string, Copied>();
+    // Until this transfer is complete nothing is known of the copy.
+    this.#copied = new Map();
+    this.#copiedOf = identity;
+    try {
+      const { files, copied } = await sendFiles(pid, sectionsOf(pid, volumes), former, writer);
+      const totals = await writer.end(files);
+      this.#copied = copied;
+      return totals;
+    } catch (error) {
+      await writer.fail(String(error)).catch(() => {});
+      throw error;
+    }
+  }
+
+  async freeze(args: HelperArgs<'freeze'>): Promise<HelperResult<'freeze'>> {
+    const started = performance.now();
+    const { state } = this.#record;
+    if (this.#busy || (state !== 'idle' && state !== 'thawed')) {
+      throw new HelperFailure('wrong-state', `the source is ${this.#busy ? 'being frozen' : state} already`);
+    }
+    this.#busy = true;
+    try {
+      const pid = findRoot(args.containerId);
+      const startTime = readProcess(pid)?.startTime ?? 0;
+      const mountPaths = args.volumes.map(({ mountPath }) => mountPath);
+      const handover = describe(pid, mountPaths);
+      emptyDirectories();
+      // Written before the act, so that a helper that restarts in the middle of it thaws too.
+      const thawAt = Date.now() + args.thawAfterMs;
+      this.#become({ state: 'frozen', containerId: args.containerId, rootPid: pid, startTime, thawAt });
+      return await this.#freezeAndSend(args, pid, handover, started);
+    } catch (error) {
+      await this.#undo();
+      throw error;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #freezeAndSend(args: HelperArgs<'freeze'>, pid: number, handover: Handover, started: number) {
+    const { channel, containerId, volumes } = args;
+    const { ms: lockMs } = await timed(() => lockNetwork(pid));
+    const { ms: dumpMs } = await timed(() => dump(pid, handover.externalMounts));
+    handover.innerPids = processTree(pid).map((each) => innerPid(each.pid));
+    const sent = await this.#context.channels.use(channel, async ({ writer }) => ({
+      images: await timed(() => sendImages(IMAGE_FILES, writer)),
+      delta: await timed(() => this.#send(containerId, pid, volumes, writer)),
+    }));
+    const { images, delta } = sent;
+    if (this.#record.state !== 'frozen') throw new HelperFailure('already-thawed', 'the source was thawed meanwhile');
+    this.#arm(this.#record.thawAt - Date.now());
+    return {
+      handover,
+      images: toTransfer(images.value, images.ms),
+      delta: toTransfer(delta.value, delta.ms),
+      deltaFiles: delta.value.files,
+      criu: readCriuTimes('dump', IMAGE_FILES, dumpMs),
+      timings: { lockMs, dumpMs, deltaMs: delta.ms, totalMs: performance.now() - started },
+    };
+  }
+
+  async thaw({ containerId }: HelperArgs<'thaw'>): Promise<Record<string, never>> {
+    const { state } = this.#record;
+    if (state === 'idle' || state === 'thawed') return {};
+    this.#expect(containerId);
+    if (state === 'released')
+      throw new HelperFailure('wrong-state', 'the source was released: its clients were cut off');
+    await this.#thaw();
+    return {};
+  }
+
+  async seal({ containerId }: HelperArgs<'seal'>): Promise<Record<string, never>> {
+    const record = this.#record;
+    if (record.state === 'thawed') throw new HelperFailure('already-thawed', 'the source goes on already');
+    this.#expect(containerId);
+    if (record.state === 'frozen' && !this.#busy) {
+      clearTimeout(this.#timer);
+      this.#become({ ...record, state: 'sealed' });
+    }
+    if (this.#record.state !== 'sealed') throw new HelperFailure('wrong-state', `the source is ${this.#record.state}`);
+    return {};
+  }
+
+  async release({ containerId }: HelperArgs<'release-connections'>): Promise<{ connections: number }> {
+    this.#expect(containerId);
+    const record = this.#record;
+    if (record.state !== 'sealed' && record.state !== 'released') {
+      throw new HelperFailure('wrong-state', `the source is ${record.state}, not sealed`);
+    }
+    const addresses = await podAddresses(record.rootPid);
+    await permitResets(record.rootPid);
+    const connections = await abortOutside(record.rootPid, addresses);
+    this.#become({ ...record, state: 'released' });
+    return { connections };
+  }
+
+  /** The helper is about to end: what is frozen and not sealed goes on. */
+  async end(): Promise<void> {
+    if (this.#record.state === 'frozen') await this.#thaw();
+  }
+
+  #expect(containerId: string): void {
+    if (this.#record.state === 'idle') throw new HelperFailure('wrong-state', 'nothing is frozen');
+    if (this.#record.containerId !== containerId) throw new HelperFailure('wrong-state', 'another container is frozen');
+  }
+
+  #become(record: SourceRecord): void {
+    this.#record = record;
+    saveSource(record);
+  }
+
+  #arm(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#thawLate(), Math.max(0, ms));
+  }
+
+  async #thawLate(): Promise<void> {
+    if (this.#record.state !== 'frozen') return;
+    await this.#thaw();
+    this.#context.announce({ v: 1, event: 'thawed', reason: 'the deadline passed and nobody had sealed the source' });
+  }
+
+  /** A freeze failed midway. The timer of the record stays as the last resort when this fails too. */
+  async #undo(): Promise<void> {
+    const record = this.#record;
+    if (record.state !== 'frozen') return;
+    this.#arm(record.thawAt - Date.now());
+    await this.#thaw().catch(() => {});
+  }
+
+  async #thaw(): Promise<void> {
+    clearTimeout(this.#timer);
+    const record = this.#record;
+    if (record.state === 'idle') return;
+    if (readProcess(record.rootPid)?.startTime === record.startTime) {
+      await unlockNetwork(record.rootPid);
+      removeLinkRemaps(record.rootPid);
+      continueTree(record.rootPid);
+    }
+    const { containerId, rootPid, startTime } = record;
+    this.#become({ state: 'thawed', containerId, rootPid, startTime });
+    rmSync(IMAGE_FILES, { recursive: true, force: true });
+  }
+}
+
+function describe(pid: number, volumePaths: readonly string[]): Handover {
+  const mounts = parseMountInfo(readProc(pid, 'mountinfo') ?? '');
+  return {
+    externalMounts: externalMountPoints(mounts, volumePaths),
+    stdio: [descriptorTarget(pid, 0), descriptorTarget(pid, 1), descriptorTarget(pid, 2)],
+    rootMode: statSync(`/proc/${pid}/root`).mode & 0o7777,
+    innerPids: [1],
+  };
+}
+
+function emptyDirectories(): void {
+  for (const directory of [IMAGE_FILES, LOGS]) rmSync(directory, { recursive: true, force: true });
+  for (const directory of [IMAGE_FILES, LOGS, SCRATCH]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+}
+
+async function dump(pid: number, externalMounts: readonly string[]): Promise<void> {
+  const { status, stderr } = await runCriu(dumpOptions(pid, namespaceInode(pid, 'net'), externalMounts));
+  if (status === 0) return;
+  const log = readLog('dump.log') || stderr;
+  throw new HelperFailure(
+    'criu-refused-dump',
+    `CRIU cannot dump the container: ${causeOf(log)}`,
+    interestingLines(log).join('\n'),
+  );
+}
+
+/** A CRIU log of this helper; empty when there is none. */
+export function readLog(name: string): string {
+  try {
+    return readFileSync(path.join(LOGS, name), 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,256 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { imageSink } from './bulk/images.ts';
+import { finished } from './command.ts';
+import { COMMON_OPTIONS, criuCommand, IMAGE_FILES, LOGS, readCriuTimes, SCRATCH } from './criu.ts';
+import { causeOf, interestingLines } from './criu-log.ts';
+import { CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
+import { HelperFailure } from './failure.ts';
+import { filesSink } from './files/apply.ts';
+import { parseMountInfo } from './mounts.ts';
+import {
+  abortOutside,
+  addressesInUse,
+  addToLoopback,
+  guardNetwork,
+  removeFromLoopback,
+  unlockNetwork,
+} from './network.ts';
+import { PLACEHOLDER_DIR } from './placeholder-spec.ts';
+import { IMAGES_DIR } from './pod-spec.ts';
+import {
+  continueTree,
+  findPlaceholder,
+  innerPid,
+  parseNamespacePids,
+  processTree,
+  readProc,
+  readProcess,
+} from './processes.ts';
+import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
+import { loadTarget, saveTarget, type TargetRecord } from './record.ts';
+import { readLog, timed } from './source.ts';
+
+/** Where the placeholder's mount namespace shows what the helper carries in, for the moment of the restore. */
+const ENGINE = `${PLACEHOLDER_DIR}/engine`;
+/** Descriptors of CRIU at the restore. */
+const NETWORK_FD = 10;
+/** `SIGNAL_COMMITTED` of native/placeholder.c: SIGRTMIN as glibc counts. */
+const SIGNAL_COMMITTED = 34;
+
+type Known = Exclude<TargetRecord, { state: 'idle' }>;
+
+/** The placeholder that a container is moved into. */
+export class Target {
+  #record: TargetRecord = { state: 'idle' };
+
+  status(): HelperResult<'status'>['target'] {
+    const { state } = this.#record;
+    return { state, containerId: state === 'idle' ? null : this.#record.containerId };
+  }
+
+  /** After a restart of the helper. */
+  recover(): void {
+    const record = loadTarget();
+    if (record.state !== 'idle' && readProcess(record.placeholderPid)?.startTime !== record.startTime) return;
+    this.#record = record;
+  }
+
+  /** What takes the next transfer for this placeholder. */
+  sink(what: 'files' | 'images', containerId: string) {
+    return what === 'images' ? imageSink(IMAGE_FILES) : filesSink(this.#known(containerId).placeholderPid);
+  }
+
+  async prepare({ containerId, sourceAddresses }: HelperArgs<'prepare-restore'>): Promise<{ placeholderPid: number }> {
+    const { state } = this.#record;
+    if (state === 'restored' || state === 'continued')
+      throw new HelperFailure('wrong-state', `the target is ${state} already`);
+    const placeholderPid = findPlaceholder(containerId);
+    const mounts = parseMountInfo(readProc(placeholderPid, 'mountinfo') ?? '');
+    if (!mounts.some(({ mountPoint }) => mountPoint === PLACEHOLDER_DIR)) {
+      throw new HelperFailure('not-movable', `the target container has nothing mounted at ${PLACEHOLDER_DIR}`);
+    }
+    if (existsSync(markerOf(placeholderPid))) throw new HelperFailure('wrong-state', 'the target was restored before');
+    for (const directory of [LOGS, SCRATCH, path.join(IMAGES_DIR, 'criu')])
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+    await Promise.all([guardNetwork(placeholderPid), addToLoopback(placeholderPid, sourceAddresses)]);
+    const startTime = readProcess(placeholderPid)?.startTime ?? 0;
+    const nothing = { rootPid: 0, rootStartTime: 0, innerPids: [] };
+    this.#become({ state: 'prepared', containerId, placeholderPid, startTime, sourceAddresses, ...nothing });
+    return { placeholderPid };
+  }
+
+  async restore({ containerId, handover }: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
+    const record = this.#known(containerId);
+    if (record.state !== 'prepared')
+      throw new HelperFailure('wrong-state', `the target is ${record.state}, not prepared`);
+    const started = performance.now();
+    checkMounts(record.placeholderPid, handover);
+    const { value, ms } = await timed(() => finished(spawnRestore(record.placeholderPid, handover)));
+    if (value.status !== 0) {
+      const log = readLog('restore.log') || value.stderr;
+      await killRestored(record.placeholderPid);
+      const summary = `CRIU cannot restore the container: ${causeOf(log)}`;
+      throw new HelperFailure('criu-refused-restore', summary, interestingLines(log).join('\n') || value.stderr);
+    }
+    const root = findRestored(record.placeholderPid);
+    if (!root) throw new HelperFailure('criu-refused-restore', 'CRIU restored no process');
+    const { innerPids } = handover;
+    this.#become({ ...record, state: 'restored', rootPid: root.pid, rootStartTime: root.startTime, innerPids });
+    return { rootPid: root.pid, criu: readCriuTimes('restore', IMAGE_FILES, ms), totalMs: performance.now() - started };
+  }
+
+  async verify({ containerId }: HelperArgs<'verify'>): Promise<{ processes: number }> {
+    const record = this.#known(containerId);
+    if (record.state !== 'restored')
+      throw new HelperFailure('wrong-state', `the target is ${record.state}, not restored`);
+    const tree = processTree(record.rootPid);
+    const running = tree.filter(({ state }) => state !== 'T' && state !== 'Z');
+    if (running.length > 0) {
+      throw new HelperFailure(
+        'criu-refused-restore',
+        'a restored process is not stopped',
+        running.map(({ name }) => name).join(' '),
+      );
+    }
+    const present = new Set(tree.map(({ pid }) => innerPid(pid)));
+    const missing = record.innerPids.filter((pid) => !present.has(pid));
+    if (missing.length > 0)
+      throw new HelperFailure('criu-refused-restore', `processes are missing: ${missing.join(' ')}`);
+    return { processes: tree.length };
+  }
+
+  async continue({ containerId }: HelperArgs<'continue'>): Promise<HelperResult<'continue'>> {
+    const started = performance.now();
+    const record = this.#known(containerId);
+    if (record.state !== 'restored' && record.state !== 'continued') {
+      throw new HelperFailure('wrong-state', `the target is ${record.state}, not restored`);
+    }
+    const { placeholderPid, rootPid, sourceAddresses } = record;
+    const connections = await abortOutside(placeholderPid, sourceAddresses);
+    if (record.state === 'restored') tellPlaceholder(placeholderPid, rootPid);
+    await unlockNetwork(placeholderPid);
+    continueTree(rootPid);
+    const totalMs = performance.now() - started;
+    this.#become({ ...record, state: 'continued' });
+    if (!(await addressesInUse(placeholderPid, sourceAddresses)))
+      await removeFromLoopback(placeholderPid, sourceAddresses);
+    rmSync(IMAGE_FILES, { recursive: true, force: true });
+    return { connections, totalMs };
+  }
+
+  async discard({ containerId }: HelperArgs<'discard'>): Promise<Record<string, never>> {
+    const record = this.#record;
+    if (record.state === 'idle' || record.state === 'discarded') return {};
+    if (this.#known(containerId).state === 'continued')
+      throw new HelperFailure('wrong-state', 'the target runs already');
+    if (readProcess(record.placeholderPid)?.startTime === record.startTime) {
+      await killRestored(record.placeholderPid);
+      await unlockNetwork(record.placeholderPid);
+      await removeFromLoopback(record.placeholderPid, record.sourceAddresses);
+    }
+    rmSync(IMAGE_FILES, { recursive: true, force: true });
+    this.#become({ ...record, state: 'discarded' });
+    return {};
+  }
+
+  #known(containerId: string): Known {
+    const record = this.#record;
+    if (record.state === 'idle') throw new HelperFailure('wrong-state', 'no placeholder was prepared');
+    if (record.containerId !== containerId) throw new HelperFailure('wrong-state', 'another container was prepared');
+    return record;
+  }
+
+  #become(record: Known): void {
+    this.#record = record;
+    saveTarget(record);
+  }
+}
+
+const markerOf = (placeholderPid: number) => `/proc/${placeholderPid}/root${PLACEHOLDER_DIR}/restored`;
+
+/** The placeholder stands for that root from now on; a container that starts with the marker there starts afresh. */
+function tellPlaceholder(placeholderPid: number, rootPid: number): void {
+  const pids = parseNamespacePids(readProc(rootPid, 'status') ?? '');
+  const depth = parseNamespacePids(readProc(placeholderPid, 'status') ?? '').length;
+  writeFileSync(markerOf(placeholderPid), `${pids[depth - 1] ?? 0}\n`, { mode: 0o644 });
+  process.kill(placeholderPid, SIGNAL_COMMITTED);
+}
+
+/** The restored root: a child of the placeholder that is pid 1 in a namespace of its own. */
+function findRestored(placeholderPid: number) {
+  return processTree(placeholderPid).find(({ pid, parent }) => parent === placeholderPid && innerPid(pid) === 1);
+}
+
+/** Kills what CRIU left behind; the root of a PID namespace takes all of it along. Waits until it is gone. */
+async function killRestored(placeholderPid: number): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const rest = processTree(placeholderPid).slice(1);
+    if (rest.length === 0) return;
+    for (const { pid } of rest) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It ended with its namespace.
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function checkMounts(placeholderPid: number, { externalMounts }: Handover): void {
+  const present = new Set(
+    parseMountInfo(readProc(placeholderPid, 'mountinfo') ?? '').map(({ mountPoint }) => mountPoint),
+  );
+  const missing = externalMounts.filter((point) => !present.has(point));
+  if (missing.length > 0) {
+    throw new HelperFailure('not-movable', `the target container lacks mounts of the source: ${missing.join(', ')}`);
+  }
+}
+
+function spawnRestore(placeholderPid: number, handover: Handover) {
+  const { inherit, open } = stdioOptions(placeholderPid, handover.stdio);
+  const externals = handover.externalMounts.flatMap((point) => [
+    '--external',
+    `mnt[${point}]:${point === '/' ? '.' : point}`,
+  ]);
+  const enter = [
+    ...['enter', '--pid', String(placeholderPid), '--ns', 'mnt,uts,ipc,net,pid'],
+    ...cgroupFilesOf(placeholderPid).flatMap((file) => (existsSync(file) ? ['--cgroup', file] : [])),
+    ...['--bind', `${IMAGES_DIR}=${ENGINE}`, '--bind', `${CRIU_HOME}=${ENGINE}/criu`],
+    ...['--open', `${NETWORK_FD}=r=/proc/${placeholderPid}/ns/net`, ...open],
+    ...['--umount', '/dev/shm', '--writable', '/proc/sys'],
+  ];
+  const criu = [
+    ...['restore', '--images-dir', `${ENGINE}/img`, '--root', '/', '--log-file', `${ENGINE}/log/restore.log`],
+    ...[
+      '--inherit-fd',
+      `fd[${NETWORK_FD}]:extNetNs`,
+      ...inherit,
+      ...externals,
+      ...COMMON_OPTIONS,
+      '--restore-detached',
+    ],
+  ];
+  return spawn(MOUNT_HELPER, [...enter, '--', ...criuCommand(`${ENGINE}/criu`), ...criu], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: `${ENGINE}/criu/bin` },
+  });
+}
+
+/** The source's stdout and stderr become the placeholder's, so that the container's log goes on. */
+function stdioOptions(placeholderPid: number, stdio: Handover['stdio']) {
+  const inherit: string[] = [];
+  const open: string[] = [];
+  const seen = new Set<string>();
+  stdio.forEach((target, fd) => {
+    if (!/^pipe:\[\d+\]$/.test(target) || seen.has(target)) return;
+    seen.add(target);
+    const at = NETWORK_FD + 1 + fd;
+    open.push('--open', `${at}=${fd === 0 ? 'r' : 'w'}=/proc/${placeholderPid}/fd/${fd}`);
+    inherit.push('--inherit-fd', `fd[${at}]:${target}`);
+  });
+  return { inherit, open };
+}
