@@ -1,12 +1,13 @@
 import { takeDown } from './down.ts';
 import { folders } from './folders.ts';
+import { makeHelperImage, pushHelperImage } from './helper-image.ts';
 import { withLock } from './lock.ts';
 import type { UpOptions } from './options.ts';
 import { runInNode } from './program.ts';
 import { type Say, sayOnStderr } from './progress.ts';
 import { pushLayout } from './registry.ts';
 import type { Finished } from './run.ts';
-import { readState, type State } from './state.ts';
+import { readState, type State, writeState } from './state.ts';
 import { type ClusterName, type NodeName, nodes, registryAddress } from './topology.ts';
 import { bringUp, isRunning } from './up.ts';
 
@@ -51,6 +52,21 @@ export async function up(options: UpOptions = {}, say: Say = sayOnStderr): Promi
 /** Takes the lab down, whichever checkout started it. Idempotent. */
 export async function down(say: Say = sayOnStderr): Promise<void> {
   await withLock(folders.lock, 'the lab', say, takeDown);
+}
+
+/**
+ * Makes the helper image anew from this checkout's code and pushes it to the running lab, whose `helperImage` it is
+ * from then on. Idempotent.
+ * @throws when no lab is running.
+ */
+export async function renewHelperImage(say: Say = sayOnStderr): Promise<string> {
+  return withLock(folders.lock, 'the lab', say, async () => {
+    const state = readState();
+    if (state === undefined || !isRunning(state)) throw new Error('no lab is running: npm run lab -- up');
+    const helperImage = await pushHelperImage(state.nodeRoot, state.pki, await makeHelperImage());
+    writeState({ ...state, helperImage });
+    return helperImage;
+  });
 }
 
 /** The lab that is running now, or undefined. */

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { insideGroups } from './cgroup.ts';
 import { folders } from './folders.ts';
-import { current, down, up } from './index.ts';
+import { current, down, renewHelperImage, up } from './index.ts';
 import { parseRuntime, type UpOptions } from './options.ts';
 import { isAlive } from './processes.ts';
 import { insideNode, logFile } from './program.ts';
@@ -16,6 +16,7 @@ const usage = `usage: npm run lab -- COMMAND
   down
   status
   kubeconfig
+  helper        (makes and pushes the helper image of this checkout, prints its reference)
   shell NODE [-- COMMAND...]
   logs NODE [PROGRAM]
 nodes: ${nodeNames.join(', ')}
@@ -37,6 +38,9 @@ async function main(words: readonly string[]): Promise<number> {
     case 'kubeconfig':
       if (current() === undefined) throw new Error('no lab is running: npm run lab -- up');
       process.stdout.write(`${folders.kubeconfig}\n`);
+      return 0;
+    case 'helper':
+      process.stdout.write(`${await renewHelperImage()}\n`);
       return 0;
     case 'shell':
       return shell(rest);
@@ -80,7 +84,8 @@ function status(): number {
   for (const { node, program, ...id } of state.processes) {
     process.stdout.write(`${isAlive(id) ? 'alive' : 'ended'}  ${node.padEnd(8)}  ${program}  ${id.pid}\n`);
   }
-  for (const reference of Object.values(state.images)) process.stdout.write(`image  ${reference}\n`);
+  const images = [...Object.values(state.images), ...(state.helperImage === undefined ? [] : [state.helperImage])];
+  for (const reference of images) process.stdout.write(`image  ${reference}\n`);
   return running ? 0 : 1;
 }
 

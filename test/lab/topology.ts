@@ -23,20 +23,20 @@ export interface NodePlace {
   readonly link: string;
 }
 
-export const bridge = { name: 'kmlab0', address: '10.99.0.1', prefix: 24 } as const;
+export const bridge = { name: 'kmlab0', address: '10.98.0.1', prefix: 24 } as const;
 export const registryPort = 5443;
 export const registryAddress = `${bridge.address}:${registryPort}`;
 
 export const clusters: Readonly<Record<ClusterName, ClusterPlace>> = {
-  east: cluster('east', 'east-1', '10.99.0.11', '10.12', '10.11'),
-  west: cluster('west', 'west-1', '10.99.0.21', '10.22', '10.21'),
+  east: cluster('east', 'east-1', '10.98.0.11', '10.32', '10.31'),
+  west: cluster('west', 'west-1', '10.98.0.21', '10.42', '10.41'),
 };
 
 export const nodes: Readonly<Record<NodeName, NodePlace>> = {
-  'east-1': node('east-1', 'east', '10.99.0.11', '10.11.1.0/24'),
-  'east-2': node('east-2', 'east', '10.99.0.12', '10.11.2.0/24'),
-  'west-1': node('west-1', 'west', '10.99.0.21', '10.21.1.0/24'),
-  'west-2': node('west-2', 'west', '10.99.0.22', '10.21.2.0/24'),
+  'east-1': node('east-1', 'east', '10.98.0.11', '10.31.1.0/24'),
+  'east-2': node('east-2', 'east', '10.98.0.12', '10.31.2.0/24'),
+  'west-1': node('west-1', 'west', '10.98.0.21', '10.41.1.0/24'),
+  'west-2': node('west-2', 'west', '10.98.0.22', '10.41.2.0/24'),
 };
 
 /** Every IPv4 range that the lab uses; none of them may be in use by anything else on the machine. */

@@ -7,6 +7,7 @@ import { controlPlanePrograms } from './control-plane.ts';
 import { dnsObjects } from './dns.ts';
 import { takeDown } from './down.ts';
 import { folders } from './folders.ts';
+import { makeHelperImage, pushHelperImage } from './helper-image.ts';
 import { statusOf } from './https.ts';
 import { clusterImages, scenarioImages } from './images/index.ts';
 import { isolate, linkNode, makeBridge } from './network.ts';
@@ -49,7 +50,7 @@ export async function bringUp(options: UpOptions, say: Say): Promise<State> {
     return present;
   }
   await preflight(options, say);
-  const progress = new Progress(say, missingParts(variant) + 4);
+  const progress = new Progress(say, missingParts(variant) + 5);
   const parts = await obtainParts(variant, progress, say);
   await takeDown();
   const state = await start(parts, { ...emptyState(parts), variant }, progress);
@@ -129,6 +130,9 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
 
   await progress.step('scenario images', '5 s', async () => {
     await Promise.all(scenarioImages.map((image) => push(image.name)));
+  });
+  await progress.step('helper image', '2 s, without cache 100 s', async () => {
+    state.helperImage = await pushHelperImage(parts.nodeRoot, parts.pki, await makeHelperImage());
   });
   state.phase = 'ready';
   writeState(state);
