@@ -83,8 +83,15 @@ export interface PlannedRoute {
   readonly service: string;
   /** The controller's slices that the own ones stand in for, by name. */
   readonly slices: readonly { readonly replaces: string; readonly own: string }[];
-  /** Whether the target cluster lacks a Service of that name and gets one. */
-  readonly createInTarget: boolean;
+  /**
+   * The Service of that name in the target cluster: `create` where there is none, `keep` where it selects the pod, and
+   * `restore` where an earlier move took its selector away, which it then gets back.
+   */
+  readonly inTarget: 'create' | 'keep' | 'restore';
+  /** With `restore`: the slices of our own that an earlier move left there, by name. */
+  readonly ownInTarget: readonly string[];
+  /** With `restore`: the selector that it gets back. */
+  readonly selectorInTarget: Readonly<Record<string, string>>;
 }
 
 /** Everything that a run will do, and what it relied on. A dry run prints this very object. */

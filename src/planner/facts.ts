@@ -78,12 +78,13 @@ async function readServices(
   inSource: { namespace: string },
   inTarget: { namespace: string },
 ): Promise<ServiceFacts[]> {
-  const [services, slices, targets] = await Promise.all([
+  const [services, slices, servicesInTarget, slicesInTarget] = await Promise.all([
     source.list<Service>(RESOURCES.service, inSource),
     source.list<EndpointSlice>(RESOURCES.endpointSlice, inSource),
     target.list<Service>(RESOURCES.service, inTarget),
+    target.list<EndpointSlice>(RESOURCES.endpointSlice, inTarget),
   ]);
-  return servicesOf(pod, services, slices, targets);
+  return servicesOf(pod, services, slices, { services: servicesInTarget, slices: slicesInTarget });
 }
 
 function noNamespace(cluster: ClusterReader, namespace: string): Finding {

@@ -1,16 +1,13 @@
 import type { Plan, PlannedRoute } from '../domain/plan.ts';
-import type { ObjectRef } from '../domain/refs.ts';
+import type { ObjectRef, Side } from '../domain/refs.ts';
 import type { Endpoint, EndpointSlice, Service } from '../kube/objects.ts';
 import type { ClusterReader, Gateway, Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { MANAGED_BY_LABEL } from './plan-routes.ts';
-import { isEndpointOf } from './service-facts.ts';
+import { isEndpointOf, MANAGED_BY_LABEL, OURS, SELECTOR_ANNOTATION, SERVICE_LABEL } from './service-facts.ts';
 
-const OURS = 'kubectl-migrate.io';
-const SERVICE_LABEL = 'kubernetes.io/service-name';
 const SKIP_MIRROR_LABEL = 'endpointslice.kubernetes.io/skip-mirror';
-/** Keeps the selector that was taken away, for people and for a later move back. */
-const SELECTOR_ANNOTATION = `${OURS}/selector`;
+/** Between two looks at what the EndpointSlice controller has done, in ms. */
+const LOOK_MS = 100;
 
 /** What rerouting works with. */
 export interface RouteContext {
@@ -27,26 +24,27 @@ export interface RouteBefore {
   readonly selector: Record<string, string>;
 }
 
-/** An own slice as it was made: its endpoints still lead to the source pod. */
+/** A slice of our own as it was made or found: its endpoints still lead to the source pod. */
 export interface OwnSlice {
+  readonly side: Side;
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
 }
 
 /** Reads what the way back needs. Read-only. */
-export async function captureRoutes({ plan, source, signal }: RouteContext): Promise<RouteBefore[]> {
+export async function captureRoutes(context: RouteContext): Promise<RouteBefore[]> {
   return Promise.all(
-    plan.route.services.map(async (route) => {
-      const service = await source.get<Service>(RESOURCES.service, route.service, inSource(plan, signal));
-      return { service: route.service, selector: service?.spec.selector ?? {} };
+    context.plan.route.services.map(async ({ service }) => {
+      const found = await read<Service>(context, 'source', RESOURCES.service, service);
+      return { service, selector: found?.spec.selector ?? {} };
     }),
   );
 }
 
 /**
  * Makes every Service of the source pod hang on slices of our own that still lead to the source pod, so that the
- * switch is one small write for each. Order as in the endpoints and endpointslice controllers' behaviour: mark the
- * core Endpoints first, else a mirrored slice with the stale address comes within a second.
+ * switch is one small write for each. The order follows what the endpoints, endpointslice and endpointslicemirroring
+ * controllers do: core Endpoints that are not marked first get a mirrored slice with the stale address within a second.
  */
 export async function prepareRoutes(context: RouteContext): Promise<OwnSlice[]> {
   const own = await Promise.all(context.plan.route.services.map((route) => prepareRoute(context, route)));
@@ -54,39 +52,45 @@ export async function prepareRoutes(context: RouteContext): Promise<OwnSlice[]> 
 }
 
 async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise<OwnSlice[]> {
-  const { plan, source, gateway, signal } = context;
-  if (route.createInTarget) await createTargetService(context, route.service);
-  const endpoints = await source.get(RESOURCES.endpoints, route.service, inSource(plan, signal));
-  if (endpoints) {
-    await gateway.patch(
-      sourceObject(plan, RESOURCES.endpoints, route.service),
-      'merge',
-      { metadata: { labels: { [SKIP_MIRROR_LABEL]: 'true' } } },
-      { signal },
-    );
+  const { plan, gateway, signal } = context;
+  const service = await read<Service>(context, 'source', RESOURCES.service, route.service);
+  if (!service) return [];
+  if (route.inTarget === 'create') {
+    await gateway.create('target', RESOURCES.service, serviceForTarget(service, plan.target.namespace), { signal });
   }
+  await markEndpoints(context, 'source', route.service, 'true');
   const own: OwnSlice[] = [];
   for (const { replaces, own: name } of route.slices) {
-    const slice = await source.get<EndpointSlice>(RESOURCES.endpointSlice, replaces, inSource(plan, signal));
+    const slice = await read<EndpointSlice>(context, 'source', RESOURCES.endpointSlice, replaces);
     if (!slice) continue;
     await gateway.create('source', RESOURCES.endpointSlice, ownSlice(slice, name), { signal });
-    own.push({ name, endpoints: slice.endpoints ?? [] });
+    own.push({ side: 'source', name, endpoints: slice.endpoints ?? [] });
   }
-  const selector = (await source.get<Service>(RESOURCES.service, route.service, inSource(plan, signal)))?.spec.selector;
+  const taken = JSON.stringify(service.spec.selector ?? {});
   await gateway.patch(
-    sourceObject(plan, RESOURCES.service, route.service),
+    ref(plan, 'source', RESOURCES.service, route.service),
     'merge',
-    { metadata: { annotations: { [SELECTOR_ANNOTATION]: JSON.stringify(selector ?? {}) } }, spec: { selector: null } },
+    { metadata: { annotations: { [SELECTOR_ANNOTATION]: taken } }, spec: { selector: null } },
     { signal },
   );
-  await removeControllerSlices(context, route);
+  await removeReplaced(context, route);
+  for (const name of route.ownInTarget) {
+    const slice = await read<EndpointSlice>(context, 'target', RESOURCES.endpointSlice, name);
+    if (slice) own.push({ side: 'target', name, endpoints: slice.endpoints ?? [] });
+  }
   return own;
 }
 
-/** Idempotent. The controller can bring a slice back once while its view of the Service is stale. */
-async function removeControllerSlices({ plan, gateway, signal }: RouteContext, route: PlannedRoute): Promise<void> {
-  for (const { replaces } of route.slices) {
-    await gateway.delete(sourceObject(plan, RESOURCES.endpointSlice, replaces), { signal });
+/** Deletes the controller's slices; one can come back once, while the controller's view of the Service is stale. */
+async function removeReplaced(context: RouteContext, route: PlannedRoute): Promise<void> {
+  const { plan, gateway, signal } = context;
+  for (let quiet = 0; quiet < 2; ) {
+    const slices = await controllerSlices(context, 'source', route.service);
+    for (const { replaces } of route.slices) {
+      await gateway.delete(ref(plan, 'source', RESOURCES.endpointSlice, replaces), { signal });
+    }
+    quiet = slices.length === 0 ? quiet + 1 : 0;
+    await pause(signal);
   }
 }
 
@@ -100,86 +104,100 @@ export async function switchRoutes(
   addresses: readonly string[],
 ): Promise<void> {
   await Promise.all(
-    own.map(({ name, endpoints }) => {
+    own.map(({ side, name, endpoints }) => {
       const switched = endpoints.map((endpoint) =>
         isEndpointOf(endpoint, plan.source) ? leadTo(addresses, endpoint) : endpoint,
       );
-      return gateway.patch(
-        sourceObject(plan, RESOURCES.endpointSlice, name),
-        'json',
-        [{ op: 'replace', path: '/endpoints', value: switched as never }],
-        { signal },
-      );
+      const change = [{ op: 'replace', path: '/endpoints', value: switched as never }];
+      return gateway.patch(ref(plan, side, RESOURCES.endpointSlice, name), 'json', change, { signal });
     }),
   );
 }
 
 /** A pod of another cluster is named by its address alone: reference, node and zone would be looked up here. */
 function leadTo(addresses: readonly string[], before: Endpoint): Endpoint {
-  const family = before.addresses[0]?.includes(':') ? 6 : 4;
+  const isV6 = (address: string | undefined) => address?.includes(':') === true;
   const { targetRef: _pod, nodeName: _node, zone: _zone, hints: _hints, ...rest } = before;
-  const reachable = addresses.filter((address) => address.includes(':') === (family === 6));
+  const reachable = addresses.filter((address) => isV6(address) === isV6(before.addresses[0]));
   return { ...rest, addresses: reachable, conditions: { ready: true, serving: true, terminating: false } };
 }
 
-/** Puts selectors back, waits for the controller's slices, then takes our own away. Idempotent. */
+/** The way back of `prepareRoutes`. Idempotent. */
 export async function revertRoutes(context: RouteContext, before: readonly RouteBefore[]): Promise<void> {
-  const { plan, source, gateway, signal } = context;
+  const { plan, gateway, signal } = context;
   for (const { service, selector } of before) {
     const route = plan.route.services.find((candidate) => candidate.service === service);
     if (!route) continue;
-    await gateway.patch(
-      sourceObject(plan, RESOURCES.service, service),
-      'merge',
-      { metadata: { annotations: { [SELECTOR_ANNOTATION]: null } }, spec: { selector } },
-      { signal },
-    );
-    await waitForControllerSlice(context, service);
-    for (const { own } of route.slices) {
-      await gateway.delete(sourceObject(plan, RESOURCES.endpointSlice, own), { signal });
+    await handBack(context, 'source', { service, selector, own: route.slices.map((slice) => slice.own) });
+    if (route.inTarget === 'create') {
+      await gateway.delete(ref(plan, 'target', RESOURCES.service, service), { signal });
     }
-    if (await source.get(RESOURCES.endpoints, service, inSource(plan, signal))) {
-      await gateway.patch(
-        sourceObject(plan, RESOURCES.endpoints, service),
-        'merge',
-        { metadata: { labels: { [SKIP_MIRROR_LABEL]: null } } },
-        { signal },
-      );
-    }
-    if (route.createInTarget) await gateway.delete(targetService(plan, service), { signal });
   }
 }
 
-async function waitForControllerSlice({ plan, source, signal }: RouteContext, service: string): Promise<void> {
-  const labelSelector = `${SERVICE_LABEL}=${service},${MANAGED_BY_LABEL}!=${OURS}`;
-  const deadline = Date.now() + plan.deadlines.removeTimeout;
-  while (Date.now() < deadline) {
-    const slices = await source.list<EndpointSlice>(RESOURCES.endpointSlice, {
-      ...inSource(plan, signal),
-      labelSelector,
-    });
-    if (slices.some((slice) => (slice.endpoints ?? []).length > 0)) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** Services of the target that an earlier move had rerouted select their pods by themselves again. Idempotent. */
+export async function restoreInTarget(context: RouteContext): Promise<void> {
+  for (const { service, inTarget, ownInTarget, selectorInTarget } of context.plan.route.services) {
+    if (inTarget !== 'restore') continue;
+    await handBack(context, 'target', { service, selector: selectorInTarget, own: ownInTarget });
   }
+}
+
+interface HandBack {
+  readonly service: string;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly own: readonly string[];
+}
+
+/** Selector back, then the controller's slices come, and only then our own go. */
+async function handBack(context: RouteContext, side: Side, { service, selector, own }: HandBack): Promise<void> {
+  const { plan, gateway, signal } = context;
+  await gateway.patch(
+    ref(plan, side, RESOURCES.service, service),
+    'merge',
+    { metadata: { annotations: { [SELECTOR_ANNOTATION]: null } }, spec: { selector } },
+    { signal },
+  );
+  await markEndpoints(context, side, service, null);
+  while (!(await controllerSlices(context, side, service)).some((slice) => (slice.endpoints ?? []).length > 0)) {
+    await pause(signal);
+  }
+  for (const name of own) await gateway.delete(ref(plan, side, RESOURCES.endpointSlice, name), { signal });
+}
+
+function controllerSlices(context: RouteContext, side: Side, service: string): Promise<EndpointSlice[]> {
+  const { plan, signal } = context;
+  const labelSelector = `${SERVICE_LABEL}=${service},${MANAGED_BY_LABEL}!=${OURS}`;
+  return context[side].list(RESOURCES.endpointSlice, { namespace: plan[side].namespace, labelSelector, signal });
+}
+
+/** Keeps core Endpoints from being mirrored into a slice (`'true'`), or lets them again (null). */
+async function markEndpoints(context: RouteContext, side: Side, service: string, mark: 'true' | null): Promise<void> {
+  if (!(await read(context, side, RESOURCES.endpoints, service))) return;
+  await context.gateway.patch(
+    ref(context.plan, side, RESOURCES.endpoints, service),
+    'merge',
+    { metadata: { labels: { [SKIP_MIRROR_LABEL]: mark } } },
+    { signal: context.signal },
+  );
+}
+
+/** The step's deadline ends the waiting through the signal. */
+async function pause(signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 }
 
 function ownSlice(slice: EndpointSlice, name: string): EndpointSlice {
   const { labels = {}, namespace } = slice.metadata;
-  const { [MANAGED_BY_LABEL]: _controller, ...kept } = labels;
   return {
     apiVersion: slice.apiVersion,
     kind: slice.kind,
-    metadata: { name, ...(namespace && { namespace }), labels: { ...kept, [MANAGED_BY_LABEL]: OURS } },
+    metadata: { name, ...(namespace && { namespace }), labels: { ...labels, [MANAGED_BY_LABEL]: OURS } },
     addressType: slice.addressType,
     endpoints: slice.endpoints ?? [],
     ports: slice.ports ?? [],
   };
-}
-
-async function createTargetService({ plan, source, gateway, signal }: RouteContext, name: string): Promise<void> {
-  const service = await source.get<Service>(RESOURCES.service, name, inSource(plan, signal));
-  if (service)
-    await gateway.create('target', RESOURCES.service, serviceForTarget(service, plan.target.namespace), { signal });
 }
 
 /** The Service without what belongs to one cluster: addresses, node ports, health check port, status. Pure. */
@@ -195,16 +213,17 @@ export function serviceForTarget(service: Service, namespace: string): Service {
   };
 }
 
-function inSource(plan: Plan, signal: AbortSignal) {
-  return { namespace: plan.source.namespace, signal };
+async function read<T extends Service | EndpointSlice>(
+  context: RouteContext,
+  side: Side,
+  resource: Resource,
+  name: string,
+): Promise<T | undefined> {
+  const { plan, signal } = context;
+  return context[side].get<T>(resource, name, { namespace: plan[side].namespace, signal });
 }
 
-function sourceObject(plan: Plan, resource: Resource, name: string): ObjectRef & { resource: Resource } {
+function ref(plan: Plan, side: Side, resource: Resource, name: string): ObjectRef & { resource: Resource } {
   const { apiVersion, kind } = resource;
-  return { side: 'source', apiVersion, kind, namespace: plan.source.namespace, name, resource };
-}
-
-function targetService(plan: Plan, name: string): ObjectRef & { resource: Resource } {
-  const { apiVersion, kind } = RESOURCES.service;
-  return { side: 'target', apiVersion, kind, namespace: plan.target.namespace, name, resource: RESOURCES.service };
+  return { side, apiVersion, kind, namespace: plan[side].namespace, name, resource };
 }

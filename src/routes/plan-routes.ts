@@ -5,10 +5,8 @@ import type { ObjectRef, Side } from '../domain/refs.ts';
 import type { Pod, Service } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { leadsTo, type ServiceFacts, selects } from './service-facts.ts';
+import { leadsTo, MANAGED_BY_LABEL, OURS, type ServiceFacts, selects, takenSelector } from './service-facts.ts';
 
-/** Label by which an EndpointSlice says who maintains it. */
-export const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 const CONTROLLER = 'endpointslice-controller.k8s.io';
 
 export interface RoutePlan {
@@ -35,10 +33,23 @@ export function planRoutes(
     routes.push({
       service: name,
       slices: slices.map((slice, index) => ({ replaces: slice.metadata.name, own: `${name}-migrate-${index}` })),
-      createInTarget: facts.inTarget === undefined,
+      ...inTarget(facts, pod),
     });
   }
   return { routes, findings };
+}
+
+function inTarget({ inTarget: service, slicesInTarget }: ServiceFacts, pod: Pod) {
+  const selector = service && takenSelector(service, pod);
+  const own = slicesInTarget.filter((slice) => slice.metadata.labels?.[MANAGED_BY_LABEL] === OURS);
+  if (selector) {
+    return {
+      inTarget: 'restore',
+      ownInTarget: own.map((slice) => slice.metadata.name),
+      selectorInTarget: selector,
+    } as const;
+  }
+  return { inTarget: service ? 'keep' : 'create', ownInTarget: [], selectorInTarget: {} } as const;
 }
 
 /** The changes that leading a Service to the target consists of, the way back included. Pure. */
@@ -48,15 +59,41 @@ export function routeEffects(draft: PlanDraft): Effect[] {
     const source = (resource: Resource, name: string) => objectRef('source', resource, from.namespace, name);
     const service = source(RESOURCES.service, route.service);
     const endpoints = source(RESOURCES.endpoints, route.service);
-    const inTarget = objectRef('target', RESOURCES.service, target.namespace, route.service);
+    const there = (resource: Resource, name: string) => objectRef('target', resource, target.namespace, name);
+    const inTarget = there(RESOURCES.service, route.service);
     const prepare = { step: 'routes', phase: 'prepare' } as const;
     const effects: Effect[] = [
       { ...prepare, verb: 'patch', object: endpoints, detail: 'keep from being mirrored' },
       { ...prepare, verb: 'patch', object: service, detail: 'selector -> own endpoint slice' },
     ];
-    if (route.createInTarget) {
+    if (route.inTarget === 'create') {
       effects.unshift({ ...prepare, verb: 'create', object: inTarget, detail: 'as in the source' });
       effects.push({ ...prepare, verb: 'delete', object: inTarget, detail: 'way back', undoes: true });
+    }
+    if (route.inTarget === 'restore') {
+      const last = { step: 'finalize', phase: 'finalize' } as const;
+      effects.push(
+        { ...last, verb: 'patch', object: inTarget, detail: 'its selector back' },
+        {
+          ...last,
+          verb: 'patch',
+          object: there(RESOURCES.endpoints, route.service),
+          detail: 'as before the first move',
+        },
+      );
+    }
+    for (const name of route.ownInTarget) {
+      const slice = there(RESOURCES.endpointSlice, name);
+      effects.push(
+        { step: 'switch', phase: 'switch', verb: 'patch', object: slice, detail: 'source pod -> target pod' },
+        {
+          step: 'finalize',
+          phase: 'finalize',
+          verb: 'delete',
+          object: slice,
+          detail: 'the controller’s own takes over',
+        },
+      );
     }
     for (const { replaces, own } of route.slices) {
       const slice = source(RESOURCES.endpointSlice, own);
@@ -117,7 +154,7 @@ function cannotReroute({ service, slices }: ServiceFacts, pod: Pod): Finding[] {
 }
 
 function leadsElsewhere({ service, inTarget }: ServiceFacts, pod: Pod, context: string): Finding[] {
-  if (!inTarget || selects(inTarget, pod)) return [];
+  if (!inTarget || selects(inTarget, pod) || takenSelector(inTarget, pod)) return [];
   return [
     {
       code: 'E161',

@@ -3,6 +3,7 @@ import type { ObjectRef } from '../domain/refs.ts';
 import { removeEmptyNamespaces } from '../engines/helper/system-namespace.ts';
 import type { Pod } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { restoreInTarget } from '../routes/endpoints-route.ts';
 import type { Step } from './step.ts';
 
 /** The source pod and everything that was only needed for the move go away. */
@@ -22,6 +23,7 @@ export const finalize: Step<'finalize'> = {
   ],
   async apply(context) {
     const { plan, gateway, source, engine, signal, waiting } = context;
+    await restoreInTarget(context);
     // Its processes are stopped and would not react to SIGTERM: a longer grace period would only be waited out.
     await gateway.delete(sourcePod(plan), { signal, uid: plan.source.uid, gracePeriodSeconds: 1 });
     const { namespace, pod, uid } = plan.source;

@@ -1,5 +1,6 @@
 import type { MigrateError } from '../domain/errors.ts';
 import type { Finding } from '../domain/finding.ts';
+import { PHASES } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { objectName } from '../domain/refs.ts';
 import { columns } from './table.ts';
@@ -11,6 +12,7 @@ export function renderPlan(plan: Plan): string {
   const to = `${target.context}/${target.node}`;
   const rows = plan.effects
     .filter((effect) => !effect.undoes)
+    .toSorted((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase))
     .map(({ phase, verb, object, detail }) => [
       phase,
       verb,

@@ -73,7 +73,15 @@ export function helperEffects(plan: PlanDraft): Effect[] {
     const made: Effect[] = plan.helper.createNamespaceIn.includes(side)
       ? [
           { ...prepare, verb: 'create', object: namespace, detail: 'for helper pods' },
-          { step: 'finalize', phase: 'finalize', verb: 'delete', object: namespace, detail: 'when nothing is in it' },
+          // The source's keeps the record of the migration and goes away only on the way back.
+          {
+            step: 'finalize',
+            phase: 'finalize',
+            verb: 'delete',
+            object: namespace,
+            detail: 'when nothing is in it',
+            undoes: side === 'source',
+          },
         ]
       : [];
     return [

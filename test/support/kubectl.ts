@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import process from 'node:process';
+import type { Lab } from '../lab/index.ts';
+
+export type Context = 'east' | 'west';
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ProcessOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Gets the process as soon as it runs, for signals. */
+  readonly onStart?: (child: ReturnType<typeof spawn>) => void;
+  /** Gets what the process writes to stderr, as it comes. */
+  readonly onStderr?: (text: string) => void;
+}
+
+/** Runs a program to its end; never throws for its exit code. A process ended by a signal has code 128. */
+export function runProcess(command: string, args: readonly string[], options: ProcessOptions = {}): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: 'pipe', env: { ...process.env, ...options.env } });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+      options.onStderr?.(String(chunk));
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code: code ?? 128, stdout, stderr }));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
+    options.onStart?.(child);
+  });
+}
+
+/** kubectl of the lab. Methods that say so throw when kubectl fails. */
+export class Kubectl {
+  readonly #lab: Lab;
+
+  constructor(lab: Lab) {
+    this.#lab = lab;
+  }
+
+  /** Runs kubectl with whatever ends. */
+  try(context: Context, args: readonly string[], input?: string): Promise<Ended> {
+    const all = ['--kubeconfig', this.#lab.kubeconfig, '--context', context, ...args];
+    return runProcess(this.#lab.kubectl, all, input === undefined ? {} : { input });
+  }
+
+  /** Runs kubectl; throws with its words when it fails. Yields stdout. */
+  async run(context: Context, args: readonly string[], input?: string): Promise<string> {
+    const { code, stdout, stderr } = await this.try(context, args, input);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} in ${context}: ${stderr.trim()}`);
+    return stdout;
+  }
+
+  /** Reads an object, or a list of them, as JSON. */
+  async json<T>(context: Context, args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.run(context, ['get', ...args, '-o', 'json'])) as T;
+  }
+
+  /** Creates or changes objects. */
+  async apply(context: Context, objects: readonly object[]): Promise<void> {
+    const list = { apiVersion: 'v1', kind: 'List', items: objects };
+    await this.run(context, ['apply', '-f', '-'], JSON.stringify(list));
+  }
+
+  /** Asks a pod over HTTP through the API server. */
+  async http<T>(context: Context, namespace: string, pod: string, port: number, path = '/'): Promise<T> {
+    const url = `/api/v1/namespaces/${namespace}/pods/${pod}:${port}/proxy${path}`;
+    return JSON.parse(await this.run(context, ['get', '--raw', url])) as T;
+  }
+
+  /** Waits until a pod is Ready; throws after `seconds`. */
+  async ready(context: Context, namespace: string, pod: string, seconds = 60): Promise<void> {
+    await this.run(context, ['-n', namespace, 'wait', `pod/${pod}`, '--for=condition=Ready', `--timeout=${seconds}s`]);
+  }
+}

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { onTestFailed } from 'vitest';
+import { current, type Lab } from '../lab/index.ts';
+import { type Context, type Ended, Kubectl, type ProcessOptions, runProcess } from './kubectl.ts';
+
+/** What a scenario works with: two clusters, a namespace of its own in both, and the built program. */
+export interface Scenario {
+  readonly lab: Lab;
+  readonly namespace: string;
+  readonly kubectl: Kubectl;
+  /** Runs `kubectl migrate` as built, with the scenario's namespace; `--yes` is up to the caller. */
+  migrate(args: readonly string[], options?: ProcessOptions): Promise<Ended>;
+  /** Names of everything in both clusters that a migration could leave behind, for before and after. */
+  objects(): Promise<string[]>;
+}
+
+const KINDS = 'pods,services,endpoints,endpointslices,configmaps,secrets,serviceaccounts';
+
+/** Runs a scenario in namespaces of its own, which go away afterwards however it ends. */
+export async function scenario(name: string, act: (scenario: Scenario) => Promise<void>): Promise<void> {
+  const lab = current();
+  if (!lab) throw new Error('no lab is running: npm run lab -- up');
+  const kubectl = new Kubectl(lab);
+  const namespace = `e2e-${name}-${randomBytes(3).toString('hex')}`;
+  const home = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-home-'));
+  const env = { KUBECONFIG: lab.kubeconfig, HOME: home, KUBECTL_MIGRATE_HELPER_IMAGE: lab.helperImage ?? '' };
+  const outputs: string[] = [];
+  onTestFailed(() => {
+    process.stderr.write(`\n--- ${name}\n${outputs.join('\n')}\n`);
+  });
+  const both = (work: (context: Context) => Promise<unknown>) => Promise.all((['east', 'west'] as const).map(work));
+  await both((context) => kubectl.run(context, ['create', 'namespace', namespace]));
+  await both((context) => serviceAccountReady(kubectl, context, namespace));
+  try {
+    await act({
+      lab,
+      namespace,
+      kubectl,
+      migrate: async (args, options = {}) => {
+        const program = process.env['KUBECTL_MIGRATE_PROGRAM'];
+        if (!program) throw new Error('KUBECTL_MIGRATE_PROGRAM does not name the built program');
+        const words = [...args, '-n', namespace];
+        const ended = await runProcess(program, words, { ...options, env: { ...env, ...options.env } });
+        outputs.push(`$ kubectl migrate ${words.join(' ')}\n${ended.stderr}${ended.stdout}exit ${ended.code}`);
+        return ended;
+      },
+      objects: () => snapshot(kubectl, namespace),
+    });
+  } finally {
+    await both((context) => kubectl.try(context, ['delete', 'namespace', namespace, '--wait=false']));
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+async function serviceAccountReady(kubectl: Kubectl, context: Context, namespace: string): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while ((await kubectl.try(context, ['-n', namespace, 'get', 'serviceaccount', 'default'])).code !== 0) {
+    if (Date.now() > deadline) throw new Error(`no default service account in ${context}/${namespace} after 30 s`);
+  }
+}
+
+async function snapshot(kubectl: Kubectl, namespace: string): Promise<string[]> {
+  const lists = (['east', 'west'] as const).flatMap((context) => [
+    kubectl.run(context, ['-n', namespace, 'get', KINDS, '-o', 'name']).then((text) => lines(context, text)),
+    kubectl.run(context, ['-n', 'kubectl-migrate', 'get', 'pods', '-o', 'name']).then((text) => lines(context, text)),
+  ]);
+  return (await Promise.all(lists)).flat().sort();
+}
+
+function lines(context: Context, text: string): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => `${context} ${line}`);
+}
