@@ -118,6 +118,8 @@ async function readRecord(file: string): Promise<{ record: JournalRecord; known:
   if (content === undefined) return undefined;
   const length = content.lastIndexOf('\n') + 1;
   const lines = content.subarray(0, length).toString('utf8').split('\n').slice(0, -1);
+  // Without a whole header nothing was ever begun under this id.
+  if (lines.length === 0) return undefined;
   const parsed = lines.map((line) => parseLine(line, file));
   const header = parseHeader(parsed[0], file);
   const record = assembleRecord(

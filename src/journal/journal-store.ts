@@ -40,7 +40,7 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
   return {
     open: async (start, write) => {
       const header = newHeader(start, options);
-      await Promise.all(sinks.map((sink) => sink.create(header, write)));
+      await createEverywhere(header, options, write);
       return createJournal({ ...header, serial: 0, state: 'running', entries: [] }, options);
     },
     load,
@@ -69,6 +69,22 @@ function newHeader(start: JournalStart, options: JournalStoreOptions): JournalHe
   const size = byteLength(header);
   if (size > RECORD_LIMIT - RESERVED) throw tooLarge(start.id, size);
   return header;
+}
+
+/** Copies first, so that a full disk leaves nothing in the cluster; a copy without its record is marked as ended. */
+async function createEverywhere(
+  header: JournalHeader,
+  options: JournalStoreOptions,
+  write: WriteOptions | undefined,
+): Promise<void> {
+  await Promise.all(options.copies.map((copy) => copy.create(header, write)));
+  try {
+    await options.authority.create(header, write);
+  } catch (error) {
+    const ended: JournalWrite = { serial: 1, state: 'rolled-back', entries: [] };
+    await Promise.allSettled(options.copies.map((copy) => copy.write(header.id, [ended])));
+    throw error;
+  }
 }
 
 /** The record with most writes; throws F350 when places tell of different migrations. */
