@@ -1,6 +1,7 @@
 import { takeDown } from './down.ts';
 import { folders } from './folders.ts';
 import { makeHelperImage, pushHelperImage } from './helper-image.ts';
+import { obtainImages } from './images.ts';
 import { withLock } from './lock.ts';
 import type { UpOptions } from './options.ts';
 import { runInNode } from './program.ts';
@@ -55,17 +56,23 @@ export async function down(say: Say = sayOnStderr): Promise<void> {
 }
 
 /**
- * Makes the helper image anew from this checkout's code and pushes it to the running lab, whose `helperImage` it is
- * from then on. Idempotent.
+ * Makes the images of this checkout, the helper image among them, and pushes them to the running lab, whose images
+ * they are from then on. For work on an image: a test starts from `up({ fresh: true })`. Idempotent.
  * @throws when no lab is running.
  */
-export async function renewHelperImage(say: Say = sayOnStderr): Promise<string> {
+export async function renewImages(say: Say = sayOnStderr): Promise<Lab> {
   return withLock(folders.lock, 'the lab', say, async () => {
     const state = readState();
     if (state === undefined || !isRunning(state)) throw new Error('no lab is running: npm run lab -- up');
-    const helperImage = await pushHelperImage(state.nodeRoot, state.pki, await makeHelperImage());
-    writeState({ ...state, helperImage });
-    return helperImage;
+    const { nodeRoot, pki } = state;
+    const images = { ...state.images };
+    for (const [name, layout] of Object.entries(await obtainImages(say))) {
+      images[name] = await pushLayout(nodeRoot, pki, layout, `${name}:lab`);
+    }
+    const helperImage = await pushHelperImage(nodeRoot, pki, await makeHelperImage());
+    const renewed = { ...state, images, helperImage };
+    writeState(renewed);
+    return labOf(renewed);
   });
 }
 

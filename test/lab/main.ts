@@ -4,7 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { insideGroups } from './cgroup.ts';
 import { folders } from './folders.ts';
-import { current, down, renewHelperImage, up } from './index.ts';
+import { current, down, renewImages, up } from './index.ts';
 import { parseRuntime, type UpOptions } from './options.ts';
 import { isAlive } from './processes.ts';
 import { insideNode, logFile } from './program.ts';
@@ -16,7 +16,7 @@ const usage = `usage: npm run lab -- COMMAND
   down
   status
   kubeconfig
-  helper        (makes and pushes the helper image of this checkout, prints its reference)
+  images        (makes and pushes the images of this checkout to the running lab)
   shell NODE [-- COMMAND...]
   logs NODE [PROGRAM]
 nodes: ${nodeNames.join(', ')}
@@ -39,9 +39,9 @@ async function main(words: readonly string[]): Promise<number> {
       if (current() === undefined) throw new Error('no lab is running: npm run lab -- up');
       process.stdout.write(`${folders.kubeconfig}\n`);
       return 0;
-    case 'helper':
-      process.stdout.write(`${await renewHelperImage()}\n`);
-      return 0;
+    case 'images':
+      await renewImages();
+      return status();
     case 'shell':
       return shell(rest);
     case 'logs':

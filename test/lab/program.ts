@@ -51,13 +51,19 @@ export function logFile(member: string, program: string): string {
 /**
  * Command that runs a program of another Debian root on this machine itself, with that root's own C library, so that
  * nothing needs to be installed here.
+ * @param program its path in the root, without leading slash.
  */
 export function fromRoot(root: string, program: string): string[] {
+  return loading(root, path.join(root, program));
+}
+
+/** Command that runs a program, of wherever, with the C library and other libraries of a Debian root. */
+export function loading(root: string, program: string): string[] {
   const libraries = ['usr/lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu/systemd', 'usr/lib'];
   return [
     path.join(root, 'usr/lib64/ld-linux-x86-64.so.2'),
     '--library-path',
     libraries.map((folder) => path.join(root, folder)).join(':'),
-    path.join(root, program),
+    program,
   ];
 }

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { fromRoot } from '../program.ts';
+import { loading } from '../program.ts';
 import { run } from '../run.ts';
 
 /** The folder that becomes an image's root. */
@@ -56,13 +57,21 @@ export class Tree {
   async addWithLibraries(root: string, names: readonly string[]): Promise<void> {
     for (const name of names) {
       this.#copyFrom(root, name);
-      const [loader = '', ...args] = fromRoot(root, name);
-      const said = await run(loader, ['--list', ...args]);
-      for (const [, library = ''] of said.matchAll(/(?:=>\s+|^\s+)(\/\S+) \(0x/gm)) {
-        if (library.startsWith('/lib64/')) continue;
-        if (!library.startsWith(`${root}/`)) throw new Error(`${name} loads ${library}, which is not in ${root}`);
-        this.#copyFrom(root, path.relative(root, library));
-      }
+      await this.addLibrariesOf(root, path.join(root, name));
+    }
+  }
+
+  /**
+   * Copies the libraries of a Debian root that a program, of wherever, loads.
+   * @throws when one of them is not in the root.
+   */
+  async addLibrariesOf(root: string, program: string): Promise<void> {
+    const [loader = '', ...args] = loading(root, program);
+    const said = await run(loader, ['--list', ...args]);
+    for (const [, library = ''] of said.matchAll(/(?:=>\s+|^\s+)(\/\S+) \(0x/gm)) {
+      if (/ld-linux/.test(library)) continue;
+      if (!library.startsWith(`${root}/`)) throw new Error(`${program} loads ${library}, which is not in ${root}`);
+      this.#copyFrom(root, path.relative(root, library));
     }
     this.addProgram(realpathSync(path.join(root, 'usr/lib64/ld-linux-x86-64.so.2')), 'usr/lib64/ld-linux-x86-64.so.2');
   }
@@ -94,6 +103,17 @@ export class Tree {
   /** Makes a folder in which every user may write. */
   addFolderForAll(name: string): void {
     this.#folder(name, 0o777);
+  }
+
+  /** Makes a folder that belongs to a user and a group of the same number. */
+  addFolderOf(name: string, user: number, mode = 0o755): void {
+    this.#folder(name, mode);
+    chownSync(path.join(this.folder, name), user, user);
+  }
+
+  /** Makes a symbolic link. */
+  addLink(name: string, target: string): void {
+    symlinkSync(target, path.join(this.folder, name));
   }
 
   /** Copies a folder of a Debian root, links as links, without what the filter refuses. */

@@ -1,0 +1,3 @@
+module kubectl-migrate.lab/programs
+
+go 1.24
