@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { z } from 'zod';
+import type { Lab } from '../lab/index.ts';
+import type { Context, Kubectl } from './kubectl.ts';
+import { imageOf } from './manifests.ts';
+
+const ranges = z.array(z.tuple([z.number(), z.number()]));
+
+const common = {
+  event: z.literal('summary'),
+  attempted: z.number(),
+  acknowledged: z.number(),
+  errors: z.number(),
+  longestGapMs: z.number(),
+};
+const redisSummary = z.looseObject({
+  ...common,
+  id: z.string(),
+  acknowledgedRanges: ranges,
+  unknown: z.array(z.number()),
+});
+const httpSummary = z.looseObject({
+  ...common,
+  firstCount: z.number(),
+  lastCount: z.number(),
+  countWentBack: ranges,
+  uptimeWentBack: ranges,
+});
+
+/** What the client that writes to redis has seen. Gaps in ms, between two successes. */
+export type RedisSummary = z.infer<typeof redisSummary>;
+/** What the client that asks an HTTP server has seen. */
+export type HttpSummary = z.infer<typeof httpSummary>;
+
+export interface LoadOptions {
+  readonly lab: Lab;
+  readonly kubectl: Kubectl;
+  readonly context: Context;
+  readonly namespace: string;
+  readonly name: string;
+  readonly node?: string;
+}
+
+/** A pod of the lab that puts load on a Service and counts what it gets. */
+export interface Load<Summary> {
+  /** Resolves once the first answers are there. */
+  readonly going: Promise<void>;
+  /** Ends the client and yields its own account. */
+  stop(): Promise<Summary>;
+}
+
+/** Writes to redis through `address`, every write with an id of its own. */
+export function redisLoad(options: LoadOptions, address: string): Promise<Load<RedisSummary>> {
+  return start(options, ['client', 'redis', '-address', address], redisSummary);
+}
+
+/** Asks an HTTP server every 5 ms, each time over a new connection. */
+export function httpLoad(options: LoadOptions, url: string): Promise<Load<HttpSummary>> {
+  return start(options, ['client', 'http', '-url', url], httpSummary);
+}
+
+async function start<Summary>(
+  { lab, kubectl, context, namespace, name, node }: LoadOptions,
+  command: readonly string[],
+  schema: z.ZodType<Summary>,
+): Promise<Load<Summary>> {
+  const container = { name: 'client', image: imageOf(lab, 'client'), command };
+  await kubectl.apply(context, [
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace },
+      spec: { restartPolicy: 'Never', ...(node !== undefined && { nodeName: node }), containers: [container] },
+    },
+  ]);
+  await kubectl.ready(context, namespace, name);
+  const args = ['--kubeconfig', lab.kubeconfig, '--context', context, '-n', namespace, 'logs', '-f', name];
+  const logs = spawn(lab.kubectl, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  let begin: () => void;
+  const going = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  logs.stdout.on('data', (chunk) => {
+    text += chunk;
+    if (/"event":"progress"[^\n]*"acknowledged":[1-9]/.test(text)) begin();
+  });
+  const ended = new Promise<void>((resolve) => logs.on('close', () => resolve()));
+  return {
+    going,
+    stop: async () => {
+      await kubectl.run(context, ['-n', namespace, 'delete', 'pod', name, '--grace-period=10', '--wait=false']);
+      await ended;
+      const last = text.trimEnd().split('\n').at(-1) ?? '';
+      return schema.parse(JSON.parse(last));
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import type { Context, Kubectl } from './kubectl.ts';
+import type { RedisSummary } from './load-client.ts';
+
+export interface WriteAccount {
+  readonly acknowledged: number;
+  /** Ids of writes that redis acknowledged and does not have. */
+  readonly lost: readonly string[];
+  /** Ids of writes that redis has more than once. */
+  readonly twice: readonly string[];
+}
+
+/** Holds what the client was told against what redis has. */
+export async function accountForWrites(
+  kubectl: Kubectl,
+  place: { context: Context; namespace: string; pod: string },
+  summary: RedisSummary,
+): Promise<WriteAccount> {
+  const { context, namespace, pod } = place;
+  const list = await kubectl.run(context, [
+    '-n',
+    namespace,
+    'exec',
+    pod,
+    '-c',
+    'main',
+    '--',
+    'redis-cli',
+    'LRANGE',
+    'log',
+    '0',
+    '-1',
+  ]);
+  const counts = new Map<string, number>();
+  for (const id of list.split('\n').filter(Boolean)) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const acknowledged = summary.acknowledgedRanges.flatMap(([first, last]) =>
+    Array.from({ length: last - first + 1 }, (_, offset) => `${summary.id}-${first + offset}`),
+  );
+  return {
+    acknowledged: acknowledged.length,
+    lost: acknowledged.filter((id) => !counts.has(id)),
+    twice: [...counts].filter(([, count]) => count > 1).map(([id]) => id),
+  };
+}
