@@ -27,8 +27,8 @@ export function journalName(id: string): string {
 }
 
 /** The ConfigMap of a record. */
-export function journalRef(side: Side, id: string): ObjectRef {
-  return { side, apiVersion: 'v1', kind: 'ConfigMap', namespace: SYSTEM_NAMESPACE, name: journalName(id) };
+export function journalRef(side: Side, id: string, namespace = SYSTEM_NAMESPACE): ObjectRef {
+  return { side, apiVersion: 'v1', kind: 'ConfigMap', namespace, name: journalName(id) };
 }
 
 /** What a plan must declare so that its record can be kept in a cluster; the namespace is the caller's. */
@@ -44,6 +44,8 @@ export function journalEffects(side: Side, id: string): Effect[] {
 export interface ConfigMapSinkOptions {
   readonly reader: ClusterReader;
   readonly gateway: Gateway;
+  /** By default that of helper pods and journals. */
+  readonly namespace?: string;
 }
 
 /** What is known of the ConfigMap: its version, and its data as this process left it. */
@@ -53,25 +55,25 @@ interface Known {
 }
 
 /**
- * Records as ConfigMaps `m-<id>` in the namespace kubectl-migrate (which must exist): the header under `record`, each
+ * Records as ConfigMaps `m-<id>` in one namespace (which must exist): the header under `record`, each
  * write under a key of its own (`entry-0007`). A write is one small PATCH, conditional on the version that this process
  * saw last. When an answer is lost, or the version differs, the ConfigMap is read back: with our data unchanged the
  * write goes on, else it ends with F315.
  */
 export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink {
-  const { reader, gateway } = options;
+  const { reader, gateway, namespace = SYSTEM_NAMESPACE } = options;
   const known = new Map<string, Known>();
   const read = (id: string, write?: WriteOptions) =>
     reader.get<ConfigMap>(RESOURCES.configMap, journalName(checkId(id)), {
-      namespace: SYSTEM_NAMESPACE,
+      namespace,
       ...(write?.signal === undefined ? {} : { signal: write.signal }),
     });
-  const place = `${reader.context}: configmap ${SYSTEM_NAMESPACE}`;
+  const place = `${reader.context}: configmap ${namespace}`;
   return {
     place,
     create: async (header, write) => {
       try {
-        const made = await gateway.create(reader.side, RESOURCES.configMap, newConfigMap(header), write);
+        const made = await gateway.create(reader.side, RESOURCES.configMap, newConfigMap(header, namespace), write);
         known.set(header.id, snapshot(made));
       } catch (error) {
         throw failureCode(error) === 'F318' ? existsAlready(header.id, place, error) : error;
@@ -80,7 +82,7 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
     write: async (id, writes, write) => {
       const state = known.get(id);
       if (state === undefined) throw new Error(`record ${id} was not opened`);
-      const ref = { ...journalRef(reader.side, id), resource: RESOURCES.configMap };
+      const ref = { ...journalRef(reader.side, id, namespace), resource: RESOURCES.configMap };
       await writeGuarded(state, writes, {
         patch: async (resourceVersion, data) =>
           snapshot(await gateway.patch<ConfigMap>(ref, 'merge', { metadata: { resourceVersion }, data }, write)),
@@ -139,11 +141,11 @@ function keyOf(serial: number): string {
   return `entry-${String(serial).padStart(4, '0')}`;
 }
 
-function newConfigMap(header: JournalHeader): ConfigMap {
+function newConfigMap(header: JournalHeader, namespace: string): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: journalName(header.id), namespace: SYSTEM_NAMESPACE, labels: MANAGED_BY },
+    metadata: { name: journalName(header.id), namespace, labels: MANAGED_BY },
     data: { [HEADER_KEY]: JSON.stringify(header) },
   };
 }
