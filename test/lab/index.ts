@@ -47,11 +47,13 @@ export interface LabNode {
  * @throws an error with a sentence for people when the machine cannot carry a lab.
  */
 export async function up(options: UpOptions = {}, say: Say = sayOnStderr): Promise<Lab> {
+  assertRoot();
   return labOf(await withLock(folders.lock, 'the lab', say, () => bringUp(options, say)));
 }
 
 /** Takes the lab down, whichever checkout started it. Idempotent. */
 export async function down(say: Say = sayOnStderr): Promise<void> {
+  assertRoot();
   await withLock(folders.lock, 'the lab', say, takeDown);
 }
 
@@ -80,6 +82,11 @@ export async function renewImages(say: Say = sayOnStderr): Promise<Lab> {
 export function current(): Lab | undefined {
   const state = readState();
   return state !== undefined && isRunning(state) ? labOf(state) : undefined;
+}
+
+function assertRoot(): void {
+  // Before the lock is taken, which only root can do.
+  if (process.getuid?.() !== 0) throw new Error('The lab makes namespaces and mounts: run it as root.');
 }
 
 function labOf(state: State): Lab {

@@ -1,5 +1,7 @@
 import path from 'node:path';
+import { containerd24 } from './build/containerd.ts';
 import { coredns } from './build/coredns.ts';
+import { crio } from './build/crio.ts';
 import { criuShim } from './build/criu-shim.ts';
 import { debianPrograms } from './build/debian-programs.ts';
 import { kubernetes } from './build/kubernetes.ts';
@@ -56,12 +58,19 @@ export async function obtainParts(variant: Variant, progress: Progress, say: Say
     criuShim: folder('criu-shim'),
     pki: folder('pki'),
     layouts,
-    runtimes: {},
+    runtimes: Object.fromEntries(runtimesOf(variant).map((name) => [name, folder(name)])),
   };
 }
 
 const bootstrapped: readonly Recipe[] = [pki, criuShim, nodeRoot, debianPrograms];
 
-function compiled(_variant: Variant): Recipe[] {
-  return [kubernetes, coredns];
+/** Made only when asked for. */
+const otherRuntimes: Readonly<Record<RuntimeName, Recipe>> = { 'containerd-2.4': containerd24, crio };
+
+function runtimesOf(variant: Variant): RuntimeName[] {
+  return [...new Set(Object.values(variant.runtimes))];
+}
+
+function compiled(variant: Variant): Recipe[] {
+  return [kubernetes, coredns, ...runtimesOf(variant).map((name) => otherRuntimes[name])];
 }

@@ -49,8 +49,9 @@ export async function bringUp(options: UpOptions, say: Say): Promise<State> {
       say(`the running lab was made by other code (${present.checkout}); --fresh renews it`);
     return present;
   }
-  await preflight(options, say);
-  const progress = new Progress(say, missingParts(variant) + 5);
+  const missing = missingParts(variant);
+  await preflight(options, missing > 1, say);
+  const progress = new Progress(say, missing + 5);
   const parts = await obtainParts(variant, progress, say);
   await takeDown();
   const state = await start(parts, { ...emptyState(parts), variant }, progress);

@@ -10,7 +10,7 @@ export const postgres: LabImage = {
   name: 'postgres',
   config: {
     Cmd: ['/usr/bin/start-postgres'],
-    Env: ['PATH=/usr/bin', 'PGDATA=/var/lib/postgresql/data', 'PGHOST=localhost', 'PGUSER=postgres', 'LANG=C.UTF-8'],
+    Env: ['PATH=/usr/bin', 'PGDATA=/var/lib/postgresql/data', 'PGHOST=localhost', 'PGUSER=postgres'],
     ExposedPorts: { '5432/tcp': {} },
     User: `${user}:${user}`,
     WorkingDir: '/var/lib/postgresql',

@@ -12,11 +12,12 @@ import (
 func httpMode(flags *flag.FlagSet) func(context.Context, common) {
 	url := flags.String("url", os.Getenv("CLIENT_URL"), "what to get")
 	keepAlive := flags.Bool("keep-alive", false, "use connections again")
-	field := flags.String("field", "count", "numeric field that must never go back")
+	field := flags.String("field", "count", "numeric field that must grow with every answer")
+	mayRepeat := flags.Bool("may-repeat", false, "the field may stay the same, it only must not shrink")
 	return func(ctx context.Context, shared common) {
 		client := http.Client{Timeout: shared.timeout, Transport: &http.Transport{DisableKeepAlives: !*keepAlive}}
 		var counted tally
-		var counts, uptimes sequence
+		counts, uptimes := sequence{mayRepeat: *mayRepeat}, sequence{}
 		everyInterval(ctx, shared, func(context.Context) {
 			counted.attempted++
 			answer, err := get(&client, *url)
@@ -49,8 +50,12 @@ func get(client *http.Client, url string) (map[string]any, error) {
 	return answer, json.NewDecoder(response.Body).Decode(&answer)
 }
 
-// sequence watches a number that must not go back.
+// mostDrops bounds a summary: a server that lost its memory is known after the first few.
+const mostDrops = 20
+
+// sequence watches a number that must grow.
 type sequence struct {
+	mayRepeat   bool
 	first, last *float64
 	drops       [][2]float64
 }
@@ -62,7 +67,7 @@ func (s *sequence) add(value any) {
 	}
 	if s.first == nil {
 		s.first = &number
-	} else if number <= *s.last {
+	} else if (number < *s.last || (number == *s.last && !s.mayRepeat)) && len(s.drops) < mostDrops {
 		s.drops = append(s.drops, [2]float64{*s.last, number})
 	}
 	s.last = &number

@@ -9,11 +9,12 @@
 //	    Summary: attempted, acknowledged, errors, reconnects, retried, retriedIds, acknowledgedRanges ([[1,40],[43,90]]:
 //	    the numbers of all acknowledged ids), unknown (numbers of the ids without an answer), id, longestGapMs,
 //	    gapStart, gapEnd, firstErrorAt, lastErrorAt.
-//	client http -url http://c:8080/ [-interval 5ms] [-timeout 1s] [-keep-alive] [-duration 0] [-field count]
+//	client http -url http://c:8080/ [-interval 5ms] [-timeout 1s] [-keep-alive] [-duration 0] [-field count] [-may-repeat]
 //	    GETs an address; a new connection for each request unless -keep-alive. A success is status 200 with a JSON
-//	    object; of its numeric fields "count" (or -field) and "uptimeMs" it checks that they never go back.
+//	    object; of its numeric fields "count" (or -field) and "uptimeMs" it checks that each answer's is larger than
+//	    the one before; with -may-repeat the first may also be the same.
 //	    Summary: attempted, acknowledged, errors, longestGapMs, gapStart, gapEnd, firstErrorAt, lastErrorAt,
-//	    firstCount, lastCount, countWentBack (list of [before, after]), uptimeWentBack.
+//	    firstCount, lastCount, countWentBack (list of [before, after], at most 20), uptimeWentBack.
 //
 // Common: -address and the like may be given as environment too (CLIENT_ADDRESS, CLIENT_URL).
 // Events: {"event":"error","at":...,"error":...} for the first error of a gap, {"event":"recovered","at":...,"gapMs":...}
