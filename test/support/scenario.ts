@@ -14,8 +14,10 @@ export interface Scenario {
   readonly kubectl: Kubectl;
   /** Runs `kubectl migrate` as built, with the scenario's namespace; `--yes` is up to the caller. */
   migrate(args: readonly string[], options?: ProcessOptions): Promise<Ended>;
-  /** Names of everything in both clusters that a migration could leave behind, for before and after. */
+  /** Names of everything in the scenario's namespaces that a migration could leave behind, for before and after. */
   objects(): Promise<string[]>;
+  /** Names of what is left in the system namespaces of the migration that a run's output tells of. */
+  leftOf(ended: Ended): Promise<string[]>;
 }
 
 const KINDS = 'pods,services,endpoints,endpointslices,configmaps,secrets,serviceaccounts';
@@ -33,6 +35,7 @@ export async function scenario(name: string, act: (scenario: Scenario) => Promis
     process.stderr.write(`\n--- ${name}\n${outputs.join('\n')}\n`);
   });
   const both = (work: (context: Context) => Promise<unknown>) => Promise.all((['east', 'west'] as const).map(work));
+  await both((context) => ensureSystemNamespace(kubectl, context));
   await both((context) => kubectl.run(context, ['create', 'namespace', namespace]));
   await both((context) => serviceAccountReady(kubectl, context, namespace));
   try {
@@ -48,7 +51,13 @@ export async function scenario(name: string, act: (scenario: Scenario) => Promis
         outputs.push(`$ kubectl migrate ${words.join(' ')}\n${ended.stderr}${ended.stdout}exit ${ended.code}`);
         return ended;
       },
-      objects: () => snapshot(kubectl, namespace),
+      objects: () => snapshot(kubectl, ['-n', namespace]),
+      leftOf: async (ended) => {
+        const id = /\bm-[a-z0-9]{6}\b/.exec(ended.stderr + ended.stdout)?.[0];
+        if (!id) throw new Error('the output names no migration');
+        const names = await snapshot(kubectl, ['-n', 'kubectl-migrate']);
+        return names.filter((name) => name.includes(id));
+      },
     });
   } finally {
     await both((context) => kubectl.try(context, ['delete', 'namespace', namespace, '--wait=false']));
@@ -63,17 +72,23 @@ async function serviceAccountReady(kubectl: Kubectl, context: Context, namespace
   }
 }
 
-async function snapshot(kubectl: Kubectl, namespace: string): Promise<string[]> {
-  const lists = (['east', 'west'] as const).flatMap((context) => [
-    kubectl.run(context, ['-n', namespace, 'get', KINDS, '-o', 'name']).then((text) => lines(context, text)),
-    kubectl.run(context, ['-n', 'kubectl-migrate', 'get', 'pods', '-o', 'name']).then((text) => lines(context, text)),
-  ]);
+async function snapshot(kubectl: Kubectl, namespace: readonly string[]): Promise<string[]> {
+  const lists = (['east', 'west'] as const).map(async (context) => {
+    const names = await kubectl.run(context, [...namespace, 'get', KINDS, '-o', 'name']);
+    return names
+      .split('\n')
+      .filter(Boolean)
+      .map((name) => `${context} ${name}`);
+  });
   return (await Promise.all(lists)).flat().sort();
 }
 
-function lines(context: Context, text: string): string[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => `${context} ${line}`);
+/** Scenarios run side by side; one that ends must not take the namespace of helper pods away from another. */
+async function ensureSystemNamespace(kubectl: Kubectl, context: Context): Promise<void> {
+  const manifest = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'kubectl-migrate', labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
+  };
+  await kubectl.run(context, ['apply', '-f', '-'], JSON.stringify(manifest));
 }

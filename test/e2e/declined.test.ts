@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { imageOf, pod } from '../support/manifests.ts';
+import { type Scenario, scenario } from '../support/scenario.ts';
+
+const BETWEEN = ['--context', 'east', '--to-context', 'west'];
+
+interface Refusal {
+  readonly error: {
+    readonly code: string;
+    readonly findings: readonly { readonly code: string; readonly what: string }[];
+  };
+}
+
+async function findings(scene: Scenario, args: readonly string[]): Promise<string[]> {
+  const ended = await scene.migrate([...args, '-o', 'json']);
+  expect(ended.code).toBe(5);
+  const { error } = JSON.parse(ended.stdout) as Refusal;
+  return error.findings.map(({ code, what }) => `${code} ${what}`);
+}
+
+describe('what is declined before anything changes', () => {
+  it('names what does not exist', () =>
+    scenario('absent', async (scene) => {
+      expect(await findings(scene, ['pod', 'x', '--context', 'east', '--to-context', 'north', '--yes'])).toEqual([
+        expect.stringMatching(/^E101 .*"north"/),
+      ]);
+      expect(await findings(scene, ['pod', 'x', ...BETWEEN, '--yes'])).toEqual([
+        expect.stringMatching(/^E103 .*\/x in east/),
+      ]);
+      expect(await findings(scene, ['pod', 'x', ...BETWEEN, '--to-namespace', 'nowhere', '--yes'])).toEqual([
+        expect.stringMatching(/^E102 .*nowhere in west/),
+        expect.stringMatching(/^E103/),
+      ]);
+    }));
+
+  it('names every missing dependency, the taken name and the unknown node at once', () =>
+    scenario('missing', async (scene) => {
+      const { lab, namespace, kubectl, objects } = scene;
+      const image = imageOf(lab, 'redis');
+      const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace } });
+      await kubectl.apply('east', [
+        configMap('one'),
+        configMap('two'),
+        pod({
+          namespace,
+          name: 'p',
+          image,
+          port: 6379,
+          container: { envFrom: [{ configMapRef: { name: 'one' } }, { configMapRef: { name: 'two' } }] },
+        }),
+      ]);
+      await kubectl.apply('west', [pod({ namespace, name: 'p', image, port: 6379 })]);
+      await kubectl.ready('east', namespace, 'p');
+      const before = await objects();
+      expect(await findings(scene, ['pod', 'p', ...BETWEEN, '--to-node', 'west-9', '--yes'])).toEqual([
+        expect.stringMatching(/^E108/),
+        expect.stringMatching(/^E104 .*west-9/),
+        expect.stringMatching(/^E110 ConfigMap .*one/),
+        expect.stringMatching(/^E110 ConfigMap .*two/),
+      ]);
+      expect(await objects()).toEqual(before);
+    }));
+
+  it('says which permission is missing', () =>
+    scenario('rbac', async (scene) => {
+      const { lab, namespace, kubectl } = scene;
+      await kubectl.apply('east', [pod({ namespace, name: 'p', image: imageOf(lab, 'redis'), port: 6379 })]);
+      await kubectl.ready('east', namespace, 'p');
+      const reader = `reader-${namespace}`;
+      await kubectl.run('west', [
+        'create',
+        'clusterrolebinding',
+        reader,
+        '--clusterrole=view',
+        `--serviceaccount=${namespace}:default`,
+      ]);
+      await kubectl.run('west', ['create', 'clusterrole', reader, '--verb=get,list', '--resource=nodes']);
+      await kubectl.run('west', [
+        'create',
+        'clusterrolebinding',
+        `${reader}-nodes`,
+        `--clusterrole=${reader}`,
+        `--serviceaccount=${namespace}:default`,
+      ]);
+      try {
+        const token = (await kubectl.run('west', ['-n', namespace, 'create', 'token', 'default'])).trim();
+        const config = JSON.parse(
+          await kubectl.run('west', ['config', 'view', '--raw', '--flatten', '--minify', '-o', 'json']),
+        );
+        config.users[0].user = { token };
+        const file = `/tmp/${reader}.json`;
+        const { writeFileSync, rmSync } = await import('node:fs');
+        writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+        const refused = await findings(scene, ['pod', 'p', ...BETWEEN, '--to-kubeconfig', file, '--yes']);
+        rmSync(file);
+        expect(refused).toContainEqual(
+          expect.stringMatching(/^E140 you may not create pods in namespace kubectl-migrate of west/),
+        );
+        expect(refused).toContainEqual(expect.stringMatching(/^E140 you may not create pods\/exec/));
+      } finally {
+        await kubectl.try('west', ['delete', 'clusterrolebinding', reader, `${reader}-nodes`]);
+        await kubectl.try('west', ['delete', 'clusterrole', reader]);
+      }
+    }));
+
+  it('a helper image that cannot be pulled ends the move and leaves nothing', () =>
+    scenario('no-helper', async (scene) => {
+      const { lab, namespace, kubectl, migrate, objects, leftOf } = scene;
+      await kubectl.apply('east', [pod({ namespace, name: 'p', image: imageOf(lab, 'redis'), port: 6379 })]);
+      await kubectl.ready('east', namespace, 'p');
+      const before = await objects();
+      const ended = await migrate(['pod', 'p', ...BETWEEN, '--yes', '--helper-image', `${lab.registry}/nothing:1`]);
+      expect(ended.stderr).toContain('F333');
+      expect(ended.code).toBe(1);
+      expect(await objects()).toEqual(before);
+      expect(await leftOf(ended)).toEqual([]);
+    }));
+
+  it('a socket on the pod’s own address is found before the freeze', () =>
+    scenario('own-address', async (scene) => {
+      const { lab, namespace, kubectl } = scene;
+      const env = [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }];
+      const command = ['sh', '-c', 'exec redis-server --protected-mode no --save "" --bind "$IP"'];
+      await kubectl.apply('east', [
+        pod({ namespace, name: 'p', image: imageOf(lab, 'redis'), port: 6379, container: { env, command } }),
+      ]);
+      await kubectl.ready('east', namespace, 'p');
+      expect(await findings(scene, ['pod', 'p', ...BETWEEN, '--yes'])).toEqual([
+        expect.stringMatching(/^E150 .*pod-address-socket/),
+      ]);
+    }));
+});
+
+it('a dry run prints the plan that would run, and changes nothing', () =>
+  scenario('dry-run', async (scene) => {
+    const { lab, namespace, kubectl, migrate, objects } = scene;
+    await kubectl.apply('east', [pod({ namespace, name: 'p', image: imageOf(lab, 'redis'), port: 6379 })]);
+    await kubectl.ready('east', namespace, 'p');
+    const before = await objects();
+    const ended = await migrate(['pod', 'p', ...BETWEEN, '--dry-run', '-o', 'json']);
+    expect(ended.code).toBe(0);
+    const plan = JSON.parse(ended.stdout) as { schema: string; target: object; effects: object[] };
+    expect(plan).toMatchObject({
+      schema: 'kubectl-migrate/plan-v1',
+      source: { pod: 'p' },
+      target: { context: 'west' },
+    });
+    expect(plan.effects).toContainEqual(expect.objectContaining({ verb: 'delete', step: 'finalize' }));
+    expect(await objects()).toEqual(before);
+  }));

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import type { ProcessOptions } from '../support/kubectl.ts';
+import { redisLoad } from '../support/load-client.ts';
+import { imageOf, pod, service } from '../support/manifests.ts';
+import { accountForWrites } from '../support/redis-writes.ts';
+import { type Scenario, scenario } from '../support/scenario.ts';
+
+const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
+
+/** A redis with enough files that copying them takes a moment, a service, and a client that writes. */
+async function redisUnderLoad({ lab, namespace, kubectl }: Scenario) {
+  await kubectl.apply('east', [
+    pod({
+      namespace,
+      name: 'redis',
+      image: imageOf(lab, 'redis'),
+      node: 'east-2',
+      port: 6379,
+      container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+      spec: { volumes: [{ name: 'data', emptyDir: {} }] },
+    }),
+    service(namespace, 'redis', 6379),
+  ]);
+  await kubectl.ready('east', namespace, 'redis');
+  const script = 'head -c 300000000 /dev/urandom >/data/ballast 2>/dev/null || redis-cli debug populate 10 x 10';
+  await kubectl.run('east', ['-n', namespace, 'exec', 'redis', '--', 'sh', '-c', script]);
+  const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379');
+  await load.going;
+  return load;
+}
+
+/** Kills the plugin, without any chance to clean up, as soon as it says a certain thing. */
+function killAt(words: string): ProcessOptions {
+  let kill: () => void;
+  let seen = '';
+  return {
+    onStart: (child) => {
+      kill = () => child.kill('SIGKILL');
+    },
+    onStderr: (text) => {
+      seen += text;
+      if (seen.includes(words)) kill();
+    },
+  };
+}
+
+describe('a move that fails before the commit', () => {
+  it('leads back when the restore fails: the source answers again and nothing of ours is left', () =>
+    scenario('restore-fails', async (scene) => {
+      const { namespace, kubectl, migrate, objects, leftOf } = scene;
+      const load = await redisUnderLoad(scene);
+      const before = await objects();
+      // Something in the target's network namespace takes the port: CRIU cannot bind the listener again.
+      const occupy = ['-n', namespace, 'exec', 'redis', '--', 'redis-server', '--port', '6379', '--daemonize', 'yes'];
+      let occupied: Promise<unknown> = Promise.resolve();
+      const ended = await migrate(MOVE, {
+        onStderr: (text) => {
+          if (text.includes('prepare the services\n')) occupied = kubectl.try('west', occupy);
+        },
+      });
+      await occupied;
+      expect(ended.stderr).toContain('F341');
+      expect(ended.stderr).toContain('everything is as it was: the source serves');
+      expect(ended.code).toBe(1);
+      const summary = await load.stop();
+      expect(summary.longestGapMs).toBeLessThan(2000);
+      const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, summary);
+      expect(account.lost).toEqual([]);
+      expect(account.twice).toEqual([]);
+      const withoutClient = (names: string[]) => names.filter((name) => !/client|endpointslice/.test(name));
+      expect(withoutClient(await objects())).toEqual(withoutClient(before));
+      expect(await leftOf(ended)).toEqual([]);
+    }));
+
+  for (const [when, words] of [
+    ['before the freeze', 'copy files ahead'],
+    ['during the freeze', 'freeze the source and take its image'],
+  ] as const) {
+    it(`leaves a source that serves when the plugin is killed ${when}`, () =>
+      scenario('killed', async (scene) => {
+        const { namespace, kubectl, migrate } = scene;
+        const load = await redisUnderLoad(scene);
+        const ended = await migrate([...MOVE, '--max-freeze', '3s'], killAt(words));
+        expect(ended.code).toBe(128);
+        await new Promise((resolve) => setTimeout(resolve, 6000));
+        const answer = await kubectl.run('east', ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', 'PING']);
+        expect(answer).toBe('PONG\n');
+        const summary = await load.stop();
+        expect(summary.longestGapMs).toBeLessThan(5000);
+        const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, summary);
+        expect(account.lost).toEqual([]);
+        expect(account.twice).toEqual([]);
+        const id = /\bm-[a-z0-9]{6}\b/.exec(ended.stderr)?.[0] ?? '';
+        for (const context of ['east', 'west'] as const) {
+          const label = `kubectl-migrate.io/migration=${id}`;
+          await kubectl.run(context, ['-n', 'kubectl-migrate', 'delete', 'pods', '-l', label, '--wait=false']);
+        }
+      }));
+  }
+
+  it('turns back on the first interrupt', () =>
+    scenario('interrupted', async (scene) => {
+      const { migrate, leftOf, objects } = scene;
+      const load = await redisUnderLoad(scene);
+      const before = await objects();
+      let interrupt = () => {};
+      const ended = await migrate(MOVE, {
+        onStart: (child) => {
+          interrupt = () => child.kill('SIGINT');
+        },
+        onStderr: (text) => {
+          if (text.includes('copy files ahead')) interrupt();
+        },
+      });
+      expect(ended.code).toBe(130);
+      expect(ended.stderr).toContain('everything is as it was: the source serves');
+      expect((await load.stop()).longestGapMs).toBeLessThan(2000);
+      const withoutClient = (names: string[]) => names.filter((name) => !/client|endpointslice/.test(name));
+      expect(withoutClient(await objects())).toEqual(withoutClient(before));
+      expect(await leftOf(ended)).toEqual([]);
+    }));
+});
