@@ -23,7 +23,7 @@ const TRIES = 3;
 
 /** Name of the ConfigMap that holds the record of a migration. */
 export function journalName(id: string): string {
-  return `m-${id}`;
+  return id;
 }
 
 /** The ConfigMap of a record. */
@@ -55,7 +55,7 @@ interface Known {
 }
 
 /**
- * Records as ConfigMaps `m-<id>` in one namespace (which must exist): the header under `record`, each
+ * Records as ConfigMaps named like the migration in one namespace (which must exist): the header under `record`, each
  * write under a key of its own (`entry-0007`). A write is one small PATCH, conditional on the version that this process
  * saw last. When an answer is lost, or the version differs, the ConfigMap is read back: with our data unchanged the
  * write goes on, else it ends with F315.
