@@ -21,14 +21,9 @@ const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubectl-migrate' };
 /** How often a write is tried when its answer was lost. */
 const TRIES = 3;
 
-/** Name of the ConfigMap that holds the record of a migration. */
-export function journalName(id: string): string {
-  return id;
-}
-
-/** The ConfigMap of a record. */
+/** The ConfigMap of a record, named like its migration. */
 export function journalRef(side: Side, id: string, namespace = SYSTEM_NAMESPACE): ObjectRef {
-  return { side, apiVersion: 'v1', kind: 'ConfigMap', namespace, name: journalName(id) };
+  return { side, apiVersion: 'v1', kind: 'ConfigMap', namespace, name: id };
 }
 
 /** What a plan must declare so that its record can be kept in a cluster; the namespace is the caller's. */
@@ -64,7 +59,7 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
   const { reader, gateway, namespace = SYSTEM_NAMESPACE } = options;
   const known = new Map<string, Known>();
   const read = (id: string, write?: WriteOptions) =>
-    reader.get<ConfigMap>(RESOURCES.configMap, journalName(checkId(id)), {
+    reader.get<ConfigMap>(RESOURCES.configMap, checkId(id), {
       namespace,
       ...(write?.signal === undefined ? {} : { signal: write.signal }),
     });
@@ -97,7 +92,7 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
       const found = await read(id, write);
       if (found === undefined) return undefined;
       known.set(id, snapshot(found));
-      return parseRecord(found, `${place}/${journalName(id)}`);
+      return parseRecord(found, `${place}/${id}`);
     },
   };
 }
@@ -145,7 +140,7 @@ function newConfigMap(header: JournalHeader, namespace: string): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: journalName(header.id), namespace, labels: MANAGED_BY },
+    metadata: { name: header.id, namespace, labels: MANAGED_BY },
     data: { [HEADER_KEY]: JSON.stringify(header) },
   };
 }

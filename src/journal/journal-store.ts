@@ -153,7 +153,9 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
     if (entries.length === 0) return;
     const next = compose(entries, record.state);
     keep(next);
-    await Promise.all([authority, ...copies].map((place) => send(place, record.id, next, write)));
+    // All of them to their end, or the next write would overlap with one that is still under way.
+    const sent = await Promise.allSettled([authority, ...copies].map((place) => send(place, record.id, next, write)));
+    for (const outcome of sent) if (outcome.status === 'rejected') throw outcome.reason;
   };
   /** The authority first: a copy must never know of a commit that did not happen. */
   const decide = async (entries: readonly NewEntry[], state: RecordState, write?: WriteOptions): Promise<void> => {

@@ -23,9 +23,8 @@ export function configMapSink(api: ApiClient, namespace: string): JournalSink {
   };
   const gateway: Gateway = {
     ...allow('none'),
-    create: (side, resource, object, options) =>
-      allow(object.metadata.name.replace(/^m-/, '')).create(side, resource, object, options),
-    patch: (ref, type, body, options) => allow(ref.name.replace(/^m-/, '')).patch(ref, type, body, options),
+    create: (side, resource, object, options) => allow(object.metadata.name).create(side, resource, object, options),
+    patch: (ref, type, body, options) => allow(ref.name).patch(ref, type, body, options),
   };
   return createConfigMapSink({ reader: createReader(api, systemClock), gateway, namespace });
 }

@@ -1,0 +1,174 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { failureCode } from '../../../src/domain/errors.ts';
+import type { WatchEvent } from '../../../src/kube/api-client.ts';
+import type { Cluster } from '../../../src/kube/connect.ts';
+import { createCredentials } from '../../../src/kube/credentials.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
+import { connectLocal } from '../../fakes/exec-server.ts';
+
+let server: Server;
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+let seen: IncomingMessage[];
+let cluster: Cluster;
+
+beforeEach(async () => {
+  seen = [];
+  server = createServer((request, response) => {
+    seen.push(request);
+    answer(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  cluster = connectLocal(server, 300);
+});
+afterEach(async () => {
+  cluster.close();
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+});
+
+const json = (response: ServerResponse, body: unknown, code = 200): void => {
+  response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+};
+const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'default', resourceVersion: '5' } };
+const getPod = (): Promise<unknown> => cluster.reader.get(RESOURCES.pod, 'a', { namespace: 'default' });
+const codeOf = async (act: Promise<unknown>): Promise<unknown> =>
+  failureCode(await act.catch((error: unknown) => error));
+
+describe('requests', () => {
+  it('keep objects as they are, unknown fields and times included', async () => {
+    const strange = {
+      ...pod,
+      spec: { containers: [], newField: { x: 1 } },
+      status: { startTime: '2026-01-01T00:00:00Z' },
+    };
+    answer = (_request, response) => json(response, strange);
+    expect(await getPod()).toEqual(strange);
+  });
+
+  it('use one connection again and again', async () => {
+    const ports = new Set<number | undefined>();
+    answer = (request, response) => {
+      ports.add(request.socket.remotePort);
+      json(response, pod);
+    };
+    for (let count = 0; count < 5; count += 1) await getPod();
+    expect(ports.size).toBe(1);
+  });
+
+  it.each([
+    ['no answer', (): void => undefined],
+    ['an answer that does not end', (response: ServerResponse): void => void response.write('{')],
+  ])('end in time with %s', async (_name, act) => {
+    answer = (_request, response) => act(response);
+    expect(await codeOf(getPod())).toBe('F311');
+  });
+
+  it('end when they are told to', async () => {
+    const controller = new AbortController();
+    answer = () => controller.abort();
+    const signal = controller.signal;
+    expect(await codeOf(cluster.reader.list(RESOURCES.pod, { signal }))).toBe('F306');
+  });
+
+  it.each([
+    ['a page of somebody in between', 200, '<html>login secret</html>', 'F310'],
+    ['another document', 200, '{"secret": 1}', 'F310'],
+    ['a refusal without a status', 403, '<html>secret</html>', 'F313'],
+  ])('do not show %s', async (_name, code, body, failure) => {
+    answer = (_request, response) => response.writeHead(code).end(body);
+    const error = await getPod().catch((thrown: unknown) => thrown);
+    expect(failureCode(error)).toBe(failure);
+    expect(JSON.stringify(error)).not.toContain('secret');
+  });
+
+  it('say in one sentence that nobody listens', async () => {
+    const closed = createServer();
+    closed.listen(0, '127.0.0.1');
+    await once(closed, 'listening');
+    const other = connectLocal(closed, 200);
+    closed.close();
+    await once(closed, 'close');
+    await expect(other.reader.whoAmI()).rejects.toMatchObject({
+      code: 'F310',
+      detail: expect.stringContaining('refused'),
+    });
+  });
+});
+
+describe('watches', () => {
+  const watch = async (signal?: AbortSignal): Promise<WatchEvent[]> => {
+    const events: WatchEvent[] = [];
+    const request = { method: 'GET', path: '/api/v1/pods', query: { watch: 'true' }, signal } as const;
+    for await (const event of cluster.api.watch(request)) events.push(event);
+    return events;
+  };
+
+  it('yield events that come in pieces', async () => {
+    const lines = `${JSON.stringify({ type: 'ADDED', object: pod })}\n${JSON.stringify({ type: 'DELETED', object: pod })}\n`;
+    answer = (_request, response) => {
+      response.write(lines.slice(0, 20));
+      setImmediate(() => response.end(lines.slice(20)));
+    };
+    expect((await watch()).map((event) => event.type)).toEqual(['ADDED', 'DELETED']);
+  });
+
+  it('end with the connection, as a failure that may pass', async () => {
+    answer = (_request, response) => {
+      response.write('\n');
+      setImmediate(() => response.destroy());
+    };
+    await expect(watch()).rejects.toMatchObject({ info: { kind: 'transport', code: 'ECONNRESET' } });
+  });
+});
+
+describe('credentials', () => {
+  it('that were refused are fetched anew, once, also for writes', async () => {
+    answer = (_request, response) => json(response, { message: 'expired' }, seen.length === 1 ? 401 : 200);
+    await cluster.api.request({ method: 'POST', path: '/api/v1/pods', body: pod });
+    expect(seen).toHaveLength(2);
+    answer = (_request, response) => json(response, { message: 'expired' }, 401);
+    expect(await codeOf(getPod())).toBe('F312');
+    expect(seen).toHaveLength(4);
+  });
+
+  const credentialsOf = (user: Record<string, unknown>) =>
+    createCredentials({
+      name: 'east',
+      namespace: 'default',
+      cluster: { server: 'https://east.example' },
+      user: user as Parameters<typeof createCredentials>[0]['user'],
+    });
+
+  it('come from a token file', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'kubectl-migrate-token-'));
+    const tokenFile = path.join(folder, 'token');
+    writeFileSync(tokenFile, 'from-file\n');
+    const options = await credentialsOf({ tokenFile }).options();
+    expect(options.headers).toMatchObject({ Authorization: 'Bearer from-file' });
+    await rm(folder, { recursive: true });
+  });
+
+  it('come from a plugin, which is told how it is called', async () => {
+    const script = `const info = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
+      process.stdout.write(JSON.stringify({ status: { token: [info.kind, info.spec.cluster.server].join('-') } }));`;
+    const exec = { command: process.execPath, args: ['-e', script], provideClusterInfo: true };
+    const options = await credentialsOf({ exec }).options();
+    expect(options.headers).toMatchObject({ Authorization: 'Bearer ExecCredential-https://east.example' });
+  });
+
+  it('of a plugin that fails say which one', async () => {
+    const exec = { command: process.execPath, args: ['-e', 'console.error("log in first\\nsecret"); process.exit(1)'] };
+    await expect(credentialsOf({ exec }).options()).rejects.toMatchObject({
+      code: 'F312',
+      detail: expect.stringMatching(/credential plugin .* failed: log in first$/),
+    });
+  });
+});
