@@ -111,7 +111,8 @@ static void enter(void) {
     if (setns(spaces[i], space_kinds[i])) fail("setns", "");
   if (!bind_count && !unmount_count && !writable_count) return;
   if (unshare(CLONE_NEWNS)) fail("unshare", "mnt");
-  if (mount(0, "/", 0, MS_REC | MS_PRIVATE, 0)) fail("make private", "/");
+  // Not private: CRIU gives the restored mounts the sharing of these, and only a shared or slave mount can be copied from.
+  if (mount(0, "/", 0, MS_REC | MS_SLAVE, 0)) fail("make slave", "/");
   for (int i = 0; i < bind_count; i++) {
     binds[i].made = !mkdir(binds[i].to, 0755);
     if (syscall(SYS_move_mount, binds[i].tree, "", AT_FDCWD, binds[i].to, FROM_EMPTY_PATH))
