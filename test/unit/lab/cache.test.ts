@@ -1,0 +1,95 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cacheFolder, entryName, lookUp, obtain, type Recipe } from '../../lab/cache.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'lab-cache-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const quiet = () => {};
+const recipe = (make: Recipe['make'], inputs: unknown = { version: 1 }): Recipe => ({
+  name: 'part',
+  inputs,
+  usual: '',
+  make,
+});
+
+describe('entryName', () => {
+  it('changes with the inputs', () => {
+    expect(entryName({ name: 'a', inputs: 1 })).not.toBe(entryName({ name: 'a', inputs: 2 }));
+  });
+
+  it('changes with the content and the name of a source file', () => {
+    const one = path.join(folder, 'one');
+    const two = path.join(folder, 'two');
+    writeFileSync(one, 'x');
+    writeFileSync(two, 'x');
+    const before = entryName({ name: 'a', inputs: 1, sources: [one] });
+    expect(entryName({ name: 'a', inputs: 1, sources: [two] })).not.toBe(before);
+    writeFileSync(one, 'y');
+    expect(entryName({ name: 'a', inputs: 1, sources: [one] })).not.toBe(before);
+  });
+});
+
+describe('obtain', () => {
+  it('makes an entry once', async () => {
+    let made = 0;
+    const part = recipe(async (place) => {
+      made += 1;
+      writeFileSync(path.join(place, 'result'), 'done');
+    });
+    const first = await obtain(part, quiet, folder);
+    expect(await obtain(part, quiet, folder)).toBe(first);
+    expect(readFileSync(path.join(first, 'result'), 'utf8')).toBe('done');
+    expect(lookUp(part, folder)).toBe(first);
+    expect(made).toBe(1);
+  });
+
+  it('leaves nothing of an attempt that fails, and makes the entry at the next', async () => {
+    const failing = recipe(async (place) => {
+      writeFileSync(path.join(place, 'half'), '');
+      throw new Error('no space');
+    });
+    await expect(obtain(failing, quiet, folder)).rejects.toThrow('no space');
+    expect(readdirSync(folder)).toEqual([]);
+    const entry = await obtain(
+      recipe(async () => {}),
+      quiet,
+      folder,
+    );
+    expect(existsSync(path.join(entry, 'half'))).toBe(false);
+  });
+
+  it('never uses what a killed maker left', async () => {
+    const part = recipe(async (place) => writeFileSync(path.join(place, 'whole'), ''));
+    const leftover = path.join(folder, `.making-${entryName(part)}-abc`);
+    await obtain(
+      recipe(async () => {}, 'other'),
+      quiet,
+      folder,
+    );
+    writeFileSync(leftover, '');
+    const entry = await obtain(part, quiet, folder);
+    expect(readdirSync(entry)).toEqual(['whole']);
+    expect(existsSync(leftover)).toBe(false);
+  });
+
+  it('lets the second of two makers wait for the first', async () => {
+    let made = 0;
+    const part = recipe(async () => {
+      made += 1;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+    await Promise.all([obtain(part, quiet, folder), obtain(part, quiet, folder)]);
+    expect(made).toBe(1);
+  });
+});
+
+it('cacheFolder follows the environment', () => {
+  expect(cacheFolder({ KUBECTL_MIGRATE_LAB_CACHE: '/elsewhere' })).toBe('/elsewhere');
+  expect(cacheFolder({})).toBe('/var/cache/kubectl-migrate-lab');
+});
