@@ -1,9 +1,9 @@
 import { asMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { isAfterCommit } from '../domain/phase.ts';
-import type { Journal, NewEntry } from '../journal/ports.ts';
 import type { StepResults } from '../steps/results.ts';
 import type { Step, StepContext } from '../steps/step.ts';
+import { Chronicle } from './chronicle.ts';
 import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
 import { rollBack } from './roll-back.ts';
@@ -14,46 +14,40 @@ const FORWARD_TRIES = 5;
 const FORWARD_PAUSE_MS = 1000;
 
 /**
- * Carries out a plan. Every act is announced to the journal before it begins and its result recorded after it. A
- * failure before the commit leads back; afterwards acts are tried again, for they can only go forward.
+ * Carries out a plan. Every act is announced to the journal and its result recorded (see Chronicle). A failure before the commit leads back; afterwards acts are tried again, for they can only go forward.
  * Throws the failure that ended the run: outcome `failed` or `interrupted` when the source serves as before,
  * `rollbackIncomplete` when the way back needs hands, `midway` when the move is committed and not finished.
  */
 export async function run(options: RunOptions): Promise<StepResults> {
-  const { steps, journal } = options;
   const results: StepResults = {};
   const begun: Begun[] = [];
-  let pending: NewEntry[] = [];
+  const chronicle = new Chronicle(options.journal);
   let committed = false;
   try {
-    for (const step of steps) {
+    for (const step of options.steps) {
       const context = contextFor(options, step, results, committed);
       const undo = (await step.capture?.(context)) ?? null;
-      await journal.append([...pending, { step: step.name, kind: 'intent', data: undo }]);
-      pending = [];
+      // The commit is its own announcement; after it a resume goes through every step that is left, noted or not.
+      if (step.phase !== 'commit') await chronicle.intend(step, undo, committed || step.covered === true);
       begun.push({ step, undo });
       const result = await perform(options, step, context, undo);
       Object.assign(results, { [step.name]: result });
       if (step.phase === 'commit') {
-        await journal.commit(result as Json);
+        await chronicle.commit(result as Json);
         committed = true;
-        options.context.reporter.notify({
-          code: 'I408',
-          phase: 'commit',
-          text: 'committed: the source never runs again',
-        });
+        const text = 'committed: the source never runs again';
+        options.context.reporter.notify({ code: 'I408', phase: 'commit', text });
       } else {
-        pending = [{ step: step.name, kind: 'done', data: result as Json }];
+        chronicle.done(step, result as Json);
       }
     }
-    await journal.append(pending);
-    await journal.close('done');
+    await chronicle.close();
     return results;
   } catch (thrown) {
     const error = asMigrateError(thrown);
     if (committed || error.outcome === 'midway') throw stoppedMidway(error);
     const failed = begun.at(-1);
-    await noteFailure(journal, pending, failed, error);
+    if (failed) await chronicle.failed(failed.step, error);
     await rollBack(options, begun, results, error);
     throw error;
   }
@@ -91,18 +85,6 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
       await new Promise((resolve) => setTimeout(resolve, FORWARD_PAUSE_MS * tries));
     }
   }
-}
-
-/** The journal may be what failed: then the way back matters more than the note about it. */
-async function noteFailure(
-  journal: Journal,
-  pending: readonly NewEntry[],
-  failed: Begun | undefined,
-  error: MigrateError,
-): Promise<void> {
-  if (!failed) return;
-  const data = { code: error.code, detail: error.detail };
-  await journal.append([...pending, { step: failed.step.name, kind: 'failed', data }]).catch(() => undefined);
 }
 
 function stoppedMidway(error: MigrateError): MigrateError {

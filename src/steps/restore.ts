@@ -10,6 +10,7 @@ export const restore: Step<'restore'> = {
   phase: 'restore',
   title: 'restore it in the target, stopped',
   deadline: 'maxFreeze',
+  covered: true,
   plan: () => [],
   async apply({ engine, results, signal }) {
     const { containerId } = need(results, 'placeholder');

@@ -37,6 +37,11 @@ export interface Step<Name extends keyof StepResults = keyof StepResults> {
   readonly title: string;
   /** Bounds one try of `apply` or `revert`; the flag of that name changes it. */
   readonly deadline: keyof Deadlines;
+  /**
+   * Set when an earlier step's way back also takes back whatever this one leaves behind, so that its intent need not be
+   * on disk before it begins.
+   */
+  readonly covered?: true;
   plan(draft: PlanDraft): readonly Effect[];
   capture?(context: StepContext): Promise<Json>;
   apply(context: StepContext, undo: Json): Promise<NonNullable<StepResults[Name]>>;

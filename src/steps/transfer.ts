@@ -6,6 +6,7 @@ export const transfer: Step<'transfer'> = {
   phase: 'transfer',
   title: 'carry the image over',
   deadline: 'maxFreeze',
+  covered: true,
   plan: () => [],
   async apply({ engine }) {
     return { bytes: await engine.imagesArrived() };

@@ -7,6 +7,7 @@ export const verify: Step<'verify'> = {
   phase: 'verify',
   title: 'check that every process is there',
   deadline: 'maxFreeze',
+  covered: true,
   plan: () => [],
   async apply({ engine, results, signal }) {
     const { containerId } = need(results, 'placeholder');

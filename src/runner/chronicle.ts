@@ -1,0 +1,70 @@
+import type { MigrateError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
+import type { Journal, NewEntry } from '../journal/ports.ts';
+import type { Step } from '../steps/step.ts';
+
+/**
+ * Tells the journal what a run does. The result of one step and the intent of the next are one write. The write comes
+ * before the act wherever the way back or a resume rests on it; within the freeze, where every write is downtime, it
+ * goes on beside acts that an earlier intent covers.
+ */
+export class Chronicle {
+  readonly #journal: Journal;
+  #pending: NewEntry[] = [];
+  #beside: Promise<void>[] = [];
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /** Announces a step. Returns when the act may begin. Throws what the journal throws. */
+  async intend(step: Step, undo: Json, covered: boolean): Promise<void> {
+    const written = this.#write([{ step: step.name, kind: 'intent', data: undo }]);
+    if (covered) this.#later(written);
+    else await written;
+  }
+
+  /** Notes a result; it is written with the next intent. */
+  done(step: Step, result: Json): void {
+    this.#pending.push({ step: step.name, kind: 'done', data: result });
+  }
+
+  /** The guarded write that decides, after everything that was announced before it. */
+  async commit(result: Json): Promise<void> {
+    this.#later(this.#write([]));
+    await this.#settled();
+    await this.#journal.commit(result);
+  }
+
+  /** Writes what is left and ends the record. */
+  async close(): Promise<void> {
+    this.#later(this.#write([]));
+    await this.#settled();
+    await this.#journal.close('done');
+  }
+
+  /** Notes the failure. The journal may be what failed: then the way back matters more than the note about it. */
+  async failed(step: Step, error: MigrateError): Promise<void> {
+    await this.#settled().catch(() => undefined);
+    const data = { code: error.code, detail: error.detail };
+    await this.#write([{ step: step.name, kind: 'failed', data }]).catch(() => undefined);
+  }
+
+  async #settled(): Promise<void> {
+    const written = await Promise.allSettled(this.#beside);
+    this.#beside = [];
+    for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  #write(entries: readonly NewEntry[]): Promise<void> {
+    const all = [...this.#pending, ...entries];
+    this.#pending = [];
+    return all.length === 0 ? Promise.resolve() : this.#journal.append(all);
+  }
+
+  #later(written: Promise<void>): void {
+    // Seen by the next settling; until then nobody may be surprised by it.
+    written.catch(() => undefined);
+    this.#beside.push(written);
+  }
+}
