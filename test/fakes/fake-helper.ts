@@ -1,0 +1,104 @@
+import { createInterface } from 'node:readline';
+import {
+  type ContainerFacts,
+  type HelperErrorBody,
+  type HelperOp,
+  type HelperOps,
+  helperOps,
+  type NodeFacts,
+  PROTOCOL_VERSION,
+  requestSchema,
+} from '../../src/helper/protocol.ts';
+import type { CommandIo } from './fake-exec.ts';
+
+type Results = { [O in HelperOp]?: HelperOps[O]['result'] };
+
+export const NODE_FACTS: NodeFacts = {
+  architecture: 'x64',
+  kernel: '6.1.0',
+  cpuModel: 'fake',
+  cpuFlags: ['sse2', 'avx'],
+  cgroupVersion: 2,
+  memoryAvailableBytes: 2 ** 33,
+  imagesFreeBytes: 2 ** 33,
+  criu: { version: '4.2.1', usable: true, problems: [] },
+};
+
+export const CONTAINER_FACTS: ContainerFacts = {
+  containerId: 'c0'.repeat(32),
+  rootPid: 4711,
+  restored: false,
+  process: { args: ['/cart', '--serve'], envNames: ['PATH'], cwd: '/', uid: 0, gid: 0, terminal: false },
+  hostName: 'cart-0',
+  addresses: ['10.1.0.5'],
+  mounts: [],
+  processes: [{ pid: 4711, innerPid: 1, name: 'cart', threads: 1, memoryBytes: 2 ** 20 }],
+  memoryBytes: 2 ** 20,
+  sockets: [],
+  changedFiles: { bytes: 0, files: 0 },
+  volumes: [],
+  obstacles: [],
+};
+
+const transfer = { bytes: 3, sha256: '0'.repeat(64), milliseconds: 1 };
+const criu = { totalMs: 1, wallMs: 1 };
+const RESULTS: Results = {
+  'probe-node': NODE_FACTS,
+  probe: { node: NODE_FACTS, container: CONTAINER_FACTS },
+  'await-channel': {},
+  'close-channel': {},
+  reach: { reachable: true, detail: 'answered' },
+  precopy: { transfer, files: 1 },
+  receive: { transfer, files: 1 },
+  freeze: {
+    handover: { externalMounts: [], stdio: ['/dev/null', '/dev/null', '/dev/null'], rootMode: 0o755, innerPids: [1] },
+    images: transfer,
+    delta: transfer,
+    deltaFiles: 0,
+    criu,
+    timings: { lockMs: 1, dumpMs: 1, deltaMs: 1, totalMs: 3 },
+  },
+  thaw: {},
+  seal: {},
+  'release-connections': { connections: 0 },
+  'prepare-restore': { placeholderPid: 1 },
+  restore: { rootPid: 1, criu, totalMs: 1 },
+  verify: { processes: 1 },
+  continue: { connections: 0, totalMs: 1 },
+  discard: {},
+};
+
+/**
+ * A helper that succeeds at everything at once, but for what `fail` names and what `answers` replaces. `asked` lists
+ * the operations in order; `on` is told before the reply goes out.
+ */
+export class FakeHelper {
+  readonly asked: HelperOp[] = [];
+  readonly fail = new Map<HelperOp, HelperErrorBody>();
+  readonly answers: Results = {};
+  on: (op: HelperOp) => void = () => undefined;
+
+  /** Plays the helper's commands: `attach` and the two ends of a bulk stream. */
+  async run(command: readonly string[], io: CommandIo): Promise<number> {
+    if (command.includes('bulk')) {
+      io.stdin.resume();
+      return await new Promise<number>(() => undefined);
+    }
+    for await (const line of createInterface({ input: io.stdin })) io.stdout.write(`${this.#reply(line)}\n`);
+    return 0;
+  }
+
+  #reply(line: string): string {
+    const { id, op } = requestSchema.parse(JSON.parse(line));
+    if (!isOp(op)) throw new Error(`no such operation: ${op}`);
+    this.asked.push(op);
+    const error = this.fail.get(op);
+    if (error) return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: false, error });
+    this.on(op);
+    return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result: this.answers[op] ?? RESULTS[op] });
+  }
+}
+
+function isOp(name: string): name is HelperOp {
+  return name in helperOps;
+}
