@@ -41,13 +41,16 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const image = imageByDigest(facts.pod);
   const routes = planRoutes(request, facts.pod, facts.services, target.context);
   const read = options.signal ? { signal: options.signal } : {};
+  const state = checkPodState(facts.pod);
+  // A container that does not run has no digest yet, and that is not what is wrong with it.
+  const unknownImage = image === undefined && !state.some((finding) => finding.code === 'E105');
   const findings = [
     ...checkClusters(facts),
     ...checkPodFeatures(original),
-    ...checkPodState(facts.pod),
+    ...state,
     ...placement.findings,
     ...routes.findings,
-    ...(image === undefined ? [noDigest(facts.pod)] : []),
+    ...(unknownImage ? [noDigest(facts.pod)] : []),
     ...(await checkDependencies(original, target, request.targetNamespace, read)),
   ];
   if (blocking(findings).length > 0 || image === undefined || !placement.node) throw declined(blocking(findings));
