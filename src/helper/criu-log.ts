@@ -71,10 +71,12 @@ const CAUSES: readonly Cause[] = [
 ];
 
 const INTERESTING = /\b(Error|Warn)\b/;
+/** Shown by every run without CAP_SYS_RESOURCE, and harmless. */
+const HARMLESS = /Can't setup RLIMIT_NOFILE for self/;
 
 /** The lines of a CRIU log that tell what went wrong, oldest first. */
 export function interestingLines(log: string, limit = 40): string[] {
-  const lines = log.split('\n').filter((line) => INTERESTING.test(line));
+  const lines = log.split('\n').filter((line) => INTERESTING.test(line) && !HARMLESS.test(line));
   const errors = lines.filter((line) => /\bError\b/.test(line));
   return (errors.length > 0 ? errors : lines).slice(-limit);
 }

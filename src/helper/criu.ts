@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Finished, finished } from './command.ts';
 import { CRIU_HOME } from './enter.ts';
@@ -47,7 +47,13 @@ export function dumpOptions(pid: number, namespaceInode: number, externalMounts:
 /** Runs CRIU in the helper's own namespaces. */
 export function runCriu(args: readonly string[]): Promise<Finished> {
   const [command = '', ...rest] = criuCommand(CRIU_HOME);
-  return finished(spawn(command, [...rest, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
+  return finished(
+    spawn(command, [...rest, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Its `tar` is the one that leaves out gzip.
+      env: { PATH: `${CRIU_HOME}/bin` },
+    }),
+  );
 }
 
 /**
@@ -102,3 +108,12 @@ export function readCriuTimes(act: 'dump' | 'restore', directory: string, wallMs
 
 /** The inode that names a namespace of a process. */
 export const namespaceInode = (pid: number, kind: string) => statSync(`/proc/${pid}/ns/${kind}`).ino;
+
+/**
+ * Makes CRIU's directories and lets it find out about the kernel once: it keeps what it found in {@link SCRATCH} (a
+ * tmpfs, as it demands) and saves that time in the freeze. Idempotent.
+ */
+export async function warmUp(): Promise<void> {
+  for (const directory of [IMAGE_FILES, LOGS, SCRATCH]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  await runCriu(['check']);
+}

@@ -1,9 +1,10 @@
 import type { Channels } from './bulk/channels.ts';
+import { warmUp } from './criu.ts';
 import type { Handlers } from './dispatch.ts';
 import type { HelperEvent } from './envelope.ts';
 import { HelperFailure } from './failure.ts';
-import { probeContainer } from './probe.ts';
-import { probeNode } from './probe-node.ts';
+import { probeContainer } from './probe/container.ts';
+import { probeNode } from './probe/node.ts';
 import type { HelperArgs, HelperResult } from './protocol.ts';
 import { reach } from './reach.ts';
 import { Source, timed, toTransfer } from './source.ts';
@@ -66,6 +67,7 @@ export function makeOperations(context: OperationsContext): Operations {
     async recover() {
       await source.recover();
       target.recover();
+      void warmUp().catch(() => {});
     },
     end: () => source.end(),
   };

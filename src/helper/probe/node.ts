@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
-import { runCriu } from './criu.ts';
-import type { NodeFacts } from './facts.ts';
-import { IMAGES_DIR } from './pod-spec.ts';
+import { runCriu } from '../criu.ts';
+import type { NodeFacts } from '../facts.ts';
+import { IMAGES_DIR } from '../pod-spec.ts';
 
 /** Reads the first processor of /proc/cpuinfo. */
 export function parseCpuInfo(text: string): { model: string; flags: string[] } {

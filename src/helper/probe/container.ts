@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { namespaceInode } from '../criu.ts';
+import type { ContainerFacts, ContainerProcess, ContainerSocket, MovedVolume, Obstacle } from '../facts.ts';
+import { sectionsOf } from '../files/copy.ts';
+import { scanTree, sizeOf } from '../files/scan.ts';
+import { parseMountInfo, upperDirectory } from '../mounts.ts';
+import { podAddresses } from '../network.ts';
+import { findPlaceholder, findRoot, innerPid, processTree, readProc } from '../processes.ts';
+import {
+  descriptorObstacles,
+  listDescriptors,
+  processObstacles,
+  socketObstacles,
+  socketProtocols,
+} from './descriptors.ts';
+import { readProcessSpec } from './process-spec.ts';
+import { classifySocket, parseNetTable } from './sockets.ts';
+
+/** Everything that the node knows about a container that is to be moved. Read-only; the container goes on meanwhile. */
+export async function probeContainer(containerId: string, volumes: readonly MovedVolume[]): Promise<ContainerFacts> {
+  const rootPid = findRoot(containerId);
+  const tree = processTree(rootPid);
+  const mounts = parseMountInfo(readProc(rootPid, 'mountinfo') ?? '');
+  const process = readProcessSpec(containerId);
+  const addresses = await podAddresses(rootPid);
+  const descriptors = listDescriptors(tree);
+  const protocols = await socketProtocols(descriptors);
+  const sockets = listSockets(rootPid, protocols, addresses);
+  const overlay = upperDirectory(mounts) !== undefined;
+  const [changed, ...volumeSizes] = overlay
+    ? sectionsOf(rootPid, volumes).map((section) =>
+        sizeOf(scanTree(section.directory, section.skip, { withRoot: false })),
+      )
+    : [];
+  const processes = tree.map(describeProcess);
+  const obstacles: Obstacle[] = [
+    ...(process.terminal ? [{ code: 'terminal', detail: 'the container has a terminal' } as const] : []),
+    ...(overlay
+      ? []
+      : [{ code: 'root-not-overlay', detail: 'changes of the root file system cannot be told' } as const]),
+    ...namespaceObstacles(rootPid),
+    ...sockets
+      .filter(({ kind }) => kind === 'pod-address')
+      .map(({ protocol, local }) => ({ code: 'pod-address-socket', detail: `${protocol} ${local}` }) as const),
+    ...socketObstacles(protocols),
+    ...descriptorObstacles(descriptors),
+    ...tree.flatMap(processObstacles),
+  ];
+  return {
+    containerId,
+    rootPid,
+    restored: findPlaceholder(containerId) !== rootPid,
+    process,
+    hostName: hostNameOf(rootPid),
+    addresses,
+    mounts: mounts.map(({ mountPoint, fsType, source, readOnly }) => ({ mountPoint, fsType, source, readOnly })),
+    processes,
+    memoryBytes: processes.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+    sockets,
+    changedFiles: changed ?? { bytes: 0, files: 0 },
+    volumes: volumes.map(({ name }, index) => ({ name, size: volumeSizes[index] ?? { bytes: 0, files: 0 } })),
+    obstacles,
+  };
+}
+
+function describeProcess({ pid, name }: { pid: number; name: string }): ContainerProcess {
+  const status = readProc(pid, 'status') ?? '';
+  const kilobytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
+  return {
+    pid,
+    innerPid: innerPid(pid) || 1,
+    name,
+    threads: Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 1),
+    memoryBytes: (kilobytes('RssAnon') + kilobytes('RssShmem')) * 1024,
+  };
+}
+
+function listSockets(pid: number, protocols: ReadonlyMap<number, string>, own: readonly string[]): ContainerSocket[] {
+  const sockets: ContainerSocket[] = [];
+  const tables = new Map<number, ReturnType<typeof parseNetTable>[number]>();
+  for (const table of ['tcp', 'tcp6', 'udp', 'udp6']) {
+    for (const line of parseNetTable(readProc(pid, `net/${table}`) ?? '')) {
+      if (line.inode > 0) tables.set(line.inode, line);
+    }
+  }
+  for (const [inode, name] of protocols) {
+    const line = tables.get(inode);
+    if (line) sockets.push(classifySocket(line, name.startsWith('UDP') ? 'udp' : 'tcp', own));
+    else if (name.startsWith('MPTCP')) sockets.push({ protocol: 'mptcp', kind: 'listening', local: '', remote: '' });
+  }
+  return sockets;
+}
+
+function namespaceObstacles(pid: number): Obstacle[] {
+  const userNamespace = namespaceInode(pid, 'user') !== namespaceInode(1, 'user');
+  return userNamespace
+    ? [{ code: 'user-namespace', detail: 'the pod has a user namespace of its own (hostUsers: false)' }]
+    : [];
+}
+
+/** The kernel shows a UTS namespace's name to its members only; the pod's /etc/hostname is made by kubelet from it. */
+function hostNameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/root/etc/hostname`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
