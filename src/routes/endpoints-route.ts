@@ -159,10 +159,20 @@ async function handBack(context: RouteContext, side: Side, { service, selector, 
     { signal },
   );
   await markEndpoints(context, side, service, null);
-  while (!(await controllerSlices(context, side, service)).some((slice) => (slice.endpoints ?? []).length > 0)) {
-    await pause(signal);
-  }
+  while (!(await controllerTookOver(context, side, service))) await pause(signal);
   for (const name of own) await gateway.delete(ref(plan, side, RESOURCES.endpointSlice, name), { signal });
+}
+
+/** Whether the controller's slices lead to the pod, or never will because there is no such pod any more. */
+async function controllerTookOver(context: RouteContext, side: Side, service: string): Promise<boolean> {
+  const { plan, signal } = context;
+  const slices = await controllerSlices(context, side, service);
+  const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
+  if (side === 'target') return endpoints.length > 0;
+  if (endpoints.some((endpoint) => isEndpointOf(endpoint, plan.source))) return true;
+  const { namespace, pod: name, uid } = plan.source;
+  const pod = await context.source.get(RESOURCES.pod, name, { namespace, signal });
+  return pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined;
 }
 
 function controllerSlices(context: RouteContext, side: Side, service: string): Promise<EndpointSlice[]> {

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import type { HelperOp } from '../../../src/helper/protocol.ts';
+import type { EndpointSlice, Pod, Service } from '../../../src/kube/objects.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
+import { move } from '../../fixtures/move.ts';
+import { runningPod, service } from '../../fixtures/objects.ts';
+import { type Clusters, contents, twoClusters } from '../../fixtures/two-clusters.ts';
+
+const sibling = runningPod({ name: 'cart-1' });
+
+function shop(): Clusters {
+  if (sibling.status) sibling.status = { ...sibling.status, podIP: '10.1.0.6', podIPs: [{ ip: '10.1.0.6' }] };
+  return twoClusters({ services: [service('cart')], siblings: [sibling] });
+}
+
+function addresses(cluster: Clusters['east'], name: string): string[] {
+  const all = cluster.all(RESOURCES.endpointSlice, 'shop') as EndpointSlice[];
+  return all
+    .filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name)
+    .flatMap((slice) => (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses))
+    .toSorted();
+}
+
+describe('a move', () => {
+  it('does nothing that its plan does not declare, and ends with the target serving', async () => {
+    const clusters = shop();
+    const { east, west } = clusters;
+    const { results, state } = await move(clusters);
+    expect(results.switch?.downMs).toBeGreaterThanOrEqual(0);
+    expect(state).toBe('done');
+    expect(east.peek(RESOURCES.pod, 'shop', 'cart-0')).toBeUndefined();
+    expect(west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0')?.status?.phase).toBe('Running');
+    const target = west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0')?.status?.podIP ?? '';
+    expect(addresses(east, 'cart')).toEqual(['10.1.0.6', target].toSorted());
+    expect(addresses(west, 'cart')).toEqual([target]);
+    expect(west.peek<Service>(RESOURCES.service, 'shop', 'cart')?.spec.selector).toEqual({ app: 'cart' });
+    for (const cluster of [east, west]) expect(cluster.all(RESOURCES.pod, 'kubectl-migrate')).toEqual([]);
+  });
+
+  it('asks the helpers in the order in which nothing can be lost', async () => {
+    const clusters = shop();
+    await move(clusters);
+    const { source, target } = clusters.helpers;
+    const order: HelperOp[] = ['probe', 'precopy', 'freeze', 'seal', 'release-connections', 'close-channel'];
+    expect(source.asked.filter((op) => order.includes(op))).toEqual(order);
+    const there: HelperOp[] = ['prepare-restore', 'restore', 'verify', 'continue'];
+    expect(target.asked.filter((op) => there.includes(op))).toEqual(there);
+    expect(source.asked).not.toContain('thaw');
+  });
+
+  it('that goes back again leaves each cluster’s services as they were', async () => {
+    const first = shop();
+    await move(first);
+    expect(first.east.peek<Service>(RESOURCES.service, 'shop', 'cart')?.spec.selector).toBeUndefined();
+    // What was the target is now the source.
+    const { east, west } = first;
+    first.helpers.target.on = () => undefined;
+    const { state } = await move(first, { back: true });
+    expect(state).toBe('done');
+    expect(west.peek(RESOURCES.pod, 'shop', 'cart-0')).toBeUndefined();
+    const cart = east.peek<Service>(RESOURCES.service, 'shop', 'cart');
+    expect(cart?.spec.selector).toEqual({ app: 'cart' });
+    expect(cart?.metadata.annotations ?? {}).toEqual({});
+    const home = east.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0')?.status?.podIP ?? '';
+    expect(addresses(east, 'cart')).toEqual(['10.1.0.6', home].toSorted());
+  });
+});
+
+const before: readonly (readonly ['source' | 'target', HelperOp, string])[] = [
+  ['source', 'probe', 'F332'],
+  ['target', 'probe-node', 'F332'],
+  ['target', 'prepare-restore', 'F332'],
+  ['source', 'reach', 'F332'],
+  ['source', 'await-channel', 'F332'],
+  ['source', 'precopy', 'F332'],
+  ['target', 'receive', 'F332'],
+  ['source', 'freeze', 'F332'],
+  ['target', 'restore', 'F332'],
+  ['target', 'verify', 'F332'],
+  ['source', 'seal', 'F332'],
+];
+
+describe('a move that fails before the commit', () => {
+  it.each(before)('in the %s helper’s %s leaves both clusters as they were', async (side, op, code) => {
+    const clusters = shop();
+    const was = { east: contents(clusters.east), west: contents(clusters.west) };
+    clusters.helpers[side].fail.set(op, { code: 'tool-failed', summary: 'made to fail', detail: '' });
+    await expect(move(clusters)).rejects.toMatchObject({
+      code,
+      outcome: 'failed',
+      detail: expect.stringContaining('made to fail'),
+    });
+    expect(contents(clusters.east)).toEqual(was.east);
+    expect(contents(clusters.west)).toEqual(was.west);
+    const frozen = clusters.helpers.source.asked.includes('freeze');
+    expect(clusters.helpers.source.asked.includes('thaw')).toBe(frozen);
+  });
+
+  it('because the target does not answer in the source cluster is declined with E160', async () => {
+    const clusters = shop();
+    const was = { east: contents(clusters.east), west: contents(clusters.west) };
+    clusters.helpers.source.answers.reach = { reachable: false, detail: 'silence' };
+    await expect(move(clusters)).rejects.toMatchObject({
+      outcome: 'declined',
+      findings: [expect.objectContaining({ code: 'E160', remedy: expect.stringContaining('--route none') })],
+    });
+    expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
+  });
+
+  it.each([
+    ['helper-', 'F333', '--helper-image'],
+    ['cart-', 'F343', '--to-node'],
+  ])('because the image of %s cannot be pulled says so', async (pods, code, flag) => {
+    const stuck = (pod: Pod) =>
+      pod.metadata.name.startsWith(pods) ? { reason: 'ImagePullBackOff', message: 'no such image' } : undefined;
+    const clusters = twoClusters({ stuck });
+    const was = { east: contents(clusters.east), west: contents(clusters.west) };
+    await expect(move(clusters)).rejects.toMatchObject({
+      code,
+      detail: expect.stringContaining('no such image'),
+      remedy: expect.stringContaining(flag),
+    });
+    expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
+  });
+
+  it('because the source pod was deleted meanwhile ends clean', async () => {
+    const clusters = twoClusters({ services: [service('cart')] });
+    clusters.helpers.target.on = (op) => {
+      if (op === 'verify') clusters.east.remove(RESOURCES.pod, 'shop', 'cart-0');
+    };
+    const west = contents(clusters.west);
+    await expect(move(clusters)).rejects.toMatchObject({ code: 'F344', outcome: 'failed' });
+    expect(contents(clusters.west)).toEqual(west);
+    expect(clusters.east.peek<Service>(RESOURCES.service, 'shop', 'cart')?.spec.selector).toEqual({ app: 'cart' });
+  });
+});
