@@ -29,7 +29,7 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
     .fail(false);
   let printed = '';
   try {
-    await parser.parseAsync([...argv], {}, (_error, _argv, text) => {
+    await parser.parseAsync(splitResource(argv), {}, (_error, _argv, text) => {
       printed = text;
     });
     if (printed) streams.stdout.write(`${printed}\n`);
@@ -68,6 +68,13 @@ function addCommand(
       }
     },
   );
+}
+
+/** kubectl's `TYPE/NAME` as one word is the command TYPE with the argument NAME. Pure. */
+function splitResource(argv: readonly string[]): string[] {
+  const [first = '', ...rest] = argv;
+  const [, type, name] = /^(pods?|po)\/(.+)$/.exec(first) ?? [];
+  return type !== undefined && name !== undefined ? [type, name, ...rest] : [...argv];
 }
 
 function usage(detail: string): MigrateError {

@@ -29,7 +29,11 @@ export async function scenario(name: string, act: (scenario: Scenario) => Promis
   const kubectl = new Kubectl(lab);
   const namespace = `e2e-${name}-${randomBytes(3).toString('hex')}`;
   const home = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-home-'));
-  const env = { KUBECONFIG: lab.kubeconfig, HOME: home, KUBECTL_MIGRATE_HELPER_IMAGE: lab.helperImage ?? '' };
+  const env = {
+    KUBECONFIG: lab.kubeconfig,
+    HOME: home,
+    KUBECTL_MIGRATE_HELPER_IMAGE: process.env['KUBECTL_MIGRATE_HELPER_IMAGE'] ?? lab.helperImage ?? '',
+  };
   const outputs: string[] = [];
   onTestFailed(() => {
     process.stderr.write(`\n--- ${name}\n${outputs.join('\n')}\n`);
