@@ -14,7 +14,8 @@ const parent = 'kubectl-migrate-lab';
 
 /** The cgroup v1 hierarchies named in the text of /proc/self/mountinfo. */
 export function hierarchiesIn(mountinfo: string): Hierarchy[] {
-  const found: Hierarchy[] = [];
+  // By folder: of several mounts on one folder the last is the one that is seen.
+  const found = new Map<string, Hierarchy>();
   for (const line of mountinfo.split('\n')) {
     const [left = '', right = ''] = line.split(' - ');
     const [type, , options = ''] = right.split(' ');
@@ -22,9 +23,9 @@ export function hierarchiesIn(mountinfo: string): Hierarchy[] {
     if (type !== 'cgroup' || folder === undefined) continue;
     const controllers = options.split(',').filter((word) => !['rw', 'ro', 'xattr', 'clone_children'].includes(word));
     const named = controllers.find((word) => word.startsWith('name='));
-    found.push({ folder, mountOptions: named === undefined ? controllers.join(',') : `none,${named}` });
+    found.set(folder, { folder, mountOptions: named === undefined ? controllers.join(',') : `none,${named}` });
   }
-  return found;
+  return [...found.values()];
 }
 
 /** The cgroup v1 hierarchies of this machine; none on a machine that has cgroup v2 alone. */

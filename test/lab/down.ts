@@ -5,6 +5,7 @@ import { removeNetwork } from './network.ts';
 import { kill, waitForEnd } from './processes.ts';
 import { fromRoot } from './program.ts';
 import { bootId, readState, removeState } from './state.ts';
+import { restoreWatchLimit } from './watch-limit.ts';
 
 /**
  * Ends the lab of this machine: its processes (those that the state names and those in its cgroups, by number and
@@ -19,6 +20,7 @@ export async function takeDown(): Promise<void> {
   await waitForEnd(processes, 20);
   await removeGroups();
   if (state?.network === true) await removeNetwork(fromRoot(state.nodeRoot, 'usr/sbin/nft'));
+  if (state?.watchLimit !== undefined && state.boot === bootId()) restoreWatchLimit(state.watchLimit);
   rmSync(folders.data, { recursive: true, force: true });
   removeState();
 }

@@ -1,5 +1,5 @@
 import { run, tryRun } from './run.ts';
-import { bridge, clusters, nodeNames, nodes, registryPort } from './topology.ts';
+import { bridge, type ClusterName, clusters, nodeNames, nodes, registryPort } from './topology.ts';
 
 const table = 'kubectl_migrate_lab';
 
@@ -28,8 +28,13 @@ export async function linkNode(name: (typeof nodeNames)[number], init: number): 
   await run('nsenter', ['-t', String(init), '--net', '--mount', '--pid', 'sh', '-ec', script.join('\n')]);
 }
 
+function addressesOf(cluster: ClusterName): string {
+  const members = nodeNames.filter((name) => nodes[name].cluster === cluster);
+  return [clusters[cluster].podRange, ...members.map((name) => nodes[name].address)].join(', ');
+}
+
 /**
- * Rules of the isolated lab. Between the clusters nothing passes the bridge. From the machine itself only the API
+ * Rules of the isolated lab. Between the clusters nothing passes the bridge, nor the machine as a router. From the machine itself only the API
  * servers can be reached, and the registry's answers get through; the last rule keeps pods from being reached.
  */
 export function isolationRules(): string {
@@ -43,7 +48,8 @@ export function isolationRules(): string {
 table inet ${table} {
   chain forward {
     type filter hook forward priority 0; policy accept;
-    iifname "${bridge.name}" oifname "${bridge.name}" drop
+    ip saddr { ${addressesOf('east')} } ip daddr { ${addressesOf('west')} } drop
+    ip saddr { ${addressesOf('west')} } ip daddr { ${addressesOf('east')} } drop
   }
   chain output {
     type filter hook output priority 0; policy accept;

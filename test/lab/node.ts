@@ -5,7 +5,7 @@ import { folders } from './folders.ts';
 import { nodeFiles, runtimeEndpoint } from './node-files.ts';
 import { identify, isAlive, type ProcessId } from './processes.ts';
 import { insideNode, type Program, startDetached } from './program.ts';
-import { until } from './run.ts';
+import { Hopeless, until } from './run.ts';
 import type { RuntimeName } from './state.ts';
 import { type NodeName, nodes } from './topology.ts';
 
@@ -56,8 +56,8 @@ export async function startNode(
     ],
   });
   started(outer);
-  const init = await until(`namespaces of ${name} (see the log "init" of the node)`, 20, async () => {
-    if (!isAlive(outer)) throw new Error('its first process ended');
+  const init = await until(`namespaces of ${name} ('logs ${name} init' may tell why)`, 20, async () => {
+    if (!isAlive(outer)) throw new Hopeless('its first process ended');
     const file = path.join(data, 'init.pid');
     const id = existsSync(file) ? identify(Number(readFileSync(file, 'utf8'))) : undefined;
     return id !== undefined && existsSync(`/proc/${id.pid}/root/run/lab-node-is-set-up`) ? id : undefined;

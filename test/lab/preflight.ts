@@ -110,7 +110,7 @@ async function gather(options: UpOptions, isCold: boolean): Promise<MachineFacts
     data: disk(folders.data, neededMegabytes.data),
     addresses: Object.values(os.networkInterfaces()).flatMap((list) => (list ?? []).map(({ cidr }) => cidr ?? '')),
     routes: routesIn(readFileSync('/proc/net/route', 'utf8')),
-    hasBridge: existsSync(`/sys/class/net/${bridge.name}`),
+    hasBridge: readFileSync('/proc/net/dev', 'utf8').includes(`${bridge.name}:`),
     ownsNetwork: readState()?.network === true,
     ...(options.latency === undefined ? {} : { canDelay: await canDelay() }),
   };

@@ -64,6 +64,9 @@ export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** Thrown by what is asked again and again when asking further is of no use. */
+export class Hopeless extends Error {}
+
 /**
  * Asks again and again until the answer is something.
  * @param seconds how long to go on asking.
@@ -77,6 +80,7 @@ export async function until<T>(what: string, seconds: number, ask: () => Promise
       const answer = await ask();
       if (answer !== undefined) return answer;
     } catch (error) {
+      if (error instanceof Hopeless) throw new Error(`${what}: ${error.message}`);
       last = error instanceof Error ? `: ${error.message}` : '';
     }
     await sleep(100);

@@ -28,6 +28,8 @@ const stateSchema = z.object({
   variant: optionsSchema,
   /** Whether the bridge, or packet filter tables, of the lab may exist. */
   network: z.boolean(),
+  /** The machine's limit of inotify instances before the lab raised it. */
+  watchLimit: z.number().optional(),
   processes: z.array(processId.extend({ node: z.string(), program: z.string() })),
   inits: z.partialRecord(z.enum(nodeNames), processId),
   kubectl: z.string(),

@@ -20,9 +20,10 @@ import { isAlive, type ProcessId } from './processes.ts';
 import { fromRoot, insideNode, type Program, startDetached } from './program.ts';
 import { Progress, type Say } from './progress.ts';
 import { pushLayout, registryReady, startRegistry } from './registry.ts';
-import { run, until } from './run.ts';
+import { Hopeless, run, until } from './run.ts';
 import { bootId, readState, type State, writeState } from './state.ts';
 import { clusterNames, clusters, type NodeName, nodeNames, nodes } from './topology.ts';
+import { raiseWatchLimit } from './watch-limit.ts';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
 
@@ -95,6 +96,9 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
   await progress.step('network, registry and nodes', '2 s', async () => {
     // Written before the acts, so that a `down` after a kill in the midst of them knows what to look for.
     state.network = true;
+    writeState(state);
+    const watchLimit = raiseWatchLimit();
+    if (watchLimit !== undefined) state.watchLimit = watchLimit;
     writeState(state);
     mkdirSync(folders.data, { recursive: true });
     for (const member of ['registry', ...nodeNames]) makeGroups(member);
@@ -173,7 +177,12 @@ async function clusterReady(state: State, cluster: (typeof clusterNames)[number]
   if (image === undefined) throw new Error('the DNS image was not pushed');
   await kubectl(['apply', '--server-side', '-f', '-'], JSON.stringify(dnsObjects(clusters[cluster], image)));
   const members = nodeNames.filter((name) => nodes[name].cluster === cluster).map((name) => `node/${name}`);
-  await until(`nodes of ${cluster}`, 60, async () => ((await kubectl(['get', ...members])) ? true : undefined));
+  await until(`nodes of ${cluster}`, 60, async () => {
+    const ended = state.processes.find((id) => !isAlive(id));
+    if (ended !== undefined)
+      throw new Hopeless(`${ended.program} ended; 'logs ${ended.node} ${ended.program}' may tell why`);
+    return (await kubectl(['get', ...members])) ? true : undefined;
+  });
   await kubectl(['wait', '--for=condition=Ready', '--timeout=60s', ...members]);
   await until(`default service account of ${cluster}`, 30, async () =>
     (await kubectl(['get', 'serviceaccount', 'default', '--namespace=default'])) ? true : undefined,
