@@ -81,17 +81,28 @@ async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise
   return own;
 }
 
-/** Deletes the controller's slices; one can come back once, while the controller's view of the Service is stale. */
+/**
+ * Deletes the controller's slices that lead to the pod; one can come back while the controller's view of the Service is
+ * stale, so it gets a moment first. Slices that hold other pods only stay as they are.
+ */
 async function removeReplaced(context: RouteContext, route: PlannedRoute): Promise<void> {
   const { plan, gateway, signal } = context;
   for (let quiet = 0; quiet < 2; ) {
+    await pause(signal);
     const slices = await controllerSlices(context, 'source', route.service);
     for (const { replaces } of route.slices) {
       await gateway.delete(ref(plan, 'source', RESOURCES.endpointSlice, replaces), { signal });
     }
-    quiet = slices.length === 0 ? quiet + 1 : 0;
-    await pause(signal);
+    quiet = slices.some((slice) => endpointsOf(slice).some(isSource(plan))) ? 0 : quiet + 1;
   }
+}
+
+function endpointsOf(slice: EndpointSlice): readonly Endpoint[] {
+  return slice.endpoints ?? [];
+}
+
+function isSource(plan: Plan): (endpoint: Endpoint) => boolean {
+  return (endpoint) => isEndpointOf(endpoint, plan.source);
 }
 
 /**
@@ -105,9 +116,8 @@ export async function switchRoutes(
 ): Promise<void> {
   await Promise.all(
     own.map(({ side, name, endpoints }) => {
-      const switched = endpoints.map((endpoint) =>
-        isEndpointOf(endpoint, plan.source) ? leadTo(addresses, endpoint) : endpoint,
-      );
+      const gone = isSource(plan);
+      const switched = endpoints.map((endpoint) => (gone(endpoint) ? leadTo(addresses, endpoint) : endpoint));
       const change = [{ op: 'replace', path: '/endpoints', value: switched as never }];
       return gateway.patch(ref(plan, side, RESOURCES.endpointSlice, name), 'json', change, { signal });
     }),
@@ -152,14 +162,12 @@ interface HandBack {
 /** Selector back, then the controller's slices come, and only then our own go. */
 async function handBack(context: RouteContext, side: Side, { service, selector, own }: HandBack): Promise<void> {
   const { plan, gateway, signal } = context;
-  await gateway.patch(
-    ref(plan, side, RESOURCES.service, service),
-    'merge',
-    { metadata: { annotations: { [SELECTOR_ANNOTATION]: null } }, spec: { selector } },
-    { signal },
-  );
-  await markEndpoints(context, side, service, null);
-  while (!(await controllerTookOver(context, side, service))) await pause(signal);
+  if (await read(context, side, RESOURCES.service, service)) {
+    const back = { metadata: { annotations: { [SELECTOR_ANNOTATION]: null } }, spec: { selector } };
+    await gateway.patch(ref(plan, side, RESOURCES.service, service), 'merge', back, { signal });
+    await markEndpoints(context, side, service, null);
+    while (!(await controllerTookOver(context, side, service))) await pause(signal);
+  }
   for (const name of own) await gateway.delete(ref(plan, side, RESOURCES.endpointSlice, name), { signal });
 }
 
@@ -167,9 +175,9 @@ async function handBack(context: RouteContext, side: Side, { service, selector, 
 async function controllerTookOver(context: RouteContext, side: Side, service: string): Promise<boolean> {
   const { plan, signal } = context;
   const slices = await controllerSlices(context, side, service);
-  const endpoints = slices.flatMap((slice) => slice.endpoints ?? []);
-  if (side === 'target') return endpoints.length > 0;
-  if (endpoints.some((endpoint) => isEndpointOf(endpoint, plan.source))) return true;
+  const endpoints = slices.flatMap(endpointsOf);
+  if (side === 'target') return endpoints.some((endpoint) => endpoint.targetRef?.name === plan.target.pod);
+  if (endpoints.some(isSource(plan))) return true;
   const { namespace, pod: name, uid } = plan.source;
   const pod = await context.source.get(RESOURCES.pod, name, { namespace, signal });
   return pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined;

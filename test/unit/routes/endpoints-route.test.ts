@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import type { Plan } from '../../../src/domain/plan.ts';
+import type { EndpointSlice, KubeObject, Pod, Service } from '../../../src/kube/objects.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
+import {
+  captureRoutes,
+  prepareRoutes,
+  type RouteContext,
+  revertRoutes,
+  serviceForTarget,
+  switchRoutes,
+} from '../../../src/routes/endpoints-route.ts';
+import { MANAGED_BY_LABEL, OURS, SELECTOR_ANNOTATION } from '../../../src/routes/service-facts.ts';
+import { runningPod, service, slice } from '../../fixtures/objects.ts';
+import { type Clusters, contents, gatewayFor, plan, twoClusters } from '../../fixtures/two-clusters.ts';
+import { inFakeTime } from '../../support/fake-time.ts';
+
+function podAt(name: string, address: string): Pod {
+  const pod = runningPod({ name });
+  return { ...pod, status: { ...pod.status, podIP: address, podIPs: [{ ip: address }] } };
+}
+
+function shop(services: readonly Service[] = [service('cart')]): Clusters {
+  return twoClusters({ services, siblings: [podAt('cart-1', '10.1.0.6')] });
+}
+
+function contextOf(clusters: Clusters, made: Plan, signal = new AbortController().signal): RouteContext {
+  return { plan: made, ...clusters.readers, gateway: gatewayFor(clusters, made), signal };
+}
+
+async function prepared(clusters: Clusters) {
+  const context = contextOf(clusters, await plan(clusters));
+  const before = await captureRoutes(context);
+  const own = await inFakeTime(() => prepareRoutes(context));
+  return { context, before, own };
+}
+
+function slices({ east }: Clusters, ours: boolean): EndpointSlice[] {
+  const all = east.all(RESOURCES.endpointSlice, 'shop') as EndpointSlice[];
+  return all.filter((each) => (each.metadata.labels?.[MANAGED_BY_LABEL] === OURS) === ours);
+}
+
+function addresses(all: readonly EndpointSlice[]): string[] {
+  return all.flatMap((each) => (each.endpoints ?? []).flatMap((endpoint) => endpoint.addresses)).toSorted();
+}
+
+function both({ east, west }: Clusters): KubeObject[][] {
+  return [contents(east), contents(west)];
+}
+
+describe('preparing', () => {
+  it('hangs the service on own slices that still lead to the source and its siblings', async () => {
+    const clusters = shop();
+    const { own } = await prepared(clusters);
+    expect(own).toHaveLength(1);
+    expect(slices(clusters, false)).toEqual([]);
+    expect(addresses(slices(clusters, true))).toEqual(['10.1.0.5', '10.1.0.6']);
+    const cart = clusters.east.peek<Service>(RESOURCES.service, 'shop', 'cart');
+    expect(cart?.spec.selector).toBeUndefined();
+    expect(JSON.parse(cart?.metadata.annotations?.[SELECTOR_ANNOTATION] ?? '')).toEqual({ app: 'cart' });
+  });
+
+  it('keeps core Endpoints from being mirrored before the selector goes', async () => {
+    const clusters = shop();
+    await prepared(clusters);
+    const patches = clusters.east.calls.filter(({ method }) => method === 'PATCH').map(({ path }) => path);
+    expect(patches[0]).toMatch(/endpoints\/cart$/);
+    expect(patches.findIndex((path) => path.endsWith('/services/cart'))).toBeGreaterThan(0);
+    expect(clusters.east.peek(RESOURCES.endpoints, 'shop', 'cart')?.metadata.labels).toEqual({
+      'endpointslice.kubernetes.io/skip-mirror': 'true',
+    });
+  });
+
+  it('makes the service in the target, and leaves one alone that selects the pod', async () => {
+    const missing = shop();
+    await prepared(missing);
+    const made = missing.west.peek<Service>(RESOURCES.service, 'shop', 'cart');
+    expect(made?.spec).toEqual({ selector: { app: 'cart' }, ports: [{ port: 80, targetPort: 8080 }] });
+    const there = twoClusters({ services: [service('cart')], inTarget: [service('cart')] });
+    const was = contents(there.west);
+    await prepared(there);
+    expect(contents(there.west)).toEqual(was);
+  });
+
+  it('leads every service of the pod and no other', async () => {
+    const other = service('other', { selector: { app: 'other' } });
+    const clusters = shop([service('cart'), service('cart-admin'), other]);
+    const { own } = await prepared(clusters);
+    expect(own.map(({ name }) => name).toSorted()).toEqual(['cart-admin-migrate-0', 'cart-migrate-0']);
+    expect(clusters.east.peek<Service>(RESOURCES.service, 'shop', 'other')?.spec.selector).toEqual({ app: 'other' });
+  });
+
+  it('leaves slices that do not lead to the pod to the controller, which keeps them', async () => {
+    const clusters = shop();
+    clusters.east.seed(RESOURCES.endpointSlice, slice('cart-far', 'cart', [podAt('cart-2', '10.1.0.7')]));
+    await prepared(clusters);
+    expect(slices(clusters, false).map(({ metadata }) => metadata.name)).toEqual(['cart-far']);
+    expect(addresses(slices(clusters, true))).toEqual(['10.1.0.5', '10.1.0.6']);
+  });
+
+  it('ends when it is told to', async () => {
+    const clusters = shop();
+    const made = await plan(clusters);
+    const context = contextOf(clusters, made, AbortSignal.abort(new Error('enough')));
+    await expect(inFakeTime(() => prepareRoutes(context))).rejects.toThrow();
+  });
+});
+
+describe('switching', () => {
+  it('replaces the source pod by the target’s address and leaves siblings as they are', async () => {
+    const clusters = shop();
+    const { context, own } = await prepared(clusters);
+    const sibling = own[0]?.endpoints.find(({ addresses: [address] }) => address === '10.1.0.6');
+    await switchRoutes(context, own, ['10.2.0.9', 'fd00::9']);
+    const [mine] = slices(clusters, true);
+    expect(addresses(slices(clusters, true))).toEqual(['10.1.0.6', '10.2.0.9']);
+    expect(mine?.endpoints).toContainEqual(sibling);
+    expect(mine?.endpoints).toContainEqual({
+      addresses: ['10.2.0.9'],
+      conditions: { ready: true, serving: true, terminating: false },
+    });
+  });
+
+  it('is one write for each slice, and the same again when it is repeated', async () => {
+    const clusters = shop();
+    const { context, own } = await prepared(clusters);
+    const calls = clusters.east.calls.length;
+    await switchRoutes(context, own, ['10.2.0.9']);
+    expect(clusters.east.calls.length - calls).toBe(1);
+    const was = both(clusters);
+    await switchRoutes(context, own, ['10.2.0.9']);
+    expect(both(clusters)).toEqual(was);
+  });
+});
+
+describe('the way back', () => {
+  it('ends with both clusters as they were, and may be gone twice', async () => {
+    const clusters = shop([service('cart'), service('cart-admin')]);
+    const was = both(clusters);
+    const { context, before } = await prepared(clusters);
+    expect(both(clusters)).not.toEqual(was);
+    await inFakeTime(() => revertRoutes(context, before));
+    expect(both(clusters)).toEqual(was);
+    await inFakeTime(() => revertRoutes(context, before));
+    expect(both(clusters)).toEqual(was);
+  });
+
+  it.each([1, 2, 3, 4, 5])('is right after the writing stopped at write %d', async (from) => {
+    const clusters = shop();
+    const was = both(clusters);
+    const context = contextOf(clusters, await plan(clusters));
+    const before = await captureRoutes(context);
+    const when = ({ method }: { method: string }) => method !== 'GET';
+    const fault = { kind: 'status', code: 422 } as const;
+    clusters.east.faults.add({ when, fault, from, times: 1000 });
+    await inFakeTime(() => prepareRoutes(context)).catch(() => undefined);
+    clusters.east.faults.clear();
+    await inFakeTime(() => revertRoutes(context, before));
+    expect(both(clusters)).toEqual(was);
+  });
+
+  it('passes over a service that was removed meanwhile', async () => {
+    const clusters = shop();
+    const { context, before } = await prepared(clusters);
+    clusters.east.remove(RESOURCES.service, 'shop', 'cart');
+    await inFakeTime(() => revertRoutes(context, before));
+    expect(clusters.west.peek(RESOURCES.service, 'shop', 'cart')).toBeUndefined();
+    expect(slices(clusters, true)).toEqual([]);
+  });
+});
+
+describe('a service for the target', () => {
+  it('loses what belongs to one cluster', () => {
+    const made = serviceForTarget(
+      service(
+        'cart',
+        {
+          type: 'NodePort',
+          clusterIPs: ['10.96.0.7'],
+          ipFamilies: ['IPv4'],
+          healthCheckNodePort: 1,
+          ports: [{ name: 'http', port: 80, targetPort: 'http', nodePort: 30080 }],
+        },
+        { uid: 'u', resourceVersion: '1', labels: { team: 'shop' } },
+      ),
+      'other',
+    );
+    expect(made.metadata).toEqual({ name: 'cart', namespace: 'other', labels: { team: 'shop' } });
+    expect(made.spec).toEqual({
+      type: 'NodePort',
+      selector: { app: 'cart' },
+      ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+    });
+  });
+
+  it('stays headless', () => {
+    expect(serviceForTarget(service('cart', { clusterIP: 'None' }), 'shop').spec.clusterIP).toBe('None');
+  });
+});
