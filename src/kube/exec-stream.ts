@@ -22,8 +22,8 @@ const STDERR_KEPT = 16 * 1024;
 const PING_MS = 10_000;
 /** Silence after which the peer counts as dead, in ms. */
 const SILENCE_MS = 35_000;
-/** The same while our bytes wait in the socket: a peer that takes its time does not read our pings either. */
-const STALL_MS = 180_000;
+/** The same while our bytes wait in the socket and none leaves: such a peer does not read our pings either. */
+const STALL_MS = 60_000;
 
 const exitSchema = z.looseObject({
   status: z.string().optional(),
@@ -39,7 +39,9 @@ const exitSchema = z.looseObject({
  * The channel protocol of Kubernetes over a WebSocket that is open or opening: the first byte of each message is the
  * channel (0 stdin, 1 stdout, 2 stderr, 3 the final v1.Status, 255 in v5 the end of the channel that the next byte names).
  * stdout pauses the socket while its reader is behind, and with it everything else that comes on this connection, the
- * exit status included: whoever waits for `exit` must read stdout. Under v4 the end of stdin ends the connection.
+ * exit status included: whoever waits for `exit` must read stdout. A command that ends while much of its stdin is
+ * unread does not get its status through (seen with kubectl too, Kubernetes 1.37 and containerd 2.1.9): F331 after
+ * STALL_MS then, so whoever knows better closes the stream. Under v4 the end of stdin ends the connection.
  */
 export function createExecStream(socket: WebSocket, pod: string): ExecStream {
   const ending = createEnding();
@@ -55,7 +57,11 @@ export function createExecStream(socket: WebSocket, pod: string): ExecStream {
   });
   // Its consumer sees the error; without one it must not bring the process down, `exit` carries it too.
   stdout.on('error', () => undefined);
-  const stdin = createStdin(socket);
+  let heard = Date.now();
+  const hear = (): void => {
+    heard = Date.now();
+  };
+  const stdin = createStdin(socket, hear);
   const end = (outcome: Exit): void => {
     if (!ending.finish(outcome)) return;
     const error = 'error' in outcome ? outcome.error : undefined;
@@ -80,7 +86,8 @@ export function createExecStream(socket: WebSocket, pod: string): ExecStream {
         break;
     }
   });
-  watchPeer(socket, () => lose('the other end has gone silent'));
+  for (const sign of ['pong', 'ping', 'message']) socket.on(sign, hear);
+  watchPeer(socket, { heard: () => heard, hear, onDead: () => lose('the other end has gone silent') });
   socket.on('close', (code, reason) => lose(closeSentence(code, reason.toString('utf8'))));
   socket.on('error', (error) => lose(errorSentence(error)));
   return {
@@ -97,7 +104,7 @@ export function createExecStream(socket: WebSocket, pod: string): ExecStream {
 }
 
 /** Accepts bytes while less than STDIN_BUFFER waits in the socket, and otherwise only when they have left it. */
-function createStdin(socket: WebSocket): Writable {
+function createStdin(socket: WebSocket, onSent: () => void): Writable {
   const send = (chunk: Buffer, done: (error?: Error | null) => void): void => {
     const last = chunk.length <= FRAME;
     const piece = last ? chunk : chunk.subarray(0, FRAME);
@@ -112,7 +119,10 @@ function createStdin(socket: WebSocket): Writable {
       else if (last) done();
       else send(chunk.subarray(FRAME), done);
     };
-    socket.send(frame, { binary: true }, next);
+    socket.send(frame, { binary: true }, (error) => {
+      if (!error) onSent();
+      next(error);
+    });
     if (socket.bufferedAmount < STDIN_BUFFER) next();
   };
   const stdin = new Writable({
@@ -173,20 +183,13 @@ function readExit(payload: Buffer, pod: string): Exit {
 }
 
 /** Pings the peer and reports when it has been silent for too long. Paused by ourselves we cannot hear it, and wait. */
-function watchPeer(socket: WebSocket, onDead: () => void): void {
-  let heard = Date.now();
-  const hear = (): void => {
-    heard = Date.now();
-  };
-  socket.on('pong', hear);
-  socket.on('ping', hear);
-  socket.on('message', hear);
+function watchPeer(socket: WebSocket, peer: { heard(): number; hear(): void; onDead(): void }): void {
   const timer = setInterval(() => {
     if (socket.readyState !== socket.OPEN) return;
-    if (socket.isPaused) return hear();
+    if (socket.isPaused) return peer.hear();
     const limit = socket.bufferedAmount > 0 ? STALL_MS : SILENCE_MS;
-    if (Date.now() - heard < limit) return socket.ping();
-    onDead();
+    if (Date.now() - peer.heard() < limit) return socket.ping();
+    peer.onDead();
     socket.terminate();
   }, PING_MS);
   timer.unref();

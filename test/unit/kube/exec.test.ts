@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { failureCode, isMigrateError } from '../../../src/domain/errors.ts';
 import type { ExecStream } from '../../../src/kube/ports.ts';
 import { type ExecPeer, type ExecServer, startExecServer } from '../../fakes/exec-server.ts';
@@ -11,6 +11,7 @@ const MIB = 1024 * 1024;
 
 let server: ExecServer | undefined;
 afterEach(async () => {
+  vi.useRealTimers();
   await server?.close();
   server = undefined;
 });
@@ -109,6 +110,16 @@ describe('a connection that is lost', () => {
     expect(failureCode(await textOf(stream).catch((error: unknown) => error))).toBe('F331');
     expect(await outcome(stream)).toBe('F331');
     expect(stream.stdin.destroyed).toBe(true);
+  });
+
+  it('without a word is noticed by the silence', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+    const stream = await exec((peer) => peer.socket.pause());
+    vi.advanceTimersByTime(30_000);
+    expect(stream.stdin.destroyed).toBe(false);
+    vi.advanceTimersByTime(10_000);
+    const error = await stream.exit.catch((thrown: unknown) => thrown);
+    expect(isMigrateError(error) && error).toMatchObject({ code: 'F331', detail: expect.stringContaining('silent') });
   });
 
   it('by us ends at once, more than once', async () => {
