@@ -13,6 +13,5 @@ export const folders = {
   kubeconfig: path.join(data, 'kubeconfig'),
   registry: path.join(data, 'registry'),
   logs: path.join(data, 'logs'),
-  images: path.join(data, 'images'),
   nodes: path.join(data, 'nodes'),
 } as const;

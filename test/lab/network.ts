@@ -34,8 +34,8 @@ function addressesOf(cluster: ClusterName): string {
 }
 
 /**
- * Rules of the isolated lab. Between the clusters nothing passes the bridge, nor the machine as a router. From the machine itself only the API
- * servers can be reached, and the registry's answers get through; the last rule keeps pods from being reached.
+ * Rules of the isolated lab. Between the clusters nothing passes the bridge, nor the machine as a router. From the
+ * machine itself only the API servers can be reached; the registry's answers get through to everybody.
  */
 export function isolationRules(): string {
   return `table bridge ${table} {

@@ -7,6 +7,7 @@ import { debianPrograms } from './build/debian-programs.ts';
 import { kubernetes } from './build/kubernetes.ts';
 import { nodeRoot } from './build/node-root.ts';
 import { lookUp, obtain, type Recipe } from './cache.ts';
+import { type BuiltImage, makeHelperImage } from './helper-image.ts';
 import { obtainImages } from './images.ts';
 import { pki } from './pki.ts';
 import type { Progress, Say } from './progress.ts';
@@ -18,16 +19,17 @@ export interface Parts {
   readonly nodeRoot: string;
   readonly criuShim: string;
   readonly pki: string;
+  readonly helperImage: BuiltImage;
   /** Folders with the OCI layouts of images, by name. */
   readonly layouts: Readonly<Record<string, string>>;
   /** Layers with container runtimes that Debian does not have. */
   readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
 }
 
-/** How many parts of a lab are not in the cache and have to be made first. Images count as one. */
+/** How many parts of a lab are not in the cache and have to be made first. Counts the images, and the helper image, as one each. */
 export function missingParts(variant: Variant): number {
   const missing = [...compiled(variant), ...bootstrapped].filter((recipe) => lookUp(recipe) === undefined).length;
-  return missing + 1;
+  return missing + 2;
 }
 
 /**
@@ -45,7 +47,8 @@ export async function obtainParts(variant: Variant, progress: Progress, say: Say
   const inTurn = async (recipes: readonly Recipe[]) => {
     for (const recipe of recipes) await take(recipe);
   };
-  await Promise.all([inTurn(compiled(variant)), inTurn(bootstrapped)]);
+  const makeHelper = () => progress.step('helper image', '2 s, without cache 100 s', makeHelperImage);
+  const [, helperImage] = await Promise.all([inTurn(compiled(variant)), inTurn(bootstrapped).then(makeHelper)]);
   const folder = (name: string) => {
     const found = folders.get(name);
     if (found === undefined) throw new Error(`no part ${name}`);
@@ -57,6 +60,7 @@ export async function obtainParts(variant: Variant, progress: Progress, say: Say
     nodeRoot: path.join(folder('node-root'), 'root'),
     criuShim: folder('criu-shim'),
     pki: folder('pki'),
+    helperImage,
     layouts,
     runtimes: Object.fromEntries(runtimesOf(variant).map((name) => [name, folder(name)])),
   };

@@ -7,7 +7,7 @@ import { controlPlanePrograms } from './control-plane.ts';
 import { dnsObjects } from './dns.ts';
 import { takeDown } from './down.ts';
 import { folders } from './folders.ts';
-import { makeHelperImage, pushHelperImage } from './helper-image.ts';
+import { pushHelperImage } from './helper-image.ts';
 import { statusOf } from './https.ts';
 import { clusterImages, scenarioImages } from './images/index.ts';
 import { isolate, linkNode, makeBridge } from './network.ts';
@@ -51,8 +51,8 @@ export async function bringUp(options: UpOptions, say: Say): Promise<State> {
     return present;
   }
   const missing = missingParts(variant);
-  await preflight(options, missing > 1, say);
-  const progress = new Progress(say, missing + 5);
+  await preflight(options, missing > 2, say);
+  const progress = new Progress(say, missing + 4);
   const parts = await obtainParts(variant, progress, say);
   await takeDown();
   const state = await start(parts, { ...emptyState(parts), variant }, progress);
@@ -133,11 +133,9 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
     await Promise.all(clusterNames.map((cluster) => clusterReady(state, cluster)));
   });
 
-  await progress.step('scenario images', '5 s', async () => {
+  await progress.step('images for scenarios, and the helper image', '5 s', async () => {
     await Promise.all(scenarioImages.map((image) => push(image.name)));
-  });
-  await progress.step('helper image', '2 s, without cache 100 s', async () => {
-    state.helperImage = await pushHelperImage(parts.nodeRoot, parts.pki, await makeHelperImage());
+    state.helperImage = await pushHelperImage(parts.nodeRoot, parts.pki, parts.helperImage);
   });
   state.phase = 'ready';
   writeState(state);
