@@ -7,18 +7,10 @@ import type { Json } from '../domain/json.ts';
 export const SCHEMA_VERSION = 1;
 
 /** Where a migration stands. Only `running` and `committed` still need something done. */
-export const RECORD_STATES = ['running', 'committed', 'done', 'rolled-back', 'rollback-incomplete'] as const;
+const RECORD_STATES = ['running', 'committed', 'done', 'rolled-back', 'rollback-incomplete'] as const;
 export type RecordState = (typeof RECORD_STATES)[number];
 
-export const ENTRY_KINDS = [
-  'intent',
-  'done',
-  'failed',
-  'revert-intent',
-  'reverted',
-  'revert-failed',
-  'commit',
-] as const;
+const ENTRY_KINDS = ['intent', 'done', 'failed', 'revert-intent', 'reverted', 'revert-failed', 'commit'] as const;
 /** What an entry says about its step: `intent` comes before the act, the others tell how it went. */
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 
@@ -88,11 +80,6 @@ export interface JournalRecord extends JournalHeader {
   readonly serial: number;
   readonly state: RecordState;
   readonly entries: readonly JournalEntry[];
-}
-
-/** True for a record of which nothing is left to do. */
-export function isFinished(state: RecordState): boolean {
-  return state === 'done' || state === 'rolled-back';
 }
 
 /** SHA-256 over JSON with sorted keys, so that a round trip through another program does not change it. */

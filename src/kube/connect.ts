@@ -19,7 +19,7 @@ export interface ConnectOptions {
 }
 
 /** Default of `--request-timeout`, in ms. */
-export const REQUEST_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface Cluster {
   readonly reader: ClusterReader;

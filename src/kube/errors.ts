@@ -96,14 +96,16 @@ function statusToFailure(status: StatusInfo, verb: string): FailureCode {
 }
 
 function transportSentence(code: string, context: ErrorContext): string {
-  const host = URL.canParse(context.server) ? new URL(context.server).host : context.server;
+  const { host, hostname } = URL.canParse(context.server)
+    ? new URL(context.server)
+    : { host: context.server, hostname: context.server };
   switch (code) {
     case 'ECONNREFUSED':
       return `the connection was refused: nothing listens on ${host}`;
     case 'ENOTFOUND':
-      return `the name ${host} does not exist`;
+      return `the name ${hostname} does not exist`;
     case 'EAI_AGAIN':
-      return `the name ${host} cannot be looked up: the name service does not answer`;
+      return `the name ${hostname} cannot be looked up: the name service does not answer`;
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return `there is no route to ${host}`;

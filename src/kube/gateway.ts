@@ -12,7 +12,7 @@ import { asObject } from './read.ts';
 import { withRetry } from './retry.ts';
 
 /** Whose fields these are, as managedFields tells it. */
-export const FIELD_MANAGER = 'kubectl-migrate';
+const FIELD_MANAGER = 'kubectl-migrate';
 
 export interface GatewayOptions {
   readonly source: ApiClient;

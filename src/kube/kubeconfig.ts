@@ -40,7 +40,7 @@ const fileSchema = z.looseObject({
   contexts: z.array(z.looseObject({ name: z.string(), context: contextSchema })).nullish(),
 });
 
-export type ClusterEntry = z.infer<typeof clusterSchema>;
+type ClusterEntry = z.infer<typeof clusterSchema>;
 export type UserEntry = z.infer<typeof userSchema>;
 
 /** Several kubeconfig files as one, merged as kubectl does: the first file that names a thing wins. */

@@ -2,7 +2,7 @@
  * Kubernetes objects as the API server sends them: plain JSON, unknown fields kept, times as RFC 3339 strings.
  * Only the fields that this program reads are named; everything else travels along unseen.
  */
-export interface ObjectMeta {
+interface ObjectMeta {
   name: string;
   namespace?: string;
   uid?: string;
@@ -42,7 +42,7 @@ export interface Probe {
   terminationGracePeriodSeconds?: number;
 }
 
-export interface EnvVar {
+interface EnvVar {
   name: string;
   value?: string;
   valueFrom?: {
@@ -132,7 +132,7 @@ export interface PodSpec {
   [field: string]: unknown;
 }
 
-export interface NodeSelector {
+interface NodeSelector {
   nodeSelectorTerms: {
     matchExpressions?: NodeSelectorRequirement[];
     matchFields?: NodeSelectorRequirement[];

@@ -19,7 +19,7 @@ export interface RelayOptions {
   readonly now?: () => number;
 }
 
-export interface RelayResult {
+interface RelayResult {
   readonly bytes: number;
   /** Of everything that passed, in hexadecimal. */
   readonly sha256: string;

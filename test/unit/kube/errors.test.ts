@@ -65,7 +65,7 @@ describe('answers of the API server', () => {
 describe('no answer', () => {
   it.each([
     ['ECONNREFUSED', 'nothing listens on west.example:6443'],
-    ['ENOTFOUND', 'the name west.example:6443 does not exist'],
+    ['ENOTFOUND', 'the name west.example does not exist'],
     ['EAI_AGAIN', 'the name service does not answer'],
     ['EHOSTUNREACH', 'there is no route'],
     ['ECONNRESET', 'the connection was lost'],
