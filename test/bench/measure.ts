@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Lab } from '../lab/index.ts';
 import { type Context, type Kubectl, runProcess } from '../support/kubectl.ts';
 import { httpLoad, redisLoad } from '../support/load-client.ts';
-import { imageOf, pod, service } from '../support/manifests.ts';
+import { imageOf, pod, service, WITHOUT_IO_URING } from '../support/manifests.ts';
 
 export interface Workload {
   readonly name: string;
@@ -55,7 +55,7 @@ export async function prepare({ lab, kubectl, workload }: Bench): Promise<void> 
 }
 
 function manifest(lab: Lab, { name, image, port }: Workload): object {
-  return pod({ namespace: NAMESPACE, name, image: imageOf(lab, image), port });
+  return pod({ namespace: NAMESPACE, name, image: imageOf(lab, image), port, ...WITHOUT_IO_URING });
 }
 
 /** The n-th move: east to west when n is even, west to east when it is odd. The client asks where the pod was. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ask, type Counter } from '../support/counter.ts';
-import { imageOf, pod } from '../support/manifests.ts';
+import { imageOf, pod, WITHOUT_IO_URING } from '../support/manifests.ts';
 import { scenario } from '../support/scenario.ts';
 
 it('logs, exec and a cold start work in the target as in any pod', () =>
@@ -13,6 +13,7 @@ it('logs, exec and a cold start work in the target as in any pod', () =>
         node: 'east-2',
         port: 8080,
         container: {
+          ...WITHOUT_IO_URING.container,
           startupProbe: { httpGet: { path: '/', port: 'main' }, periodSeconds: 1, failureThreshold: 30 },
           livenessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 2 },
         },

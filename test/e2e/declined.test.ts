@@ -116,6 +116,17 @@ describe('what is declined before anything changes', () => {
       expect(await leftOf(ended)).toEqual([]);
     }));
 
+  it('an io_uring is found before the freeze', () =>
+    scenario('io-uring', async (scene) => {
+      const { lab, namespace, kubectl, leftOf, migrate } = scene;
+      await kubectl.apply('east', [pod({ namespace, name: 'p', image: imageOf(lab, 'node-counter'), port: 8080 })]);
+      await kubectl.ready('east', namespace, 'p');
+      const ended = await migrate(['pod', 'p', ...BETWEEN, '--yes']);
+      expect(ended.code).toBe(5);
+      expect(ended.stderr).toMatch(/E150 .*io-uring/);
+      expect(await leftOf(ended)).toEqual([]);
+    }));
+
   it('a socket on the pod’s own address is found before the freeze', () =>
     scenario('own-address', async (scene) => {
       const { lab, namespace, kubectl } = scene;

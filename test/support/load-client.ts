@@ -51,12 +51,12 @@ export interface Load<Summary> {
 
 /** Writes to redis through `address`, every write with an id of its own. */
 export function redisLoad(options: LoadOptions, address: string): Promise<Load<RedisSummary>> {
-  return start(options, ['client', 'redis', '-address', address], redisSummary);
+  return start(options, ['redis', '-address', address], redisSummary);
 }
 
 /** Asks an HTTP server every 5 ms, each time over a new connection. */
 export function httpLoad(options: LoadOptions, url: string): Promise<Load<HttpSummary>> {
-  return start(options, ['client', 'http', '-url', url], httpSummary);
+  return start(options, ['http', '-url', url], httpSummary);
 }
 
 async function start<Summary>(
@@ -64,7 +64,7 @@ async function start<Summary>(
   command: readonly string[],
   schema: z.ZodType<Summary>,
 ): Promise<Load<Summary>> {
-  const container = { name: 'client', image: imageOf(lab, 'client'), command };
+  const container = { name: 'client', image: imageOf(lab, 'client'), args: command };
   await kubectl.apply(context, [
     {
       apiVersion: 'v1',

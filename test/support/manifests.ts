@@ -38,6 +38,12 @@ export function pod(options: PodOptions): object {
   };
 }
 
+/**
+ * Node.js 22 makes an io_uring for every event loop wherever the kernel lets it (libuv 1.51, linux.c), and a process with
+ * one cannot be dumped. The runtime's default seccomp profile does not let it.
+ */
+export const WITHOUT_IO_URING = { container: { securityContext: { seccompProfile: { type: 'RuntimeDefault' } } } };
+
 /** A Service that selects `app: NAME`. */
 export function service(namespace: string, name: string, port: number): object {
   return {

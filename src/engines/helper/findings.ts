@@ -38,7 +38,8 @@ export function containerFindings(plan: Plan, container: ContainerFacts): Findin
 }
 
 const REMEDIES: Partial<Record<ContainerFacts['obstacles'][number]['code'], string>> = {
-  'io-uring': 'start the program without io_uring (for example UV_USE_IO_URING=0 for Node.js)',
+  'io-uring':
+    'set seccompProfile: {type: RuntimeDefault}: it forbids io_uring, and programs such as Node.js do without',
   'huge-pages': 'start the program without huge pages',
   'pod-address-socket': 'let the program listen on 0.0.0.0 or [::] instead of the pod’s own address',
   traced: 'end the debugger that is attached to it',
