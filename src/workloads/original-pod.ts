@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MigrateError } from '../domain/errors.ts';
 import { PLACEHOLDER_VOLUME } from '../helper/placeholder-spec.ts';
-import type { Container, Pod, PodSpec, Probe } from '../kube/objects.ts';
+import type { Container, Pod, PodSpec, Probe, Toleration } from '../kube/objects.ts';
 
 /** Annotation with the migration that made a pod. */
 export const MIGRATION_ANNOTATION = 'kubectl-migrate.io/migration';
@@ -17,14 +17,14 @@ export interface Replaced {
 
 /**
  * The pod as its author wrote it: without the placeholder of an earlier move, and without what the API server adds
- * for one cluster (service-account token volume, node, tolerations for node conditions, status). Pure.
+ * for one cluster (service-account token volume, node, default tolerations, status). Pure.
  */
 export function originalPod(pod: Pod): Pod {
   const { nodeName: _node, serviceAccount: _alias, priority: _priority, preemptionPolicy: _policy, ...spec } = pod.spec;
   const replaced = replacedIn(pod);
   const volumes = (spec.volumes ?? []).filter((volume) => !isInjectedVolume(volume.name));
   const initContainers = (spec.initContainers ?? []).filter((container) => container.name !== PLACEHOLDER_VOLUME);
-  const tolerations = (spec.tolerations ?? []).filter((toleration) => !isNodeCondition(toleration.key));
+  const tolerations = (spec.tolerations ?? []).filter((toleration) => !isDefaultToleration(toleration));
   const restored: PodSpec = {
     ...spec,
     containers: spec.containers.map((container) => originalContainer(container, replaced)),
@@ -84,7 +84,8 @@ function isInjectedVolume(name: string): boolean {
   return name === PLACEHOLDER_VOLUME || name.startsWith('kube-api-access-');
 }
 
-/** Tolerations that the DefaultTolerationSeconds admission plugin adds to every pod. */
-function isNodeCondition(key: string | undefined): boolean {
-  return key === 'node.kubernetes.io/not-ready' || key === 'node.kubernetes.io/unreachable';
+/** As the DefaultTolerationSeconds admission plugin adds them to every pod; what somebody wrote otherwise is theirs. */
+function isDefaultToleration({ key, operator, effect, tolerationSeconds }: Toleration): boolean {
+  const added = key === 'node.kubernetes.io/not-ready' || key === 'node.kubernetes.io/unreachable';
+  return added && operator === 'Exists' && effect === 'NoExecute' && tolerationSeconds === 300;
 }

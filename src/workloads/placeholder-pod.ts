@@ -110,9 +110,12 @@ function pinned(affinity: PodSpec['affinity'], node: string): NonNullable<PodSpe
   };
 }
 
-/** kubelet expands `$(NAME)` in commands; the runtime's command line has been through that already. */
+/**
+ * kubelet expands `$(NAME)` in commands and makes one dollar sign of two; the runtime's command line has been through
+ * that already. A function, because `$$` in a replacement text means one dollar sign as well.
+ */
 function literal(argument: string): string {
-  return argument.replaceAll('$(', '$$(');
+  return argument.replaceAll('$', () => '$$');
 }
 
 /** The startup probe with the API's defaults and with port names resolved; a gRPC one is declined by the planner. */
