@@ -71,8 +71,8 @@ const CAUSES: readonly Cause[] = [
 ];
 
 const INTERESTING = /\b(Error|Warn)\b/;
-/** Shown by every run without CAP_SYS_RESOURCE, and harmless. */
-const HARMLESS = /Can't setup RLIMIT_NOFILE for self/;
+/** Without CAP_SYS_RESOURCE; where there is no /dev/net/tun; when CRIU ends its cgroup child after a failure. */
+const HARMLESS = /Can't setup RLIMIT_NOFILE for self|Unable to create tun|cgroupd: recv req error/;
 
 /** The lines of a CRIU log that tell what went wrong, oldest first. */
 export function interestingLines(log: string, limit = 40): string[] {

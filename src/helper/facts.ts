@@ -111,7 +111,7 @@ export const containerFactsSchema = z.strictObject({
   restored: z.boolean(),
   process: processSpecSchema,
   hostName: z.string(),
-  /** The pod's own addresses, loopback excluded. */
+  /** The pod's own addresses first (loopback excluded), then those of former moves that sockets may be bound to. */
   addresses: z.array(z.string()),
   mounts: z.array(mountSchema),
   processes: z.array(processSchema),

@@ -3,26 +3,30 @@ import { HelperFailure } from './failure.ts';
 
 /** The helper's table in the pod's network namespace; its presence is the lock. */
 const TABLE = 'kubectl_migrate';
+/** Packets that CRIU makes itself, to bring a socket into a closing state (SOCCR_MARK, soccr/soccr.h). */
+const CRIU_MARK = '0xc114';
 
 /**
  * A SYN without ACK is a new connection: refused at once, or its client would retry after a second only. The RST that
  * `reject` makes goes through the output hook; it answers with sequence number 0 (RFC 9293 3.5.2), which an established
- * connection practically never has. Neighbour discovery stays, everything else is dropped.
+ * connection practically never has. Neighbour discovery stays,
+ * everything else is dropped.
  */
-function rules(loopback: 'drop' | 'accept', resets: 'refusals' | 'all'): string {
-  const lo = (direction: string) => (loopback === 'accept' ? `    ${direction} lo accept\n` : '');
+function rules(resets: 'refusals' | 'all'): string {
   const reset = resets === 'all' ? 'tcp flags & rst == rst accept' : 'tcp flags & rst == rst tcp sequence 0 accept';
   return `table inet ${TABLE}
 delete table inet ${TABLE}
 table inet ${TABLE} {
   chain input {
     type filter hook input priority -450; policy drop;
-${lo('iifname')}    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept
+    meta mark ${CRIU_MARK} accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept
     tcp flags & (syn | ack | rst | fin) == syn reject with tcp reset
   }
   chain output {
     type filter hook output priority -450; policy drop;
-${lo('oifname')}    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
+    meta mark ${CRIU_MARK} accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
     ${reset}
   }
 }
@@ -36,16 +40,15 @@ async function load(pid: number, text: string): Promise<void> {
 }
 
 /**
- * Source: nothing comes in or goes out, loopback included (packets between two sockets of the tree, delivered while CRIU
- * reads first one and then the other, would be lost for good). New connections are refused. One transaction; idempotent.
+ * Nothing comes in or goes out, loopback included; new connections are refused. One transaction; idempotent.
+ * On the source it is the lock: packets between two sockets of the tree, delivered while CRIU reads first one and then
+ * the other, would be lost for good. On the target it is the guard: CRIU sends what was not sent yet while the peer may
+ * not be restored, and the kernel would answer with a reset (soccr/soccr.c, send_queue); it is sent again later.
  */
-export const lockNetwork = (pid: number) => load(pid, rules('drop', 'refusals'));
+export const lockNetwork = (pid: number) => load(pid, rules('refusals'));
 
 /** Source, after the commit: as locked, but resets go out. Idempotent. */
-export const permitResets = (pid: number) => load(pid, rules('drop', 'all'));
-
-/** Target: silent to the outside, loopback works. Idempotent. */
-export const guardNetwork = (pid: number) => load(pid, rules('accept', 'refusals'));
+export const permitResets = (pid: number) => load(pid, rules('all'));
 
 /** Takes lock or guard away. Idempotent. */
 export const unlockNetwork = (pid: number) => load(pid, `table inet ${TABLE}\ndelete table inet ${TABLE}\n`);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { imageSink } from './bulk/images.ts';
@@ -9,12 +9,13 @@ import { causeOf, interestingLines } from './criu-log.ts';
 import { CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
 import { HelperFailure } from './failure.ts';
 import { filesSink } from './files/apply.ts';
+import { rememberAddresses, writeInto } from './former-addresses.ts';
 import { parseMountInfo } from './mounts.ts';
 import {
   abortOutside,
   addressesInUse,
   addToLoopback,
-  guardNetwork,
+  lockNetwork,
   removeFromLoopback,
   unlockNetwork,
 } from './network.ts';
@@ -75,7 +76,7 @@ export class Target {
     if (existsSync(markerOf(placeholderPid))) throw new HelperFailure('wrong-state', 'the target was restored before');
     for (const directory of [LOGS, SCRATCH, path.join(IMAGES_DIR, 'criu')])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-    await Promise.all([guardNetwork(placeholderPid), addToLoopback(placeholderPid, sourceAddresses)]);
+    await Promise.all([lockNetwork(placeholderPid), addToLoopback(placeholderPid, sourceAddresses)]);
     const startTime = readProcess(placeholderPid)?.startTime ?? 0;
     const nothing = { rootPid: 0, rootStartTime: 0, innerPids: [] };
     this.#become({ state: 'prepared', containerId, placeholderPid, startTime, sourceAddresses, ...nothing });
@@ -130,7 +131,10 @@ export class Target {
     }
     const { placeholderPid, rootPid, sourceAddresses } = record;
     const connections = await abortOutside(placeholderPid, sourceAddresses);
-    if (record.state === 'restored') tellPlaceholder(placeholderPid, rootPid);
+    if (record.state === 'restored') {
+      rememberAddresses(placeholderPid, sourceAddresses);
+      tellPlaceholder(placeholderPid, rootPid);
+    }
     await unlockNetwork(placeholderPid);
     continueTree(rootPid);
     const totalMs = performance.now() - started;
@@ -175,7 +179,7 @@ const markerOf = (placeholderPid: number) => `/proc/${placeholderPid}/root${PLAC
 function tellPlaceholder(placeholderPid: number, rootPid: number): void {
   const pids = parseNamespacePids(readProc(rootPid, 'status') ?? '');
   const depth = parseNamespacePids(readProc(placeholderPid, 'status') ?? '').length;
-  writeFileSync(markerOf(placeholderPid), `${pids[depth - 1] ?? 0}\n`, { mode: 0o644 });
+  writeInto(markerOf(placeholderPid), `${pids[depth - 1] ?? 0}\n`);
   process.kill(placeholderPid, SIGNAL_COMMITTED);
 }
 

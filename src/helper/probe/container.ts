@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { namespaceInode } from '../criu.ts';
 import type { ContainerFacts, ContainerProcess, ContainerSocket, MovedVolume, Obstacle } from '../facts.ts';
 import { sectionsOf } from '../files/copy.ts';
-import { scanTree, sizeOf } from '../files/scan.ts';
+import { resolveInRoot, scanTree, sizeOf } from '../files/scan.ts';
+import { formerAddresses } from '../former-addresses.ts';
 import { parseMountInfo, upperDirectory } from '../mounts.ts';
 import { podAddresses } from '../network.ts';
 import { findPlaceholder, findRoot, innerPid, processTree, readProc } from '../processes.ts';
@@ -22,10 +23,12 @@ export async function probeContainer(containerId: string, volumes: readonly Move
   const tree = processTree(rootPid);
   const mounts = parseMountInfo(readProc(rootPid, 'mountinfo') ?? '');
   const process = readProcessSpec(containerId);
-  const addresses = await podAddresses(rootPid);
+  const placeholderPid = findPlaceholder(containerId);
+  const own = await podAddresses(rootPid);
+  const addresses = [...new Set([...own, ...formerAddresses(placeholderPid)])].slice(0, 8);
   const descriptors = listDescriptors(tree);
   const protocols = await socketProtocols(descriptors);
-  const sockets = listSockets(rootPid, protocols, addresses);
+  const sockets = listSockets(rootPid, protocols, own);
   const overlay = upperDirectory(mounts) !== undefined;
   const [changed, ...volumeSizes] = overlay
     ? sectionsOf(rootPid, volumes).map((section) =>
@@ -49,7 +52,7 @@ export async function probeContainer(containerId: string, volumes: readonly Move
   return {
     containerId,
     rootPid,
-    restored: findPlaceholder(containerId) !== rootPid,
+    restored: placeholderPid !== rootPid,
     process,
     hostName: hostNameOf(rootPid),
     addresses,
@@ -101,7 +104,12 @@ function namespaceObstacles(pid: number): Obstacle[] {
 /** The kernel shows a UTS namespace's name to its members only; the pod's /etc/hostname is made by kubelet from it. */
 function hostNameOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/root/etc/hostname`, 'utf8').trim();
+    const fd = openSync(resolveInRoot(`/proc/${pid}/root`, '/etc/hostname'), constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      return readFileSync(fd, 'utf8').slice(0, 256).trim();
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     return '';
   }
