@@ -11,12 +11,13 @@ export function flagOf(deadline: keyof Deadlines): string {
 
 /**
  * Runs an act with a signal that is aborted when `signal` is, or when the deadline passes; then throws F320 naming the
- * flag. The act itself decides how fast it stops; the wait for it ends at once.
+ * flag. The act itself decides how fast it stops; the wait for it ends at once. With an aborted `signal` it does not begin.
  */
 export async function withDeadline<T>(
   act: (signal: AbortSignal) => Promise<T>,
   options: { name: string; deadline: keyof Deadlines; ms: number; signal: AbortSignal },
 ): Promise<T> {
+  options.signal.throwIfAborted();
   const timer = new AbortController();
   const ran = new MigrateError('F320', {
     detail: `${options.name} took longer than ${options.ms / 1000} s`,
@@ -31,6 +32,10 @@ export async function withDeadline<T>(
   stopped.catch(() => undefined);
   try {
     return await Promise.race([act(signal), stopped]);
+  } catch (error) {
+    // One part has failed; the others must not go on beside the way back.
+    timer.abort(error);
+    throw error;
   } finally {
     clearTimeout(timeout);
   }

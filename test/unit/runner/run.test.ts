@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest';
+import { MigrateError } from '../../../src/domain/errors.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
+import type { Message } from '../../../src/report/message.ts';
+import { run } from '../../../src/runner/run.ts';
+import { type Act, failure, PROGRAM, program } from '../../fixtures/steps.ts';
+import { inFakeTime } from '../../support/fake-time.ts';
+
+const NAMES = PROGRAM.map(([name]) => name);
+const BEFORE = NAMES.slice(0, NAMES.indexOf('commit'));
+const fails = (name: string): Act => ({ apply: () => Promise.reject(failure(name)) });
+const interrupted = new MigrateError('F306', { detail: 'Ctrl-C', remedy: 'again', outcome: 'interrupted' });
+
+function only(log: readonly string[], verb: string): string[] {
+  return log.filter((line) => line.startsWith(`${verb} `)).map((line) => line.slice(verb.length + 1));
+}
+
+async function record({ store }: Awaited<ReturnType<typeof program>>) {
+  const found = await store.load('m-test');
+  if (!found) throw new Error('there is no record');
+  return found;
+}
+
+describe('a run', () => {
+  it('announces every act before it begins, and writes each result', async () => {
+    const world = await program();
+    const results = await run(world.options);
+    expect(only(world.log, 'apply')).toEqual(NAMES);
+    for (const name of BEFORE) {
+      expect(world.log.indexOf(`write intent ${name}`)).toBeGreaterThanOrEqual(0);
+      expect(world.log.indexOf(`write intent ${name}`)).toBeLessThan(world.log.indexOf(`apply ${name}`));
+    }
+    expect(results).toMatchObject({ helpers: { from: 'helpers' }, finalize: { from: 'finalize' } });
+    expect(world.log.at(-1)).toBe('close done');
+    expect(world.log).not.toContain('forget');
+  });
+
+  it('leaves a record that tells it all: undo with the intent, result with done', async () => {
+    const world = await program();
+    await run(world.options);
+    const { state, entries } = await record(world);
+    expect(state).toBe('done');
+    expect(entries.find(({ step, kind }) => step === 'routes' && kind === 'intent')?.data).toEqual({ undo: 'routes' });
+    expect(entries.find(({ step, kind }) => step === 'routes' && kind === 'done')?.data).toEqual({ from: 'routes' });
+    const done = entries.filter(({ kind }) => kind === 'done').map(({ step }) => step);
+    expect(done).toEqual(NAMES.filter((name) => name !== 'commit'));
+    expect(entries.filter(({ kind }) => kind === 'commit')).toHaveLength(1);
+  });
+
+  it('writes a result together with the next intent, in one request', async () => {
+    const world = await program();
+    const writes = () => world.cluster.calls.filter(({ method }) => method === 'PATCH').length;
+    const before = writes();
+    await run(world.options);
+    expect(writes() - before).toBeLessThanOrEqual(NAMES.length + 3);
+  });
+
+  it('commits after the last act before it and before the first act behind it', async () => {
+    const { options, log } = await program();
+    await run(options);
+    expect(log.indexOf('write commit')).toBeGreaterThan(log.indexOf('apply commit'));
+    expect(log.indexOf('write commit')).toBeLessThan(log.indexOf('apply switch'));
+  });
+
+  it('hands each step what the ones before it yielded', async () => {
+    const seen: unknown[] = [];
+    const apply: Act['apply'] = async ({ results }, undo) => {
+      seen.push({ ...results }, undo);
+      return {};
+    };
+    const { options } = await program({ freeze: { apply } });
+    await run(options);
+    expect(seen).toEqual([{ helpers: { from: 'helpers' }, routes: { from: 'routes' } }, { undo: 'freeze' }]);
+  });
+});
+
+describe('a failure before the commit', () => {
+  it.each(BEFORE)('in %s takes back all that was begun, the last first', async (name) => {
+    const world = await program({ [name]: fails(name) });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F332', detail: name, outcome: 'failed' });
+    const begun = BEFORE.slice(0, BEFORE.indexOf(name) + 1);
+    expect(only(world.log, 'revert')).toEqual(begun.toReversed());
+    expect((await record(world)).state).toBe('rolled-back');
+    expect(world.log.at(-1)).toBe('forget');
+  });
+
+  it('in the last look of the commit does the same', async () => {
+    const world = await program({ commit: fails('commit') });
+    await expect(run(world.options)).rejects.toMatchObject({ detail: 'commit', outcome: 'failed' });
+    expect(only(world.log, 'revert')).toEqual(BEFORE.toReversed());
+    expect((await record(world)).state).toBe('rolled-back');
+  });
+
+  it('of a step’s own proof counts as a failure of the step', async () => {
+    const { options, log } = await program({ freeze: { verify: () => Promise.reject(failure('proof')) } });
+    await expect(run(options)).rejects.toMatchObject({ detail: 'proof' });
+    expect(only(log, 'revert')).toEqual(['freeze', 'routes', 'helpers']);
+  });
+
+  it('hands the way back what was recorded', async () => {
+    const undone: unknown[] = [];
+    const revert: Act['revert'] = async (_context, undo) => {
+      undone.push(undo);
+    };
+    const { options } = await program({ routes: { revert }, freeze: fails('freeze') });
+    await expect(run(options)).rejects.toThrow();
+    expect(undone).toEqual([{ undo: 'routes' }]);
+  });
+
+  it('is in the record with its code', async () => {
+    const world = await program({ freeze: fails('freeze') });
+    await expect(run(world.options)).rejects.toThrow();
+    const failed = (await record(world)).entries.find(({ kind }) => kind === 'failed');
+    expect(failed).toMatchObject({ step: 'freeze', data: { code: 'F332', detail: 'freeze' } });
+  });
+
+  it('that nobody foresaw is a defect, and leads back all the same', async () => {
+    const world = await program({ freeze: { apply: () => Promise.reject(new TypeError('x is undefined')) } });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F399', outcome: 'failed' });
+    expect((await record(world)).state).toBe('rolled-back');
+  });
+});
+
+describe('a way back that fails', () => {
+  it('names what is left, takes back the rest, and keeps the record', async () => {
+    const world = await program({
+      routes: { revert: () => Promise.reject(failure('the service')) },
+      restore: fails('restore'),
+    });
+    await expect(run(world.options)).rejects.toMatchObject({
+      code: 'F390',
+      outcome: 'rollbackIncomplete',
+      detail: expect.stringMatching(/restore[\s\S]*the service \(mend the service\)/),
+    });
+    expect(only(world.log, 'revert')).toEqual(['restore', 'freeze', 'routes', 'helpers']);
+    expect((await record(world)).state).toBe('rollback-incomplete');
+    expect(world.log).not.toContain('forget');
+  });
+
+  it('because of the last clean-up says so too', async () => {
+    const world = await program({ freeze: fails('freeze') });
+    const options = { ...world.options, forget: () => Promise.reject(failure('the record')) };
+    await expect(run(options)).rejects.toMatchObject({
+      outcome: 'rollbackIncomplete',
+      detail: expect.stringContaining('the record'),
+    });
+  });
+});
+
+describe('the journal', () => {
+  it('that somebody else wrote to stops the run before the next act', async () => {
+    const meddle: Act['apply'] = async () => {
+      world.cluster.change(RESOURCES.configMap, 'kubectl-migrate', 'm-test', (map) => {
+        map['data'] = { record: '{}' };
+      });
+      return {};
+    };
+    const world = await program({ routes: { apply: meddle } });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F315' });
+    expect(only(world.log, 'apply')).toEqual(['helpers', 'routes']);
+    expect(only(world.log, 'revert')).toEqual(['routes', 'helpers']);
+  });
+
+  it('that cannot be written keeps the next act from beginning, and not the way back', async () => {
+    const world = await program();
+    const when = ({ method }: { method: string }) => method === 'PATCH';
+    world.cluster.faults.add({ when, fault: { kind: 'status', code: 422 }, from: 2, times: 1000 });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F316' });
+    expect(only(world.log, 'apply')).toEqual(['helpers']);
+    expect(only(world.log, 'revert')).toEqual(['helpers']);
+  });
+
+  it('that refuses the commit leads back', async () => {
+    const refuse: Act['apply'] = async () => {
+      const when = ({ method }: { method: string }) => method === 'PATCH';
+      world.cluster.faults.add({ when, fault: { kind: 'status', code: 422 }, times: 1 });
+      return {};
+    };
+    const world = await program({ commit: { apply: refuse } });
+    await expect(run(world.options)).rejects.toMatchObject({ outcome: 'failed' });
+    expect(only(world.log, 'apply')).not.toContain('switch');
+    expect(only(world.log, 'revert')).toEqual(BEFORE.toReversed());
+  });
+
+  it('that does not tell whether it committed neither goes on nor back', async () => {
+    const vanish: Act['apply'] = async () => {
+      let gone = false;
+      const when = ({ body }: { body?: unknown }) => {
+        gone ||= JSON.stringify(body ?? '').includes('committed');
+        return gone;
+      };
+      world.cluster.faults.add({ when, fault: { kind: 'silence' }, times: 1000 });
+      return {};
+    };
+    const world = await program({ commit: { apply: vanish } });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F391', outcome: 'midway' });
+    expect(only(world.log, 'apply')).not.toContain('switch');
+    expect(only(world.log, 'revert')).toEqual([]);
+  });
+});
+
+describe('a failure after the commit', () => {
+  it('is tried again and said', async () => {
+    const apply: Act['apply'] = (_context, _undo, tries) =>
+      tries < 3 ? Promise.reject(failure('slow')) : Promise.resolve({ tries });
+    const world = await program({ switch: { apply } });
+    const results = await inFakeTime(() => run(world.options), 500);
+    expect(results).toMatchObject({ switch: { tries: 3 } });
+    expect(world.messages.filter(({ code }) => code === 'W422')).toHaveLength(2);
+    expect(only(world.log, 'revert')).toEqual([]);
+  });
+
+  it('for good stops midway, says what is missing, and takes nothing back', async () => {
+    const world = await program({ switch: fails('the endpoint') });
+    await expect(inFakeTime(() => run(world.options), 500)).rejects.toMatchObject({
+      code: 'F391',
+      outcome: 'midway',
+      detail: expect.stringContaining('the endpoint'),
+    });
+    expect(only(world.log, 'apply').filter((name) => name === 'switch')).toHaveLength(5);
+    expect(only(world.log, 'revert')).toEqual([]);
+    expect((await record(world)).state).toBe('committed');
+  });
+
+  it('of the journal does not keep the target from running', async () => {
+    const breakDown: Act['apply'] = async () => {
+      const when = ({ method }: { method: string }) => method === 'PATCH';
+      world.cluster.faults.add({ when, fault: { kind: 'status', code: 422 }, from: 3, times: 1000 });
+      return {};
+    };
+    const world = await program({ commit: { apply: breakDown } });
+    await expect(inFakeTime(() => run(world.options), 500)).rejects.toMatchObject({ outcome: 'midway' });
+    expect(only(world.log, 'apply')).toEqual(NAMES);
+  });
+});
+
+describe('an interrupt', () => {
+  it.each(BEFORE)('in %s leads back', async (name) => {
+    const apply: Act['apply'] = async ({ signal }) => {
+      world.interrupt.abort(interrupted);
+      return await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        if (signal.aborted) reject(signal.reason);
+      });
+    };
+    const world = await program({ [name]: { apply } });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F306', outcome: 'interrupted' });
+    expect(only(world.log, 'revert')).toEqual(BEFORE.slice(0, BEFORE.indexOf(name) + 1).toReversed());
+    expect((await record(world)).state).toBe('rolled-back');
+  });
+
+  it('between two acts begins no further one', async () => {
+    const world = await program();
+    const notify = ({ code, step }: Message): void => {
+      if (code === 'I403' && step === 'routes') world.interrupt.abort(interrupted);
+    };
+    const context = { ...world.options.context, reporter: { ...world.options.context.reporter, notify } };
+    await expect(run({ ...world.options, context })).rejects.toMatchObject({ outcome: 'interrupted' });
+    expect(only(world.log, 'apply')).toEqual(['helpers', 'routes']);
+  });
+
+  it('reaches no way back that is under way', async () => {
+    const signals: boolean[] = [];
+    const revert: Act['revert'] = async ({ signal }) => {
+      signals.push(signal.aborted);
+    };
+    const apply: Act['apply'] = async () => {
+      world.interrupt.abort(interrupted);
+      throw failure('freeze');
+    };
+    const world = await program({ freeze: { apply, revert }, routes: { revert } });
+    await expect(run(world.options)).rejects.toMatchObject({ outcome: 'interrupted' });
+    expect(signals).toEqual([false, false]);
+  });
+
+  it.each(['switch', 'finalize'])('in %s, after the commit, changes nothing: the move is finished', async (name) => {
+    const signals: boolean[] = [];
+    const apply: Act['apply'] = async ({ signal }) => {
+      world.interrupt.abort(interrupted);
+      signals.push(signal.aborted);
+      return {};
+    };
+    const world = await program({ [name]: { apply } });
+    await run(world.options);
+    expect(signals).toEqual([false]);
+    expect(only(world.log, 'apply')).toEqual(NAMES);
+    expect((await record(world)).state).toBe('done');
+  });
+});
