@@ -77,6 +77,9 @@ function logs(node: NodeName, program: string | undefined): number {
   return 0;
 }
 
+// Whoever reads may stop reading: `status | head -1`.
+process.stdout.on('error', () => process.exit());
+
 try {
   process.exitCode = await execute(parseCommand(process.argv.slice(2)));
 } catch (error) {

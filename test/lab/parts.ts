@@ -26,7 +26,7 @@ export interface Parts {
   readonly runtimes: Readonly<Partial<Record<RuntimeName, string>>>;
 }
 
-/** How many parts of a lab are not in the cache and have to be made first. Counts the images, and the helper image, as one each. */
+/** How many steps it takes to obtain the parts of a lab: one for each that is not in the cache, and two for images. */
 export function missingParts(variant: Variant): number {
   const missing = [...compiled(variant), ...bootstrapped].filter((recipe) => lookUp(recipe) === undefined).length;
   return missing + 2;

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { folders } from './folders.ts';
 import { statusOf } from './https.ts';
@@ -8,9 +8,13 @@ import { fromRoot, startDetached } from './program.ts';
 import { run, until } from './run.ts';
 import { registryAddress } from './topology.ts';
 
+/** Folder with the registry's authority, as skopeo takes it. */
+const trust = path.join(folders.data, 'registry-trust');
+
 /** Starts the registry, empty. Its cgroups and the bridge must exist. */
 export function startRegistry(root: string, pki: string): ProcessId {
-  mkdirSync(folders.registry, { recursive: true });
+  for (const folder of [folders.registry, trust]) mkdirSync(folder, { recursive: true });
+  copyFileSync(path.join(pki, 'registry-ca.crt'), path.join(trust, 'ca.crt'));
   const configuration = path.join(folders.registry, 'config.json');
   writeFileSync(
     configuration,
@@ -46,10 +50,7 @@ export async function registryReady(pki: string): Promise<void> {
  * Pushing what is there already is cheap and changes nothing.
  * @param root root file system of the nodes; @param name repository and tag, for instance `redis:lab`.
  */
-export async function pushLayout(root: string, pki: string, layout: string, name: string): Promise<string> {
-  const trust = path.join(folders.data, 'registry-trust');
-  mkdirSync(trust, { recursive: true });
-  writeFileSync(path.join(trust, 'ca.crt'), readFileSync(path.join(pki, 'registry-ca.crt')));
+export async function pushLayout(root: string, layout: string, name: string): Promise<string> {
   const [program = '', ...args] = fromRoot(root, 'usr/bin/skopeo');
   await run(program, [
     ...args,

@@ -34,7 +34,6 @@ const stateSchema = z.object({
   inits: z.partialRecord(z.enum(nodeNames), processId),
   kubectl: z.string(),
   nodeRoot: z.string(),
-  pki: z.string(),
   /** Full references, by digest, of the images in the registry. */
   images: z.record(z.string(), z.string()),
   helperImage: z.string().optional(),

@@ -77,7 +77,6 @@ function emptyState(parts: Parts): Omit<State, 'variant'> {
     inits: {},
     kubectl: path.join(parts.kubernetes, 'usr/local/bin/kubectl'),
     nodeRoot: parts.nodeRoot,
-    pki: parts.pki,
     images: {},
   };
 }
@@ -90,7 +89,7 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
   const launch = (node: NodeName, program: Program) => record(node, program.name, startDetached(node, program));
   const push = async (name: string) => {
     const layout = parts.layouts[name];
-    if (layout !== undefined) state.images[name] = await pushLayout(parts.nodeRoot, parts.pki, layout, `${name}:lab`);
+    if (layout !== undefined) state.images[name] = await pushLayout(parts.nodeRoot, layout, `${name}:lab`);
   };
 
   await progress.step('network, registry and nodes', '2 s', async () => {
@@ -135,7 +134,7 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
 
   await progress.step('images for scenarios, and the helper image', '5 s', async () => {
     await Promise.all(scenarioImages.map((image) => push(image.name)));
-    state.helperImage = await pushHelperImage(parts.nodeRoot, parts.pki, parts.helperImage);
+    state.helperImage = await pushHelperImage(parts.nodeRoot, parts.helperImage);
   });
   state.phase = 'ready';
   writeState(state);

@@ -22,7 +22,6 @@ const state: State = {
   inits: { 'east-1': { pid: 3, started: 4 } },
   kubectl: '/k',
   nodeRoot: '/r',
-  pki: '/p',
   images: { redis: 'registry/redis@sha256:1' },
 };
 
