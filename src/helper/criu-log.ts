@@ -4,7 +4,8 @@ type Cause = { pattern: RegExp; cause: string };
 /** In order of precedence: the first that a log shows is the one told. */
 const CAUSES: readonly Cause[] = [
   {
-    pattern: /anon_inode:\[io_uring\]|io_uring/i,
+    // The kernel refuses to pass its descriptors on (net/core/scm.c, scm_fp_copy)
+    pattern: /io_uring|send_fds failed \(-22\)/i,
     cause:
       'a process uses io_uring, which CRIU cannot dump (CRIU #2131): switch it off in the program if it has a setting',
   },

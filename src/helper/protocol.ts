@@ -14,7 +14,7 @@ export * from './facts.ts';
 // Bulk data has execs of its own: `node /helper.cjs bulk send CHANNEL` on the source, whose stdout the plugin feeds to
 // the stdin of `node /helper.cjs bulk receive CHANNEL` on the target. They are opened before the freeze and stay open
 // for any number of transfers, each framed and with its digest; the plugin carries bytes and looks at none of them.
-// A channel ends when the request `close-channel` is sent to the source helper. Both replies carry bytes and sha256.
+// A channel ends by `close-channel`. Both ends' replies carry bytes and sha256.
 
 const bytes = z.number().int().nonnegative();
 const milliseconds = z.number().nonnegative();
@@ -87,7 +87,7 @@ export const helperOps = {
     z.strictObject({ channel: channelSchema, timeoutMs: z.number().int().min(1).max(600_000) }),
     nothing,
   ),
-  /** Source: no further transfer on that channel; both bulk programs end with 0. Idempotent. */
+  /** No further transfer on that channel. Ask for it on both sides: each ends its own bulk program with 0. Idempotent. */
   'close-channel': op(z.strictObject({ channel: channelSchema }), nothing),
   /**
    * Read-only. Source: whether an address answers from the node's own network namespace (not the helper pod's): a
