@@ -45,6 +45,9 @@ export class HelperSession {
   readonly #prefix = randomUUID().slice(0, 8);
   #reattached = 0;
   #closed = false;
+  /** Set when the stream is lost and nobody attaches it anew; the next call does. */
+  #down = false;
+  #reviving: Promise<void> | undefined;
 
   /** @param open opens an exec stream into the helper pod */
   constructor(side: Side, open: (command: readonly string[]) => Promise<ExecStream>) {
@@ -56,6 +59,7 @@ export class HelperSession {
   async attach(): Promise<void> {
     const stream = await this.#open(ATTACH_COMMAND);
     this.#stream = stream;
+    this.#down = false;
     this.#read(stream);
     for (const { line } of this.#pending.values()) stream.stdin.write(line);
   }
@@ -66,14 +70,18 @@ export class HelperSession {
    */
   async call<O extends HelperOp>(op: O, args: HelperArgs<O>, options: CallOptions = {}): Promise<HelperResult<O>> {
     options.signal?.throwIfAborted();
+    if (this.#closed) throw this.#lost('the session was closed');
     const id = `${this.#prefix}-${++this.#serial}`;
     const line = `${JSON.stringify({ v: PROTOCOL_VERSION, id, op, args })}\n`;
     const reply = new Promise<unknown>((resolve, reject) => {
       this.#pending.set(id, { line, resolve, reject, onProgress: options.onProgress });
       options.signal?.addEventListener('abort', () => reject(options.signal?.reason), { once: true });
     });
-    this.#stream?.stdin.write(line);
+    // Awaited below; until then nobody may be surprised by it.
+    reply.catch(() => undefined);
     try {
+      if (this.#down) await this.#revive();
+      else this.#stream?.stdin.write(line);
       const result = helperOps[op].result.safeParse(await reply);
       if (!result.success) throw this.#garbled(`the reply to ${op} has another shape: ${result.error.message}`);
       return result.data as HelperResult<O>;
@@ -87,6 +95,14 @@ export class HelperSession {
     this.#closed = true;
     this.#stream?.close();
     this.#failAll(this.#lost('the session was closed'));
+  }
+
+  /** One more try for calls that come after the session was given up: a source must not stay frozen for a blip. */
+  #revive(): Promise<void> {
+    this.#reviving ??= this.attach().finally(() => {
+      this.#reviving = undefined;
+    });
+    return this.#reviving;
   }
 
   #read(stream: ExecStream): void {
@@ -123,10 +139,12 @@ export class HelperSession {
   #lostStream(stream: ExecStream, why: string): void {
     if (this.#closed || stream !== this.#stream) return;
     if (++this.#reattached > REATTACH_LIMIT) {
+      this.#down = true;
       this.#failAll(this.#lost(why));
       return;
     }
     this.attach().catch((error: unknown) => {
+      this.#down = true;
       this.#failAll(failureCode(error) === undefined ? this.#lost(`${why}; ${String(error)}`) : error);
     });
   }

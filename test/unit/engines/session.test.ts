@@ -1,0 +1,223 @@
+import { describe, expect, it } from 'vitest';
+import { MigrateError } from '../../../src/domain/errors.ts';
+import { HelperSession } from '../../../src/engines/helper/session.ts';
+import { HELPER_ERROR_CODES, PROTOCOL_VERSION } from '../../../src/helper/protocol.ts';
+import { type Line, openLine } from '../../fixtures/helper-line.ts';
+
+const seal = { containerId: 'c0'.repeat(32) };
+
+/** A session whose streams are opened one after the other; `opened` yields the n-th, from 1. */
+async function session(refuse: (attempt: number) => Error | undefined = () => undefined) {
+  const lines: Line[] = [];
+  const waiting = new Set<() => void>();
+  let attempts = 0;
+  const talk = new HelperSession('source', async (command) => {
+    expect(command).toContain('attach');
+    attempts += 1;
+    const error = refuse(attempts);
+    if (error) throw error;
+    const line = openLine();
+    lines.push(line);
+    for (const wake of waiting) wake();
+    return line.stream;
+  });
+  const opened = async (count: number): Promise<Line> => {
+    for (;;) {
+      const line = lines[count - 1];
+      if (line) return line;
+      await new Promise<void>((resolve) => waiting.add(resolve));
+    }
+  };
+  await talk.attach();
+  return { talk, opened, line: await opened(1), lines };
+}
+
+describe('a session', () => {
+  it('gives each caller the reply to its own request, in whatever order they come', async () => {
+    const { talk, line } = await session();
+    const verify = talk.call('verify', seal);
+    const release = talk.call('release-connections', seal);
+    const [first, second] = [await line.arrived(1), await line.arrived(2)];
+    expect([first.op, second.op]).toEqual(['verify', 'release-connections']);
+    expect(first.id).not.toBe(second.id);
+    line.reply(second.id, { connections: 2 });
+    line.reply(first.id, { processes: 3 });
+    expect(await verify).toEqual({ processes: 3 });
+    expect(await release).toEqual({ connections: 2 });
+  });
+
+  it('reads replies however they are cut', async () => {
+    const { talk, line } = await session();
+    const call = talk.call('verify', seal);
+    const { id } = await line.arrived(1);
+    const text = `${JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result: { processes: 3 } })}\n`;
+    for (const letter of text) line.say(letter);
+    expect(await call).toEqual({ processes: 3 });
+  });
+
+  it('passes progress on to the caller that it belongs to', async () => {
+    const { talk, line } = await session();
+    const seen: number[] = [];
+    const call = talk.call('verify', seal, { onProgress: (bytes) => seen.push(bytes) });
+    const { id } = await line.arrived(1);
+    for (const bytes of [1, 2]) {
+      line.say(`${JSON.stringify({ v: PROTOCOL_VERSION, id, event: 'progress', bytes })}\n`);
+    }
+    line.say(`${JSON.stringify({ v: PROTOCOL_VERSION, id: 'other', event: 'progress', bytes: 9 })}\n`);
+    line.say(`${JSON.stringify({ v: PROTOCOL_VERSION, event: 'thawed', reason: 'deadline' })}\n`);
+    line.reply(id, { processes: 1 });
+    await call;
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it('does not mistake another session’s replies for its own', async () => {
+    const { talk, line } = await session();
+    const call = talk.call('verify', seal);
+    const { id } = await line.arrived(1);
+    line.reply('somebody-1', { processes: 9 });
+    line.reply(id, { processes: 1 });
+    expect(await call).toEqual({ processes: 1 });
+  });
+});
+
+describe('a helper that refuses', () => {
+  const MEANING: Readonly<Record<string, string>> = {
+    'criu-refused-dump': 'F340',
+    'criu-refused-restore': 'F341',
+    'transfer-broken': 'F342',
+  };
+
+  it.each(HELPER_ERROR_CODES)('with %s is told with its own words', async (code) => {
+    const { talk, line } = await session();
+    const call = talk.call('seal', seal);
+    line.refuse((await line.arrived(1)).id, code, 'as CRIU says it');
+    await expect(call).rejects.toMatchObject({
+      code: MEANING[code] ?? 'F332',
+      detail: expect.stringMatching(new RegExp(`as CRIU says it \\(source helper, ${code}\\)`)),
+    });
+  });
+
+  it('for want of room says where else to go', async () => {
+    const { talk, line } = await session();
+    const call = talk.call('seal', seal);
+    line.refuse((await line.arrived(1)).id, 'no-space');
+    await expect(call).rejects.toMatchObject({ remedy: expect.stringContaining('--to-node') });
+  });
+});
+
+describe('a helper of another version', () => {
+  it.each(['panic: runtime error', '{"v":2,"id":"x","ok":true,"result":{}}', '{"v":1,"ok":true}', ''])(
+    'is found by what it says: %j',
+    async (text) => {
+      const { talk, line } = await session();
+      const call = talk.call('verify', seal);
+      await line.arrived(1);
+      line.say(`${text}\n`);
+      await expect(call).rejects.toMatchObject({ code: 'F332', remedy: expect.stringContaining('--helper-image') });
+    },
+  );
+
+  it('is found by a result of another shape', async () => {
+    const { talk, line } = await session();
+    const call = talk.call('verify', seal);
+    line.reply((await line.arrived(1)).id, { processes: 'three' });
+    await expect(call).rejects.toMatchObject({ code: 'F332', detail: expect.stringContaining('verify') });
+  });
+});
+
+describe('a lost stream', () => {
+  it.each(['cut', 'end'] as const)('is attached again, and what is unanswered is sent again: %s', async (how) => {
+    const { talk, line, opened } = await session();
+    const done = talk.call('verify', seal);
+    const open = talk.call('release-connections', seal);
+    const [first, second] = [await line.arrived(1), await line.arrived(2)];
+    line.reply(first.id, { processes: 1 });
+    await done;
+    line[how](1);
+    const next = await opened(2);
+    const again = await next.arrived(1);
+    expect(again).toEqual(second);
+    next.reply(again.id, { connections: 0 });
+    await open;
+    expect(next.requests).toHaveLength(1);
+  });
+
+  it('is given up after five times, with the reason', async () => {
+    const { talk, opened, lines } = await session();
+    const call = talk.call('verify', seal);
+    call.catch(() => undefined);
+    for (const count of [1, 2, 3, 4, 5, 6]) (await opened(count)).cut();
+    await expect(call).rejects.toMatchObject({ code: 'F331', detail: expect.stringContaining('the network is gone') });
+    expect(lines).toHaveLength(6);
+  });
+
+  it('that cannot be attached again fails the calls that wait, and those to come', async () => {
+    const gone = new MigrateError('F314', { detail: 'pod helper is gone', remedy: 'look' });
+    const { talk, line } = await session((attempt) => (attempt > 1 ? gone : undefined));
+    const call = talk.call('verify', seal);
+    await line.arrived(1);
+    line.cut();
+    await expect(call).rejects.toBe(gone);
+    await expect(talk.call('thaw', seal)).rejects.toMatchObject({ detail: expect.stringContaining('gone') });
+  });
+
+  it('that could not be attached is tried once more by each later call, the way back’s for instance', async () => {
+    const gone = new MigrateError('F310', { detail: 'unreachable for a moment', remedy: 'wait' });
+    const { talk, line, opened } = await session((attempt) => (attempt === 2 ? gone : undefined));
+    const call = talk.call('verify', seal);
+    await line.arrived(1);
+    line.cut();
+    await expect(call).rejects.toBe(gone);
+    const thaws = [talk.call('thaw', seal), talk.call('thaw', seal)];
+    const next = await opened(2);
+    for (const count of [1, 2]) next.reply((await next.arrived(count)).id, {});
+    await expect(Promise.all(thaws)).resolves.toEqual([{}, {}]);
+    expect(next.requests.map(({ op }) => op)).toEqual(['thaw', 'thaw']);
+  });
+
+  it('of before is not listened to any more', async () => {
+    const { talk, line, opened } = await session();
+    const call = talk.call('verify', seal);
+    await line.arrived(1);
+    line.cut();
+    const next = await opened(2);
+    line.end(0);
+    const { id } = await next.arrived(1);
+    next.reply(id, { processes: 1 });
+    await expect(call).resolves.toEqual({ processes: 1 });
+  });
+});
+
+describe('a call', () => {
+  it('that is aborted ends with the reason, and its late reply disturbs nobody', async () => {
+    const { talk, line } = await session();
+    const stop = new AbortController();
+    const call = talk.call('verify', seal, { signal: stop.signal });
+    const { id } = await line.arrived(1);
+    stop.abort(new Error('enough'));
+    await expect(call).rejects.toThrow('enough');
+    const next = talk.call('verify', seal);
+    line.reply(id, { processes: 1 });
+    line.reply((await line.arrived(2)).id, { processes: 2 });
+    await expect(next).resolves.toEqual({ processes: 2 });
+  });
+
+  it('that is too late is not sent', async () => {
+    const { talk, line } = await session();
+    await expect(talk.call('verify', seal, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow();
+    expect(line.requests).toEqual([]);
+  });
+
+  it('fails when the session is closed, before or after', async () => {
+    const { talk, line, lines } = await session();
+    const call = talk.call('verify', seal);
+    call.catch(() => undefined);
+    talk.close();
+    talk.close();
+    await expect(call).rejects.toMatchObject({ code: 'F331' });
+    expect(line.closed()).toBe(true);
+    line.end(0);
+    await expect(talk.call('verify', seal)).rejects.toMatchObject({ code: 'F331' });
+    expect(lines).toHaveLength(1);
+  });
+});
