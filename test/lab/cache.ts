@@ -59,7 +59,7 @@ export async function obtain(recipe: Recipe, say: Say, folder = cacheFolder()): 
     return entry;
   }
   mkdirSync(folder, { recursive: true });
-  return withLock(path.join(folder, `.lock-${entryName(recipe)}`), `making ${recipe.name}`, say, async () => {
+  return withLock(path.join(folder, '.locks', entryName(recipe)), `making ${recipe.name}`, say, async () => {
     if (existsSync(entry)) return entry;
     removeLeftovers(folder, recipe);
     const temporary = mkdtempSync(path.join(folder, `.making-${entryName(recipe)}-`));

@@ -34,7 +34,7 @@ export function hierarchies(): Hierarchy[] {
 }
 
 /** The lab's folder for a node (or other member) in each hierarchy, whether or not it exists. */
-export function groupsOf(member: string): string[] {
+function groupsOf(member: string): string[] {
   return hierarchies().map(({ folder }) => path.join(folder, parent, member));
 }
 

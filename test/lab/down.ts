@@ -14,13 +14,15 @@ import { restoreWatchLimit } from './watch-limit.ts';
  */
 export async function takeDown(): Promise<void> {
   const state = readState();
-  const recorded = state?.boot === bootId() ? state.processes : [];
+  // A reboot has ended all but the files.
+  const isOfThisBoot = state?.boot === bootId();
+  const recorded = isOfThisBoot ? state.processes : [];
   const processes = [...recorded, ...labProcesses()];
   for (const id of processes) kill(id);
   await waitForEnd(processes, 20);
   await removeGroups();
-  if (state?.network === true) await removeNetwork(fromRoot(state.nodeRoot, 'usr/sbin/nft'));
-  if (state?.watchLimit !== undefined && state.boot === bootId()) restoreWatchLimit(state.watchLimit);
+  if (isOfThisBoot && state.network) await removeNetwork(fromRoot(state.nodeRoot, 'usr/sbin/nft'));
+  if (isOfThisBoot && state.watchLimit !== undefined) restoreWatchLimit(state.watchLimit);
   rmSync(folders.data, { recursive: true, force: true });
   removeState();
 }

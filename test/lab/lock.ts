@@ -1,49 +1,37 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { identify, isAlive, type ProcessId } from './processes.ts';
 import type { Say } from './progress.ts';
-import { sleep } from './run.ts';
 
 /**
- * Runs work while nobody else on the machine holds the lock file. A lock whose owner no longer runs is taken over.
- * Passes on what the work returns and throws.
+ * Runs work while nobody else on the machine holds the lock file. The kernel holds the lock for a child of this
+ * process that ends with it, so a killed owner leaves no lock behind. Passes on what the work returns and throws.
+ * @param what the file guards, for the line that is said while waiting for another owner.
  */
 export async function withLock<T>(file: string, what: string, say: Say, work: () => Promise<T>): Promise<T> {
   mkdirSync(path.dirname(file), { recursive: true });
-  let told = false;
-  while (!take(file)) {
-    const owner = readOwner(file);
-    if (owner === undefined || !isAlive(owner)) {
-      rmSync(file, { force: true });
-      continue;
-    }
-    if (!told) say(`waiting for process ${owner.pid}, which is busy with ${what}`);
-    told = true;
-    await sleep(200);
+  const owner = spawn('flock', ['--exclusive', file, 'sh', '-c', 'echo held; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // Ctrl-C in a terminal is for this process alone; the owner follows when its input ends.
+    detached: true,
+  });
+  const notice = setTimeout(() => say(`waiting for another process, which is busy with ${what}`), 500);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      owner.stdout.once('data', () => resolve());
+      owner.once('error', reject);
+      owner.once('exit', (code) => reject(new Error(`flock ${file} ended with ${code}`)));
+    });
+  } finally {
+    clearTimeout(notice);
   }
   try {
     return await work();
   } finally {
-    rmSync(file, { force: true });
-  }
-}
-
-function take(file: string): boolean {
-  try {
-    writeFileSync(file, JSON.stringify(identify(process.pid)), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function readOwner(file: string): ProcessId | undefined {
-  try {
-    const owner: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    if (typeof owner !== 'object' || owner === null || !('pid' in owner) || !('started' in owner)) return undefined;
-    return { pid: Number(owner.pid), started: Number(owner.started) };
-  } catch {
-    return undefined;
+    const released = new Promise((resolve) => owner.once('exit', resolve));
+    if (owner.exitCode === null) {
+      owner.stdin.end();
+      await released;
+    }
   }
 }

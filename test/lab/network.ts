@@ -37,7 +37,7 @@ function addressesOf(cluster: ClusterName): string {
  * Rules of the isolated lab. Between the clusters nothing passes the bridge, nor the machine as a router. From the
  * machine itself only the API servers can be reached; the registry's answers get through to everybody.
  */
-export function isolationRules(): string {
+function isolationRules(): string {
   return `table bridge ${table} {
   chain forward {
     type filter hook forward priority 0; policy accept;

@@ -8,7 +8,7 @@ import { type Route, routesIn, taken } from './host-network.ts';
 import type { UpOptions } from './options.ts';
 import type { Say } from './progress.ts';
 import { run, tryRun } from './run.ts';
-import { readState } from './state.ts';
+import { bootId, readState } from './state.ts';
 import { bridge, ranges } from './topology.ts';
 
 /** What decides whether a machine can carry a lab. */
@@ -99,6 +99,7 @@ export async function preflight(options: UpOptions, isCold: boolean, say: Say): 
 async function gather(options: UpOptions, isCold: boolean): Promise<MachineFacts> {
   const has = (program: string) =>
     (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(path.join(folder, program)));
+  const state = readState();
   const controllers = hierarchies().flatMap(({ mountOptions }) => mountOptions.split(','));
   return {
     isRoot: process.getuid?.() === 0,
@@ -111,7 +112,7 @@ async function gather(options: UpOptions, isCold: boolean): Promise<MachineFacts
     addresses: Object.values(os.networkInterfaces()).flatMap((list) => (list ?? []).map(({ cidr }) => cidr ?? '')),
     routes: routesIn(readFileSync('/proc/net/route', 'utf8')),
     hasBridge: readFileSync('/proc/net/dev', 'utf8').includes(`${bridge.name}:`),
-    ownsNetwork: readState()?.network === true,
+    ownsNetwork: state?.network === true && state.boot === bootId(),
     ...(options.latency === undefined ? {} : { canDelay: await canDelay() }),
   };
 }
@@ -142,6 +143,7 @@ async function canDelay(): Promise<boolean> {
 
 /** Debian packages of the programs that the lab calls on the machine itself. */
 const tools: Readonly<Record<string, string>> = {
+  flock: 'util-linux',
   gcc: 'gcc',
   ip: 'iproute2',
   mmdebstrap: 'mmdebstrap',

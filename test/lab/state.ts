@@ -45,7 +45,7 @@ export type State = z.infer<typeof stateSchema>;
  * Reads what a state file says.
  * @throws when it is not the state of a lab of this version.
  */
-export function parseState(text: string): State {
+function parseState(text: string): State {
   return stateSchema.parse(JSON.parse(text));
 }
 

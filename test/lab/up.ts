@@ -28,7 +28,7 @@ import { raiseWatchLimit } from './watch-limit.ts';
 const checkout = path.resolve(import.meta.dirname, '../..');
 
 /** Digest of the lab's own code. */
-export function codeDigest(): string {
+function codeDigest(): string {
   const hash: Hash = createHash('sha256');
   hashTree(hash, import.meta.dirname, 'lab');
   return hash.digest('hex').slice(0, 16);

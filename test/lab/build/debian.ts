@@ -30,7 +30,7 @@ export async function bootstrap(
  * Address of the package mirror that this machine's own apt uses for Debian.
  * @throws when apt is set up without one.
  */
-export function debianMirror(folder = '/etc/apt'): string {
+function debianMirror(folder = '/etc/apt'): string {
   const files = ['sources.list', ...list(path.join(folder, 'sources.list.d')).map((name) => `sources.list.d/${name}`)];
   for (const file of files) {
     const mirror = mirrorIn(read(path.join(folder, file)));

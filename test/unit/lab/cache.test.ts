@@ -55,7 +55,7 @@ describe('obtain', () => {
       throw new Error('no space');
     });
     await expect(obtain(failing, quiet, folder)).rejects.toThrow('no space');
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(folder)).toEqual(['.locks']);
     const entry = await obtain(
       recipe(async () => {}),
       quiet,
@@ -76,6 +76,16 @@ describe('obtain', () => {
     const entry = await obtain(part, quiet, folder);
     expect(readdirSync(entry)).toEqual(['whole']);
     expect(existsSync(leftover)).toBe(false);
+  });
+
+  it('tells who waits for another maker', async () => {
+    const said: string[] = [];
+    const part = recipe(() => new Promise((resolve) => setTimeout(resolve, 1000)));
+    await Promise.all([
+      obtain(part, (line) => said.push(line), folder),
+      obtain(part, (line) => said.push(line), folder),
+    ]);
+    expect(said).toEqual(['waiting for another process, which is busy with making part']);
   });
 
   it('lets the second of two makers wait for the first', async () => {
