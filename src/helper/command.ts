@@ -42,3 +42,27 @@ export async function executeOrFail(command: string, args: readonly string[], in
   }
   return stdout;
 }
+
+/** A program that has been started and waits for its input. */
+export type Armed = {
+  /** Gives it its input and waits for its end; throws as {@link executeOrFail}. Once only. */
+  fire(input: string): Promise<void>;
+  /** Lets it end with no input. Idempotent. */
+  disarm(): void;
+};
+
+/** Starts a program that acts on its stdin ahead of time, so that its start costs nothing when it matters. */
+export function arm(command: string, args: readonly string[]): Armed {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.on('error', () => {});
+  const result = finished(child);
+  result.catch(() => {});
+  return {
+    async fire(input) {
+      child.stdin.end(input);
+      const { status, stderr } = await result;
+      if (status !== 0) throw new HelperFailure('tool-failed', `${command} ended with ${status}`, stderr.slice(-8000));
+    },
+    disarm: () => child.stdin.end(),
+  };
+}

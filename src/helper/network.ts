@@ -1,4 +1,4 @@
-import { execute, executeOrFail } from './command.ts';
+import { type Armed, arm, execute, executeOrFail } from './command.ts';
 import { HelperFailure } from './failure.ts';
 
 /** The helper's table in the pod's network namespace; its presence is the lock. */
@@ -35,7 +35,11 @@ table inet ${TABLE} {
 
 const inNetwork = (pid: number, ...command: string[]) => [`--net=/proc/${pid}/ns/net`, '--', ...command];
 
-async function load(pid: number, text: string): Promise<void> {
+/** nft started ahead for one transaction of a pod; pass it to {@link lockNetwork} or {@link unlockNetwork}. */
+export const armNetwork = (pid: number): Armed => arm('/usr/bin/nsenter', inNetwork(pid, '/usr/bin/nft', '-f', '-'));
+
+async function load(pid: number, text: string, armed?: Armed): Promise<void> {
+  if (armed) return armed.fire(text);
   await executeOrFail('/usr/bin/nsenter', inNetwork(pid, '/usr/bin/nft', '-f', '-'), text);
 }
 
@@ -45,13 +49,14 @@ async function load(pid: number, text: string): Promise<void> {
  * the other, would be lost for good. On the target it is the guard: CRIU sends what was not sent yet while the peer may
  * not be restored, and the kernel would answer with a reset (soccr/soccr.c, send_queue); it is sent again later.
  */
-export const lockNetwork = (pid: number) => load(pid, rules('refusals'));
+export const lockNetwork = (pid: number, armed?: Armed) => load(pid, rules('refusals'), armed);
 
 /** Source, after the commit: as locked, but resets go out. Idempotent. */
 export const permitResets = (pid: number) => load(pid, rules('all'));
 
 /** Takes lock or guard away. Idempotent. */
-export const unlockNetwork = (pid: number) => load(pid, `table inet ${TABLE}\ndelete table inet ${TABLE}\n`);
+export const unlockNetwork = (pid: number, armed?: Armed) =>
+  load(pid, `table inet ${TABLE}\ndelete table inet ${TABLE}\n`, armed);
 
 const LOOPBACK = ['127.0.0.0/8', '[::1]'];
 const anyOf = (side: string, addresses: readonly string[]) =>

@@ -69,7 +69,9 @@ export function makeOperations(context: OperationsContext): Operations {
       target.recover();
       void warmUp().catch(() => {});
     },
-    end: () => source.end(),
+    async end() {
+      await Promise.all([source.end(), target.end()]);
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Channels } from './bulk/channels.ts';
 import type { Totals } from './bulk/framing.ts';
 import { sendImages } from './bulk/images.ts';
+import type { Armed } from './command.ts';
 import { dumpOptions, IMAGE_FILES, LOGS, namespaceInode, readCriuTimes, runCriu, SCRATCH } from './criu.ts';
 import { causeOf, interestingLines } from './criu-log.ts';
 import type { HelperEvent } from './envelope.ts';
@@ -11,7 +12,7 @@ import { HelperFailure } from './failure.ts';
 import { type Copied, sectionsOf, sendFiles } from './files/copy.ts';
 import { removeLinkRemaps } from './files/link-remaps.ts';
 import { externalMountPoints, parseMountInfo } from './mounts.ts';
-import { abortOutside, lockNetwork, permitResets, podAddresses, unlockNetwork } from './network.ts';
+import { abortOutside, armNetwork, lockNetwork, permitResets, podAddresses, unlockNetwork } from './network.ts';
 import { continueTree, descriptorTarget, findRoot, innerPid, processTree, readProc, readProcess } from './processes.ts';
 import type { Handover, HelperArgs, HelperResult, Transfer } from './protocol.ts';
 import { loadSource, type SourceRecord, saveSource } from './record.ts';
@@ -40,6 +41,8 @@ export class Source {
   #copiedOf = '';
   #timer: NodeJS.Timeout | undefined;
   #busy = false;
+  /** nft, started at the last precopy and waiting for the freeze. */
+  #armedLock: { pid: number; armed: Armed } | undefined;
 
   constructor(context: SourceContext) {
     this.#context = context;
@@ -62,6 +65,8 @@ export class Source {
 
   async precopy({ containerId, channel, volumes }: HelperArgs<'precopy'>): Promise<HelperResult<'precopy'>> {
     const pid = findRoot(containerId);
+    this.#armedLock?.armed.disarm();
+    this.#armedLock = { pid, armed: armNetwork(pid) };
     return this.#context.channels.use(channel, async ({ writer }) => {
       const { value, ms } = await timed(() => this.#send(containerId, pid, volumes, writer));
       return { transfer: toTransfer(value, ms), files: value.files };
@@ -117,7 +122,7 @@ export class Source {
 
   async #freezeAndSend(args: HelperArgs<'freeze'>, pid: number, handover: Handover, started: number) {
     const { channel, containerId, volumes } = args;
-    const { ms: lockMs } = await timed(() => lockNetwork(pid));
+    const { ms: lockMs } = await timed(() => this.#lock(pid));
     const { ms: dumpMs } = await timed(() => dump(pid, handover.externalMounts));
     handover.innerPids = processTree(pid).map((each) => innerPid(each.pid));
     const sent = await this.#context.channels.use(channel, async ({ writer }) => ({
@@ -135,6 +140,14 @@ export class Source {
       criu: readCriuTimes('dump', IMAGE_FILES, dumpMs),
       timings: { lockMs, dumpMs, deltaMs: delta.ms, totalMs: performance.now() - started },
     };
+  }
+
+  async #lock(pid: number): Promise<void> {
+    const ready = this.#armedLock;
+    this.#armedLock = undefined;
+    if (ready?.pid === pid) return lockNetwork(pid, ready.armed);
+    ready?.armed.disarm();
+    return lockNetwork(pid);
   }
 
   async thaw({ containerId }: HelperArgs<'thaw'>): Promise<Record<string, never>> {
@@ -174,6 +187,7 @@ export class Source {
 
   /** The helper is about to end: what is frozen and not sealed goes on. */
   async end(): Promise<void> {
+    this.#armedLock?.armed.disarm();
     if (this.#record.state === 'frozen') await this.#thaw();
   }
 

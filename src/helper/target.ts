@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { imageSink } from './bulk/images.ts';
-import { finished } from './command.ts';
+import { type Armed, finished } from './command.ts';
 import { COMMON_OPTIONS, criuCommand, IMAGE_FILES, LOGS, readCriuTimes, SCRATCH } from './criu.ts';
 import { causeOf, interestingLines } from './criu-log.ts';
 import { CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
@@ -15,6 +15,7 @@ import {
   abortOutside,
   addressesInUse,
   addToLoopback,
+  armNetwork,
   lockNetwork,
   removeFromLoopback,
   unlockNetwork,
@@ -46,6 +47,10 @@ type Known = Exclude<TargetRecord, { state: 'idle' }>;
 /** The placeholder that a container is moved into. */
 export class Target {
   #record: TargetRecord = { state: 'idle' };
+  /** Begun when the restore is done, so that the commit need not wait for it: the copies are killed with a discard. */
+  #aborted: Promise<number> | undefined;
+  #armedUnlock: Armed | undefined;
+  #cleaning: Promise<unknown> = Promise.resolve();
 
   status(): HelperResult<'status'>['target'] {
     const { state } = this.#record;
@@ -100,6 +105,9 @@ export class Target {
     if (!root) throw new HelperFailure('criu-refused-restore', 'CRIU restored no process');
     const { innerPids } = handover;
     this.#become({ ...record, state: 'restored', rootPid: root.pid, rootStartTime: root.startTime, innerPids });
+    this.#armedUnlock = armNetwork(record.placeholderPid);
+    this.#aborted = abortOutside(record.placeholderPid, record.sourceAddresses);
+    this.#aborted.catch(() => {});
     return { rootPid: root.pid, criu: readCriuTimes('restore', IMAGE_FILES, ms), totalMs: performance.now() - started };
   }
 
@@ -130,19 +138,32 @@ export class Target {
       throw new HelperFailure('wrong-state', `the target is ${record.state}, not restored`);
     }
     const { placeholderPid, rootPid, sourceAddresses } = record;
-    const connections = await abortOutside(placeholderPid, sourceAddresses);
+    const connections = await (this.#aborted ?? abortOutside(placeholderPid, sourceAddresses));
+    this.#aborted = Promise.resolve(connections);
     if (record.state === 'restored') {
       rememberAddresses(placeholderPid, sourceAddresses);
       tellPlaceholder(placeholderPid, rootPid);
     }
-    await unlockNetwork(placeholderPid);
+    const armed = this.#armedUnlock;
+    this.#armedUnlock = undefined;
+    await unlockNetwork(placeholderPid, armed);
     continueTree(rootPid);
-    const totalMs = performance.now() - started;
     this.#become({ ...record, state: 'continued' });
+    this.#cleaning = this.#cleanUp(placeholderPid, sourceAddresses).catch(() => {});
+    return { connections, totalMs: performance.now() - started };
+  }
+
+  /** What nobody waits for: the program runs already. The addresses stay when the pod talks to itself by them. */
+  async #cleanUp(placeholderPid: number, sourceAddresses: readonly string[]): Promise<void> {
     if (!(await addressesInUse(placeholderPid, sourceAddresses)))
       await removeFromLoopback(placeholderPid, sourceAddresses);
     rmSync(IMAGE_FILES, { recursive: true, force: true });
-    return { connections, totalMs };
+  }
+
+  /** The helper is about to end. */
+  async end(): Promise<void> {
+    this.#armedUnlock?.disarm();
+    await this.#cleaning;
   }
 
   async discard({ containerId }: HelperArgs<'discard'>): Promise<Record<string, never>> {
@@ -150,6 +171,7 @@ export class Target {
     if (record.state === 'idle' || record.state === 'discarded') return {};
     if (this.#known(containerId).state === 'continued')
       throw new HelperFailure('wrong-state', 'the target runs already');
+    this.#armedUnlock?.disarm();
     if (readProcess(record.placeholderPid)?.startTime === record.startTime) {
       await killRestored(record.placeholderPid);
       await unlockNetwork(record.placeholderPid);
