@@ -23,6 +23,6 @@ export async function makeHelperImage(): Promise<BuiltImage> {
 }
 
 /** Pushes the helper image to the lab's registry, tagged with the start of its digest; returns its full reference. */
-export function pushHelperImage(nodeRoot: string, image: BuiltImage): Promise<string> {
-  return pushLayout(nodeRoot, image.layout, `helper:${image.digest.replace('sha256:', '').slice(0, 12)}`);
+export function pushHelperImage(image: BuiltImage): Promise<string> {
+  return pushLayout(image.layout, `helper:${image.digest.replace('sha256:', '').slice(0, 12)}`);
 }

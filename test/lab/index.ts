@@ -66,12 +66,11 @@ export async function renewImages(say: Say = sayOnStderr): Promise<Lab> {
   return withLock(folders.lock, 'the lab', say, async () => {
     const state = readState();
     if (state === undefined || !isRunning(state)) throw new Error('no lab is running: npm run lab -- up');
-    const { nodeRoot } = state;
     const images = { ...state.images };
     for (const [name, layout] of Object.entries(await obtainImages(say))) {
-      images[name] = await pushLayout(nodeRoot, layout, `${name}:lab`);
+      images[name] = await pushLayout(layout, `${name}:lab`);
     }
-    const helperImage = await pushHelperImage(nodeRoot, await makeHelperImage());
+    const helperImage = await pushHelperImage(await makeHelperImage());
     const renewed = { ...state, images, helperImage };
     writeState(renewed);
     return labOf(renewed);
@@ -113,6 +112,6 @@ function labOf(state: State): Lab {
     images: state.images,
     helperImage: state.helperImage,
     exec: (node, command, input) => runInNode(node, init(node), command, input),
-    pushImage: (layout, name) => pushLayout(state.nodeRoot, layout, name),
+    pushImage: (layout, name) => pushLayout(layout, name),
   };
 }

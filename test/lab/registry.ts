@@ -1,20 +1,21 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { pushLayout as push } from '../../src/helper/image/push.ts';
 import { folders } from './folders.ts';
 import { statusOf } from './https.ts';
 import { layoutDigest } from './oci-layout.ts';
 import type { ProcessId } from './processes.ts';
 import { fromRoot, startDetached } from './program.ts';
-import { run, until } from './run.ts';
+import { until } from './run.ts';
 import { registryAddress } from './topology.ts';
 
-/** Folder with the registry's authority, as skopeo takes it. */
-const trust = path.join(folders.data, 'registry-trust');
+/** The registry's authority, for whoever pushes. */
+const authority = path.join(folders.data, 'registry-trust/ca.crt');
 
 /** Starts the registry, empty. Its cgroups and the bridge must exist. */
 export function startRegistry(root: string, pki: string): ProcessId {
-  for (const folder of [folders.registry, trust]) mkdirSync(folder, { recursive: true });
-  copyFileSync(path.join(pki, 'registry-ca.crt'), path.join(trust, 'ca.crt'));
+  for (const folder of [folders.registry, path.dirname(authority)]) mkdirSync(folder, { recursive: true });
+  copyFileSync(path.join(pki, 'registry-ca.crt'), authority);
   const configuration = path.join(folders.registry, 'config.json');
   writeFileSync(
     configuration,
@@ -38,25 +39,20 @@ export function startRegistry(root: string, pki: string): ProcessId {
  * Waits until the registry answers.
  * @throws when it does not within 20 s.
  */
-export async function registryReady(pki: string): Promise<void> {
-  const authority = readFileSync(path.join(pki, 'registry-ca.crt'), 'utf8');
+export async function registryReady(): Promise<void> {
+  const trusted = readFileSync(authority, 'utf8');
   await until('the registry', 20, async () =>
-    (await statusOf(`https://${registryAddress}/v2/`, authority)) === 200 ? true : undefined,
+    (await statusOf(`https://${registryAddress}/v2/`, trusted)) === 200 ? true : undefined,
   );
 }
 
 /**
  * Pushes the image of an OCI layout folder to the lab's registry and returns its full reference by digest.
  * Pushing what is there already is cheap and changes nothing.
- * @param root root file system of the nodes; @param name repository and tag, for instance `redis:lab`.
+ * @param name repository and tag, for instance `redis:lab`.
  */
-export async function pushLayout(root: string, layout: string, name: string): Promise<string> {
-  const [program = '', ...args] = fromRoot(root, 'usr/bin/skopeo');
-  await run(program, [
-    ...args,
-    ...['--insecure-policy', '--tmpdir', folders.data, 'copy', '--quiet', '--preserve-digests'],
-    ...['--dest-cert-dir', trust, '--dest-no-creds', `oci:${layout}`, `docker://${registryAddress}/${name}`],
-  ]);
-  const repository = name.replace(/:[^:/]*$/, '');
+export async function pushLayout(layout: string, name: string): Promise<string> {
+  const [repository = name, tag = 'lab'] = name.split(':');
+  await push(layout, { registry: registryAddress, repository, tag, ca: readFileSync(authority, 'utf8') });
   return `${registryAddress}/${repository}@${layoutDigest(layout)}`;
 }

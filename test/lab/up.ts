@@ -89,7 +89,7 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
   const launch = (node: NodeName, program: Program) => record(node, program.name, startDetached(node, program));
   const push = async (name: string) => {
     const layout = parts.layouts[name];
-    if (layout !== undefined) state.images[name] = await pushLayout(parts.nodeRoot, layout, `${name}:lab`);
+    if (layout !== undefined) state.images[name] = await pushLayout(layout, `${name}:lab`);
   };
 
   await progress.step('network, registry and nodes', '2 s', async () => {
@@ -117,7 +117,7 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
       }
     }
     for (const name of nodeNames) launch(name, runtimeProgram(initOf(state, name), state.variant.runtimes[name]));
-    await registryReady(parts.pki);
+    await registryReady();
     await Promise.all(clusterImages.map((image) => push(image.name)));
     await Promise.all(clusterNames.map((cluster) => apiServerReady(parts.pki, cluster)));
   });
@@ -134,7 +134,7 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
 
   await progress.step('images for scenarios, and the helper image', '5 s', async () => {
     await Promise.all(scenarioImages.map((image) => push(image.name)));
-    state.helperImage = await pushHelperImage(parts.nodeRoot, parts.helperImage);
+    state.helperImage = await pushHelperImage(parts.helperImage);
   });
   state.phase = 'ready';
   writeState(state);
