@@ -73,13 +73,19 @@ async function begin(plan: Plan, source: Cluster, target: Cluster, reporter: Rep
     onStaleCopy: (place, error) =>
       reporter.notify({ code: 'W421', text: `the copy of the journal in ${place} is behind: ${String(error)}` }),
   });
-  await ensureNamespace(gateway, plan, 'source', streams.interrupt);
-  const journal = await store.open({
+  const start = {
     id: plan.id,
     plan: plan as unknown as Json,
     user: await source.reader.whoAmI(),
     host: hostname(),
     version: VERSION,
+  };
+  await ensureNamespace(gateway, plan, 'source', streams.interrupt);
+  const journal = await store.open(start).catch(async (error: unknown) => {
+    // Nothing has begun; what was made for the record goes again, as far as the clusters let it.
+    const signal = new AbortController().signal;
+    await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, ['source']).catch(() => undefined);
+    throw error;
   });
   const context = { plan, ...readers, gateway, reporter, engine: new HelperEngine({ plan, ...readers, gateway }) };
   const forget = async (signal: AbortSignal): Promise<void> => {

@@ -18,6 +18,9 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
     (built, command) => addCommand(built, command, streams, state),
     yargs([]).scriptName('kubectl migrate').usage('$0 COMMAND\n\nMoves running pods, memory and all.'),
   )
+    .detectLocale(false)
+    // As kubectl does: the last one of a flag that is given twice counts.
+    .parserConfiguration({ 'duplicate-arguments-array': false })
     .strict()
     .demandCommand(1, 1, 'what should be done? name a command', 'one command at a time')
     .recommendCommands()
@@ -29,7 +32,7 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
     .fail(false);
   let printed = '';
   try {
-    await parser.parseAsync(splitResource(argv), {}, (_error, _argv, text) => {
+    await parser.parseAsync(splitResource(argv).flatMap(withoutGlue), {}, (_error, _argv, text) => {
       printed = text;
     });
     if (printed) streams.stdout.write(`${printed}\n`);
@@ -75,6 +78,12 @@ function splitResource(argv: readonly string[]): string[] {
   const [first = '', ...rest] = argv;
   const [, type, name] = /^(pods?|po)\/(.+)$/.exec(first) ?? [];
   return type !== undefined && name !== undefined ? [type, name, ...rest] : [...argv];
+}
+
+/** yargs takes `-ojson` for five flags, kubectl for one with its value. */
+function withoutGlue(word: string): string[] {
+  const [, flag, value] = /^(-[on])([^=].*)$/.exec(word) ?? [];
+  return flag !== undefined && value !== undefined ? [flag, value] : [word];
 }
 
 function usage(detail: string): MigrateError {

@@ -1,6 +1,6 @@
 import { ENGINES, ROUTES } from '../../src/domain/plan.ts';
 import { defineCommand } from '../command.ts';
-import { clusterFlags } from '../flags/clusters.ts';
+import { clusterFlags, emptyComplaints } from '../flags/clusters.ts';
 import { deadlineComplaints, deadlineFlags } from '../flags/deadlines.ts';
 import { migratePod } from '../migrate-pod.ts';
 
@@ -45,7 +45,7 @@ export const podCommand = defineCommand({
         }),
     ),
   validate: (options) => {
-    const complaints = deadlineComplaints(options);
+    const complaints = [...emptyComplaints(options), ...deadlineComplaints(options)];
     const name = podName(options.name);
     if (options.name === undefined) complaints.push('which pod? name it: kubectl migrate pod NAME');
     else if (name === undefined) complaints.push(`'${options.name}' is not a pod: use NAME or pod/NAME`);

@@ -27,3 +27,10 @@ export function clusterFlags<T>(yargs: Argv<T>) {
       describe: 'kubeconfig file of the target (default: the source’s)',
     });
 }
+
+const NAMES = ['context', 'namespace', 'kubeconfig', 'to-context', 'to-namespace', 'to-node', 'to-kubeconfig'] as const;
+
+/** Complaints about flags whose value was left out, by an empty variable of a script for instance. Pure. */
+export function emptyComplaints(options: { readonly [Flag in (typeof NAMES)[number]]?: string | undefined }): string[] {
+  return NAMES.filter((flag) => options[flag] === '').map((flag) => `--${flag} has no value`);
+}
