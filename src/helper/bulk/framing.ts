@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
 import { HelperFailure } from '../failure.ts';
 
 // What travels on a bulk stream. A frame is a type (1 byte), a length (4 bytes, big endian) and that many bytes.
 // A transfer is: parts, each a `part` frame (JSON) followed by its `data` frames; then `end` (JSON: what was counted).
-// `close` ends the stream. The digest covers type and content of every part and data frame in their order.
+// A `packed` frame is a data frame compressed with zstd: an exec stream passes two API servers and two kubelets, and a
+// byte costs more there than here. `close` ends the stream. The digest covers type and content of every part and data
+// frame in their order, unpacked.
 
 /** Frame types. */
-export const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5 } as const;
+export const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5, packed: 6 } as const;
 
 /** Most bytes that one frame carries. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
@@ -35,11 +38,19 @@ function frameHead(type: number, length: number): Buffer {
   return head;
 }
 
+/** Frames are written together up to so many bytes. */
+const WRITE_BYTES = 256 * 1024;
+/** Less is not worth compressing. */
+const PACK_FROM_BYTES = 1024;
+const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+
 /** Writes frames to a stream and waits whenever the stream asks for it. */
 export class FrameWriter {
   readonly #stream: Writable;
   #hash = createHash('sha256');
   #bytes = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
 
   constructor(stream: Writable) {
     this.#stream = stream;
@@ -86,13 +97,21 @@ export class FrameWriter {
   async #counted(type: number, data: Buffer): Promise<void> {
     this.#hash.update(Buffer.of(type)).update(data);
     this.#bytes += data.byteLength;
-    await this.#write(type, data);
+    const packed = type === FRAME.data && data.byteLength >= PACK_FROM_BYTES ? zstdCompressSync(data, ZSTD) : data;
+    if (packed.byteLength < data.byteLength * 0.9) await this.#write(FRAME.packed, packed);
+    else await this.#write(type, data);
   }
 
   async #write(type: number, data: Buffer): Promise<void> {
+    this.#pending.push(frameHead(type, data.byteLength), data);
+    this.#pendingBytes += data.byteLength;
+    const whole = type === FRAME.end || type === FRAME.failed || type === FRAME.close;
+    if (!whole && this.#pendingBytes < WRITE_BYTES) return;
     if (this.#stream.destroyed) throw broken('the bulk stream is gone');
-    this.#stream.write(frameHead(type, data.byteLength));
-    if (!this.#stream.write(data)) await drained(this.#stream);
+    const together = Buffer.concat(this.#pending);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    if (!this.#stream.write(together)) await drained(this.#stream);
   }
 }
 
@@ -110,6 +129,13 @@ function drained(stream: Writable): Promise<void> {
     };
     stream.once('drain', done).once('close', lost);
   });
+}
+
+type Frame = { type: number; data: Buffer };
+
+function unpack(frame: Frame): Frame {
+  if (frame.type !== FRAME.packed) return frame;
+  return { type: FRAME.data, data: zstdDecompressSync(frame.data, { maxOutputLength: MAX_FRAME_BYTES }) };
 }
 
 /** Takes what a {@link FrameWriter} sent. `part` is called for each part, `data` for its bytes in order; both are awaited. */
@@ -134,7 +160,7 @@ export class FrameReader {
     const hash = createHash('sha256');
     let bytes = 0;
     for (;;) {
-      const { type, data } = await this.#frame();
+      const { type, data } = unpack(await this.#frame());
       if (type === FRAME.close) return undefined;
       if (type === FRAME.failed) throw broken(`the sender gave up: ${data.toString()}`);
       if (type === FRAME.end) {
@@ -153,7 +179,7 @@ export class FrameReader {
     }
   }
 
-  async #frame(): Promise<{ type: number; data: Buffer }> {
+  async #frame(): Promise<Frame> {
     const head = await this.#take(5);
     const length = head.readUInt32BE(1);
     if (length > MAX_FRAME_BYTES) throw broken(`a frame of ${length} bytes is more than one may carry`);

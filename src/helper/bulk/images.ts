@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { HelperFailure } from '../failure.ts';
 import { type FrameWriter, MAX_FRAME_BYTES, type Totals, type TransferSink } from './framing.ts';
@@ -13,7 +13,7 @@ export async function sendImages(directory: string, writer: FrameWriter): Promis
     const fd = openSync(path.join(directory, name), 'r');
     try {
       for (;;) {
-        const buffer = Buffer.allocUnsafe(MAX_FRAME_BYTES);
+        const buffer = Buffer.allocUnsafe(Math.min(MAX_FRAME_BYTES, Math.max(4096, fstatSync(fd).size)));
         const length = readSync(fd, buffer);
         if (length === 0) break;
         await writer.data(buffer.subarray(0, length));
