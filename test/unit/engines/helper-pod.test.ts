@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_DEADLINES } from '../../../src/domain/plan.ts';
+import { helperPod, systemNamespace } from '../../../src/engines/helper/helper-pod.ts';
+import { plan, twoClusters } from '../../fixtures/two-clusters.ts';
+
+describe('a helper pod', () => {
+  it('stands on its side’s node, has no credentials, and ends itself after all that may happen', async () => {
+    const made = await plan(twoClusters());
+    const all = Object.values(DEFAULT_DEADLINES).reduce((sum, ms) => sum + ms, 0) / 1000;
+    for (const side of ['source', 'target'] as const) {
+      const { metadata, spec } = helperPod(made, side);
+      expect(metadata).toMatchObject({ namespace: 'kubectl-migrate', name: `helper-m-test-${side}` });
+      expect(spec).toMatchObject({
+        nodeName: made[side].node,
+        automountServiceAccountToken: false,
+        restartPolicy: 'Never',
+        hostPID: true,
+      });
+      expect(Number(spec['activeDeadlineSeconds'])).toBeGreaterThan(all);
+      expect(spec.containers).toMatchObject([
+        { image: 'registry.example/helper:1', securityContext: { privileged: true } },
+      ]);
+    }
+  });
+
+  it('is let into its namespace', () => {
+    const { metadata } = systemNamespace('kubectl-migrate');
+    expect(metadata.labels?.['pod-security.kubernetes.io/enforce']).toBe('privileged');
+  });
+});
