@@ -1,4 +1,5 @@
 import { MigrateError, type Outcome } from '../src/domain/errors.ts';
+import type { Json } from '../src/domain/json.ts';
 import { newMigrationId } from '../src/domain/names.ts';
 import type { EngineName, MigrationRequest, Plan, RouteName } from '../src/domain/plan.ts';
 import { gatherFacts } from '../src/planner/facts.ts';
@@ -70,6 +71,7 @@ async function planPod(options: PodOptions, { source, target }: Composition, str
 /** Confirming the plan covers all that the plan shows, the removal of the source included. */
 async function consent(plan: Plan, options: PodOptions, streams: Streams, { reporter }: Composition): Promise<void> {
   if (options.output === undefined) streams.stderr.write(renderPlan(plan));
+  else reporter.notify({ code: 'I401', text: `plan ${plan.id} made`, data: plan as unknown as Json });
   if (options.yes) return;
   if (await reporter.ask({ text: `Move ${plan.source.namespace}/${plan.source.pod} now?` })) return;
   throw new MigrateError('F304', {

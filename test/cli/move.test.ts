@@ -104,8 +104,9 @@ describe('without a terminal and without --yes', () => {
     expect(writes()).toEqual([]);
   });
 
-  it('stdout stays parseable', async () => {
-    const { code, stdout } = await migrate(['-o', 'json']);
+  it('stdout stays parseable, and what would have been asked about is on stderr', async () => {
+    const { code, stdout, stderr } = await migrate(['-o', 'json']);
+    expect(JSON.parse(stderr)).toMatchObject({ code: 'I401', data: { schema: 'kubectl-migrate/plan-v1' } });
     expect(code).toBe(EXIT.usage);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'F303', outcome: 'usage' } });
   });

@@ -1,25 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { MigrateError } from '../../../src/domain/errors.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
-import type { Message } from '../../../src/report/message.ts';
 import { run } from '../../../src/runner/run.ts';
-import { type Act, failure, PROGRAM, program } from '../../fixtures/steps.ts';
+import { type Act, failure, only, PROGRAM, program, record } from '../../fixtures/steps.ts';
 import { inFakeTime } from '../../support/fake-time.ts';
 
 const NAMES = PROGRAM.map(([name]) => name);
 const BEFORE = NAMES.slice(0, NAMES.indexOf('commit'));
 const fails = (name: string): Act => ({ apply: () => Promise.reject(failure(name)) });
-const interrupted = new MigrateError('F306', { detail: 'Ctrl-C', remedy: 'again', outcome: 'interrupted' });
-
-function only(log: readonly string[], verb: string): string[] {
-  return log.filter((line) => line.startsWith(`${verb} `)).map((line) => line.slice(verb.length + 1));
-}
-
-async function record({ store }: Awaited<ReturnType<typeof program>>) {
-  const found = await store.load('m-test');
-  if (!found) throw new Error('there is no record');
-  return found;
-}
 
 describe('a run', () => {
   it('announces every act before it begins, and writes each result', async () => {
@@ -231,59 +218,5 @@ describe('a failure after the commit', () => {
     const world = await program({ commit: { apply: breakDown } });
     await expect(inFakeTime(() => run(world.options), 500)).rejects.toMatchObject({ outcome: 'midway' });
     expect(only(world.log, 'apply')).toEqual(NAMES);
-  });
-});
-
-describe('an interrupt', () => {
-  it.each(BEFORE)('in %s leads back', async (name) => {
-    const apply: Act['apply'] = async ({ signal }) => {
-      world.interrupt.abort(interrupted);
-      return await new Promise((_resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason));
-        if (signal.aborted) reject(signal.reason);
-      });
-    };
-    const world = await program({ [name]: { apply } });
-    await expect(run(world.options)).rejects.toMatchObject({ code: 'F306', outcome: 'interrupted' });
-    expect(only(world.log, 'revert')).toEqual(BEFORE.slice(0, BEFORE.indexOf(name) + 1).toReversed());
-    expect((await record(world)).state).toBe('rolled-back');
-  });
-
-  it('between two acts begins no further one', async () => {
-    const world = await program();
-    const notify = ({ code, step }: Message): void => {
-      if (code === 'I403' && step === 'routes') world.interrupt.abort(interrupted);
-    };
-    const context = { ...world.options.context, reporter: { ...world.options.context.reporter, notify } };
-    await expect(run({ ...world.options, context })).rejects.toMatchObject({ outcome: 'interrupted' });
-    expect(only(world.log, 'apply')).toEqual(['helpers', 'routes']);
-  });
-
-  it('reaches no way back that is under way', async () => {
-    const signals: boolean[] = [];
-    const revert: Act['revert'] = async ({ signal }) => {
-      signals.push(signal.aborted);
-    };
-    const apply: Act['apply'] = async () => {
-      world.interrupt.abort(interrupted);
-      throw failure('freeze');
-    };
-    const world = await program({ freeze: { apply, revert }, routes: { revert } });
-    await expect(run(world.options)).rejects.toMatchObject({ outcome: 'interrupted' });
-    expect(signals).toEqual([false, false]);
-  });
-
-  it.each(['switch', 'finalize'])('in %s, after the commit, changes nothing: the move is finished', async (name) => {
-    const signals: boolean[] = [];
-    const apply: Act['apply'] = async ({ signal }) => {
-      world.interrupt.abort(interrupted);
-      signals.push(signal.aborted);
-      return {};
-    };
-    const world = await program({ [name]: { apply } });
-    await run(world.options);
-    expect(signals).toEqual([false]);
-    expect(only(world.log, 'apply')).toEqual(NAMES);
-    expect((await record(world)).state).toBe('done');
   });
 });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { MigrateError } from '../../../src/domain/errors.ts';
 import type { HelperOp } from '../../../src/helper/protocol.ts';
+import type { ApiRequest } from '../../../src/kube/api-client.ts';
 import type { EndpointSlice, Pod, Service } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import { move } from '../../fixtures/move.ts';
@@ -132,5 +134,84 @@ describe('a move that fails before the commit', () => {
     await expect(move(clusters)).rejects.toMatchObject({ code: 'F344', outcome: 'failed' });
     expect(contents(clusters.west)).toEqual(west);
     expect(clusters.east.peek<Service>(RESOURCES.service, 'shop', 'cart')?.spec.selector).toEqual({ app: 'cart' });
+  });
+});
+
+describe('an interrupt', () => {
+  const reason = new MigrateError('F306', { detail: 'Ctrl-C', remedy: 'again', outcome: 'interrupted' });
+
+  function interruptAt(clusters: Clusters, side: 'source' | 'target', op: HelperOp): AbortSignal {
+    const interrupt = new AbortController();
+    const { on } = clusters.helpers[side];
+    clusters.helpers[side].on = (asked) => {
+      on(asked);
+      if (asked === op) interrupt.abort(reason);
+    };
+    return interrupt.signal;
+  }
+
+  it.each(before)('while the %s helper does its %s leaves both clusters as they were', async (side, op) => {
+    const clusters = shop();
+    const was = { east: contents(clusters.east), west: contents(clusters.west) };
+    const interrupt = interruptAt(clusters, side, op);
+    await expect(move(clusters, { interrupt })).rejects.toMatchObject({ code: 'F306', outcome: 'interrupted' });
+    expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
+    const frozen = clusters.helpers.source.asked.includes('freeze');
+    expect(clusters.helpers.source.asked.includes('thaw')).toBe(frozen);
+  });
+
+  it.each([
+    ['target', 'continue'],
+    ['source', 'release-connections'],
+    ['source', 'close-channel'],
+  ] as const)('after the commit, in the %s helper’s %s, does not stop the move', async (side, op) => {
+    const clusters = shop();
+    const { state } = await move(clusters, { interrupt: interruptAt(clusters, side, op) });
+    expect(state).toBe('done');
+    expect(clusters.east.peek(RESOURCES.pod, 'shop', 'cart-0')).toBeUndefined();
+    expect(clusters.helpers.source.asked).not.toContain('thaw');
+  });
+});
+
+describe('a failure of one helper pod', () => {
+  it('ends what is under way for the other, however slow that one is', async () => {
+    const stuck = (pod: Pod) =>
+      pod.metadata.name.endsWith('-target') ? { reason: 'ImagePullBackOff', message: 'no such image' } : undefined;
+    const clusters = twoClusters({ stuck });
+    const was = contents(clusters.east);
+    const when = ({ method, path }: ApiRequest) => method === 'POST' && path.endsWith('/kubectl-migrate/pods');
+    clusters.east.faults.add({ when, fault: { kind: 'slow', ms: 60_000 } });
+    await expect(move(clusters)).rejects.toMatchObject({ code: 'F333' });
+    expect(clusters.east.calls.filter(when).map(({ signal }) => signal?.aborted)).toEqual([true]);
+    expect(contents(clusters.east)).toEqual(was);
+  });
+});
+
+describe('a failure after the commit', () => {
+  it('is made good when it passes: the target serves and nothing is left', async () => {
+    const clusters = shop();
+    const { on } = clusters.helpers.target;
+    let tries = 0;
+    const error = { code: 'tool-failed', summary: 'for a moment', detail: '' } as const;
+    clusters.helpers.source.fail.set('release-connections', error);
+    clusters.helpers.target.on = (op) => {
+      on(op);
+      tries += op === 'continue' ? 1 : 0;
+      if (tries > 2) clusters.helpers.source.fail.clear();
+    };
+    const { state } = await move(clusters);
+    expect(state).toBe('done');
+    expect(tries).toBeGreaterThan(2);
+    expect(clusters.east.all(RESOURCES.pod, 'kubectl-migrate')).toEqual([]);
+  });
+
+  it('for good is told as midway, and the source is never let go on', async () => {
+    const clusters = shop();
+    const error = { code: 'tool-failed', summary: 'for ever', detail: '' } as const;
+    clusters.helpers.target.fail.set('continue', error);
+    await expect(move(clusters)).rejects.toMatchObject({ code: 'F391', outcome: 'midway' });
+    expect(clusters.helpers.source.asked).not.toContain('thaw');
+    expect(clusters.east.peek(RESOURCES.pod, 'shop', 'cart-0')).toBeDefined();
+    expect(clusters.east.all(RESOURCES.configMap, 'kubectl-migrate')).toHaveLength(1);
   });
 });

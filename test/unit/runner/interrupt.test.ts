@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { MigrateError } from '../../../src/domain/errors.ts';
+import type { Message } from '../../../src/report/message.ts';
+import { run } from '../../../src/runner/run.ts';
+import { type Act, failure, only, PROGRAM, program, record } from '../../fixtures/steps.ts';
+
+const NAMES = PROGRAM.map(([name]) => name);
+const BEFORE = NAMES.slice(0, NAMES.indexOf('commit'));
+const interrupted = new MigrateError('F306', { detail: 'Ctrl-C', remedy: 'again', outcome: 'interrupted' });
+
+describe('an interrupt', () => {
+  it.each(BEFORE)('in %s leads back', async (name) => {
+    const apply: Act['apply'] = async ({ signal }) => {
+      world.interrupt.abort(interrupted);
+      return await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        if (signal.aborted) reject(signal.reason);
+      });
+    };
+    const world = await program({ [name]: { apply } });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F306', outcome: 'interrupted' });
+    expect(only(world.log, 'revert')).toEqual(BEFORE.slice(0, BEFORE.indexOf(name) + 1).toReversed());
+    expect((await record(world)).state).toBe('rolled-back');
+  });
+
+  it('between two acts begins no further one', async () => {
+    const world = await program();
+    const notify = ({ code, step }: Message): void => {
+      if (code === 'I403' && step === 'routes') world.interrupt.abort(interrupted);
+    };
+    const context = { ...world.options.context, reporter: { ...world.options.context.reporter, notify } };
+    await expect(run({ ...world.options, context })).rejects.toMatchObject({ outcome: 'interrupted' });
+    expect(only(world.log, 'apply')).toEqual(['helpers', 'routes']);
+  });
+
+  it('reaches no way back that is under way', async () => {
+    const signals: boolean[] = [];
+    const revert: Act['revert'] = async ({ signal }) => {
+      signals.push(signal.aborted);
+    };
+    const apply: Act['apply'] = async () => {
+      world.interrupt.abort(interrupted);
+      throw failure('freeze');
+    };
+    const world = await program({ freeze: { apply, revert }, routes: { revert } });
+    await expect(run(world.options)).rejects.toMatchObject({ outcome: 'interrupted' });
+    expect(signals).toEqual([false, false]);
+  });
+
+  it.each(['switch', 'finalize'])('in %s, after the commit, changes nothing: the move is finished', async (name) => {
+    const signals: boolean[] = [];
+    const apply: Act['apply'] = async ({ signal }) => {
+      world.interrupt.abort(interrupted);
+      signals.push(signal.aborted);
+      return {};
+    };
+    const world = await program({ [name]: { apply } });
+    await run(world.options);
+    expect(signals).toEqual([false]);
+    expect(only(world.log, 'apply')).toEqual(NAMES);
+    expect((await record(world)).state).toBe('done');
+  });
+});
