@@ -21,10 +21,8 @@ export function decodeAddress(hex: string): string {
   if (bytes.length === 4) return bytes.join('.');
   if (bytes.subarray(0, 12).equals(Buffer.from('00000000000000000000ffff', 'hex'))) return bytes.subarray(12).join('.');
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16));
-  return groups
-    .join(':')
-    .replace(/\b0(?::0\b){1,7}/, ':')
-    .replace(/:{3,}/, '::');
+  // WHATWG's URL writes IPv6 in its shortest form.
+  return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
 }
 
 /** Reads one of /proc/PID/net's socket tables. */
