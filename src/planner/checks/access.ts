@@ -3,8 +3,17 @@ import type { Finding } from '../../domain/finding.ts';
 import type { Access, ClusterReader, ReadOptions } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 
-/** The questions to ask about a plan's effects on one cluster: each once. Pure. */
-export function accessFor(effects: readonly Effect[]): Access[] {
+/** What is read of the objects of a plan while it is carried out: waits list and watch, the routes look and list. */
+const READS: Readonly<Record<string, readonly string[]>> = {
+  pods: ['list', 'watch'],
+  services: ['get'],
+  endpoints: ['get'],
+  endpointslices: ['get', 'list'],
+  configmaps: ['get'],
+};
+
+/** The questions to ask about a plan's effects on one cluster, and about what it reads to get on: each once. Pure. */
+function accessFor(effects: readonly Effect[]): Access[] {
   const questions = new Map<string, Access>();
   for (const { verb, object } of effects) {
     const resource = Object.values(RESOURCES).find(
@@ -12,14 +21,16 @@ export function accessFor(effects: readonly Effect[]): Access[] {
     );
     if (!resource) continue;
     const group = object.apiVersion.includes('/') ? (object.apiVersion.split('/')[0] ?? '') : '';
-    const question: Access = {
-      verb: verb === 'exec' ? 'create' : verb,
+    const place = {
       group,
       resource: resource.plural,
-      ...(verb === 'exec' && { subresource: 'exec' }),
       ...(object.namespace !== undefined && { namespace: object.namespace }),
     };
-    questions.set(Object.values(question).join(' '), question);
+    const asked: Access[] =
+      verb === 'exec'
+        ? [{ ...place, verb: 'create', subresource: 'exec' }]
+        : [verb, ...(READS[resource.plural] ?? [])].map((each) => ({ ...place, verb: each }));
+    for (const question of asked) questions.set(JSON.stringify(question), question);
   }
   return [...questions.values()];
 }

@@ -16,7 +16,7 @@ interface ProjectedSource {
 }
 
 /** What the pod refers to by name and needs in its namespace. Optional references are left out. Pure. */
-export function dependenciesOf(pod: Pod): Dependency[] {
+function dependenciesOf(pod: Pod): Dependency[] {
   const found = new Map<string, Dependency>();
   const add = (resource: Resource, name: string | undefined, usedBy: string, optional = false) => {
     if (name && !optional) found.set(`${resource.kind}/${name}`, { resource, name, usedBy });

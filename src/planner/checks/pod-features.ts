@@ -174,6 +174,6 @@ function volumeObstacles(pod: Pod): Obstacle[] {
 }
 
 /** The key that names where a volume's data comes from. */
-export function volumeSource(volume: Volume): string {
+function volumeSource(volume: Volume): string {
   return Object.keys(volume).find((key) => key !== 'name') ?? 'emptyDir';
 }

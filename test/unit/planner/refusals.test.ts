@@ -198,6 +198,25 @@ describe('permissions', () => {
   });
 });
 
+describe('permissions to read', () => {
+  it.each([
+    ['watch', '', 'pods', 'kubectl-migrate'],
+    ['list', '', 'pods', 'shop'],
+    ['get', '', 'configmaps', 'kubectl-migrate'],
+    ['get', '', 'endpoints', 'shop'],
+    ['list', 'discovery.k8s.io', 'endpointslices', 'shop'],
+  ])('that a run will need are asked for before it: %s %s%s in %s', async (verb, group, resource, place) => {
+    const clusters = twoClusters({ services: [service('cart')] });
+    clusters.east.deny.push({ verb, group, resource, namespace: place });
+    const [found, ...others] = await refusal(clusters);
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({
+      code: 'E140',
+      what: expect.stringMatching(new RegExp(`${verb} ${resource}.*${place}`)),
+    });
+  });
+});
+
 describe('findings', () => {
   it('of different kinds come together', async () => {
     const pod = runningPod({ spec: { hostNetwork: true, serviceAccountName: 'cart', nodeSelector: { disk: 'ssd' } } });
