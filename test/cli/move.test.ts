@@ -170,15 +170,15 @@ describe('a kubeconfig', () => {
 describe('weather', () => {
   it('an API server that is not there is F310 with its address, exit 1', async () => {
     await fronts[1]?.close();
-    const { code, stdout } = await migrate(['--dry-run', '-o', 'json', '--request-timeout', '200ms']);
+    const { code, stdout } = await migrate(['--dry-run', '-o', 'json', '--request-timeout', '1s']);
     expect(code).toBe(EXIT.failed);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'F310', detail: expect.stringContaining('west') } });
   });
 
   it('an API server that does not answer is F311 and names the flag', async () => {
     const when = ({ path: to }: { path: string }) => to.endsWith('/nodes');
-    clusters.west.faults.add({ when, fault: { kind: 'slow', ms: 1000 }, times: 1000 });
-    const { code, stdout } = await migrate(['--dry-run', '-o', 'json', '--request-timeout', '100ms']);
+    clusters.west.faults.add({ when, fault: { kind: 'slow', ms: 2000 }, times: 1000 });
+    const { code, stdout } = await migrate(['--dry-run', '-o', 'json', '--request-timeout', '400ms']);
     expect(code).toBe(EXIT.failed);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: 'F311',
