@@ -118,3 +118,12 @@ export async function warmUp(): Promise<void> {
   for (const directory of [IMAGE_FILES, LOGS, SCRATCH]) mkdirSync(directory, { recursive: true, mode: 0o700 });
   await runCriu(['check']);
 }
+
+/** A CRIU log of this helper; empty when there is none. */
+export function readLog(name: string): string {
+  try {
+    return readFileSync(path.join(LOGS, name), 'utf8');
+  } catch {
+    return '';
+  }
+}

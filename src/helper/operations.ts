@@ -7,8 +7,9 @@ import { probeContainer } from './probe/container.ts';
 import { probeNode } from './probe/node.ts';
 import type { HelperArgs, HelperResult } from './protocol.ts';
 import { reach } from './reach.ts';
-import { Source, timed, toTransfer } from './source.ts';
+import { Source } from './source.ts';
 import { Target } from './target.ts';
+import { timed, toTransfer } from './timing.ts';
 
 /** What all operations share. */
 export type OperationsContext = {
@@ -89,7 +90,10 @@ async function receive(
     announce({ v: 1, id, event: 'progress', bytes });
   };
   return channels.use(channel, async ({ reader }) => {
-    const { value, ms } = await timed(() => reader.transfer(target.sink(what, containerId), progress));
+    const taken = timed(() => reader.transfer(target.sink(what, containerId), progress));
+    // Where the stream stands now nobody knows, and the sender must not wait for a reader that is gone.
+    taken.catch(() => channels.drop(channel));
+    const { value, ms } = await taken;
     if (!value) {
       channels.finish(channel);
       throw new HelperFailure('transfer-broken', 'the source closed the bulk stream');

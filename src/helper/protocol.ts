@@ -14,7 +14,7 @@ export * from './facts.ts';
 // Bulk data has execs of its own: `node /helper.cjs bulk send CHANNEL` on the source, whose stdout the plugin feeds to
 // the stdin of `node /helper.cjs bulk receive CHANNEL` on the target. They are opened before the freeze and stay open
 // for any number of transfers, each framed and with its digest; the plugin carries bytes and looks at none of them.
-// A channel ends by `close-channel`. Both ends' replies carry bytes and sha256.
+// A channel ends by `close-channel`, and when a transfer on it or the freeze fails: open another one then. Both ends' replies carry bytes and sha256.
 
 const bytes = z.number().int().nonnegative();
 const milliseconds = z.number().nonnegative();

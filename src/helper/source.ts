@@ -1,37 +1,23 @@
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import path from 'node:path';
+import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Channels } from './bulk/channels.ts';
 import type { Totals } from './bulk/framing.ts';
 import { sendImages } from './bulk/images.ts';
 import type { Armed } from './command.ts';
-import { dumpOptions, IMAGE_FILES, LOGS, namespaceInode, readCriuTimes, runCriu, SCRATCH } from './criu.ts';
-import { causeOf, interestingLines } from './criu-log.ts';
+import { IMAGE_FILES, readCriuTimes } from './criu.ts';
+import { describe, dump, emptyDirectories } from './dump.ts';
 import type { HelperEvent } from './envelope.ts';
 import { HelperFailure } from './failure.ts';
 import { type Copied, sectionsOf, sendFiles } from './files/copy.ts';
 import { removeLinkRemaps } from './files/link-remaps.ts';
-import { externalMountPoints, parseMountInfo } from './mounts.ts';
 import { abortOutside, armNetwork, lockNetwork, permitResets, podAddresses, unlockNetwork } from './network.ts';
-import { continueTree, descriptorTarget, findRoot, innerPid, processTree, readProc, readProcess } from './processes.ts';
-import type { Handover, HelperArgs, HelperResult, Transfer } from './protocol.ts';
+import { continueTree, findRoot, innerPid, processTree, readProcess } from './processes.ts';
+import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
 import { loadSource, type SourceRecord, saveSource } from './record.ts';
+import { timed, toTransfer } from './timing.ts';
 
 /** What the source side needs from its surroundings. */
 export type SourceContext = { channels: Channels; announce: (event: HelperEvent) => void };
-
-/** Runs an act and returns its milliseconds too. */
-export async function timed<T>(act: () => Promise<T>): Promise<{ value: T; ms: number }> {
-  const started = performance.now();
-  const value = await act();
-  return { value, ms: performance.now() - started };
-}
-
-export const toTransfer = ({ bytes, sha256 }: Totals, milliseconds: number): Transfer => ({
-  bytes,
-  sha256,
-  milliseconds,
-});
 
 /** The container that is being moved away, from the first copy to its release. */
 export class Source {
@@ -41,6 +27,7 @@ export class Source {
   #copiedOf = '';
   #timer: NodeJS.Timeout | undefined;
   #busy = false;
+  #dumping: Promise<unknown> = Promise.resolve();
   /** nft, started at the last precopy and waiting for the freeze. */
   #armedLock: { pid: number; armed: Armed } | undefined;
 
@@ -114,6 +101,7 @@ export class Source {
       return await this.#freezeAndSend(args, pid, handover, started);
     } catch (error) {
       await this.#undo();
+      this.#context.channels.drop(args.channel);
       throw error;
     } finally {
       this.#busy = false;
@@ -123,7 +111,11 @@ export class Source {
   async #freezeAndSend(args: HelperArgs<'freeze'>, pid: number, handover: Handover, started: number) {
     const { channel, containerId, volumes } = args;
     const { ms: lockMs } = await timed(() => this.#lock(pid));
-    const { ms: dumpMs } = await timed(() => dump(pid, handover.externalMounts));
+    const dumping = timed(() => dump(pid, handover.externalMounts));
+    this.#dumping = dumping.catch(() => {});
+    const { ms: dumpMs } = await dumping;
+    // From here on the timer holds, also when nobody takes what is sent.
+    if (this.#record.state === 'frozen') this.#arm(this.#record.thawAt - Date.now(), channel);
     handover.innerPids = processTree(pid).map((each) => innerPid(each.pid));
     const sent = await this.#context.channels.use(channel, async ({ writer }) => ({
       images: await timed(() => sendImages(IMAGE_FILES, writer)),
@@ -131,7 +123,6 @@ export class Source {
     }));
     const { images, delta } = sent;
     if (this.#record.state !== 'frozen') throw new HelperFailure('already-thawed', 'the source was thawed meanwhile');
-    this.#arm(this.#record.thawAt - Date.now());
     return {
       handover,
       images: toTransfer(images.value, images.ms),
@@ -201,13 +192,15 @@ export class Source {
     saveSource(record);
   }
 
-  #arm(ms: number): void {
+  #arm(ms: number, channel?: string): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#thawLate(), Math.max(0, ms));
+    this.#timer = setTimeout(() => void this.#thawLate(channel), Math.max(0, ms));
   }
 
-  async #thawLate(): Promise<void> {
+  async #thawLate(channel?: string): Promise<void> {
     if (this.#record.state !== 'frozen') return;
+    // A transfer that is still under way has nobody to go to.
+    if (this.#busy && channel !== undefined) this.#context.channels.drop(channel);
     await this.#thaw();
     this.#context.announce({ v: 1, event: 'thawed', reason: 'the deadline passed and nobody had sealed the source' });
   }
@@ -222,8 +215,10 @@ export class Source {
 
   async #thaw(): Promise<void> {
     clearTimeout(this.#timer);
+    // In the middle of a dump CRIU holds the tree; it lets go when it is done or refuses.
+    await this.#dumping;
     const record = this.#record;
-    if (record.state === 'idle') return;
+    if (record.state === 'idle' || record.state === 'thawed') return;
     if (readProcess(record.rootPid)?.startTime === record.startTime) {
       await unlockNetwork(record.rootPid);
       removeLinkRemaps(record.rootPid);
@@ -232,40 +227,5 @@ export class Source {
     const { containerId, rootPid, startTime } = record;
     this.#become({ state: 'thawed', containerId, rootPid, startTime });
     rmSync(IMAGE_FILES, { recursive: true, force: true });
-  }
-}
-
-function describe(pid: number, volumePaths: readonly string[]): Handover {
-  const mounts = parseMountInfo(readProc(pid, 'mountinfo') ?? '');
-  return {
-    externalMounts: externalMountPoints(mounts, volumePaths),
-    stdio: [descriptorTarget(pid, 0), descriptorTarget(pid, 1), descriptorTarget(pid, 2)],
-    rootMode: statSync(`/proc/${pid}/root`).mode & 0o7777,
-    innerPids: [1],
-  };
-}
-
-function emptyDirectories(): void {
-  for (const directory of [IMAGE_FILES, LOGS]) rmSync(directory, { recursive: true, force: true });
-  for (const directory of [IMAGE_FILES, LOGS, SCRATCH]) mkdirSync(directory, { recursive: true, mode: 0o700 });
-}
-
-async function dump(pid: number, externalMounts: readonly string[]): Promise<void> {
-  const { status, stderr } = await runCriu(dumpOptions(pid, namespaceInode(pid, 'net'), externalMounts));
-  if (status === 0) return;
-  const log = readLog('dump.log') || stderr;
-  throw new HelperFailure(
-    'criu-refused-dump',
-    `CRIU cannot dump the container: ${causeOf(log)}`,
-    interestingLines(log).join('\n'),
-  );
-}
-
-/** A CRIU log of this helper; empty when there is none. */
-export function readLog(name: string): string {
-  try {
-    return readFileSync(path.join(LOGS, name), 'utf8');
-  } catch {
-    return '';
   }
 }

@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { imageSink } from './bulk/images.ts';
 import { type Armed, finished } from './command.ts';
-import { COMMON_OPTIONS, criuCommand, IMAGE_FILES, LOGS, readCriuTimes, SCRATCH } from './criu.ts';
+import { IMAGE_FILES, LOGS, readCriuTimes, readLog, SCRATCH } from './criu.ts';
 import { causeOf, interestingLines } from './criu-log.ts';
-import { CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
 import { HelperFailure } from './failure.ts';
 import { filesSink } from './files/apply.ts';
 import { rememberAddresses, writeInto } from './former-addresses.ts';
@@ -31,14 +29,11 @@ import {
   readProc,
   readProcess,
 } from './processes.ts';
-import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
+import type { HelperArgs, HelperResult } from './protocol.ts';
 import { loadTarget, saveTarget, type TargetRecord } from './record.ts';
-import { readLog, timed } from './source.ts';
+import { checkMounts, spawnRestore } from './restore.ts';
+import { timed } from './timing.ts';
 
-/** Where the placeholder's mount namespace shows what the helper carries in, for the moment of the restore. */
-const ENGINE = `${PLACEHOLDER_DIR}/engine`;
-/** Descriptors of CRIU at the restore. */
-const NETWORK_FD = 10;
 /** `SIGNAL_COMMITTED` of native/placeholder.c: SIGRTMIN as glibc counts. */
 const SIGNAL_COMMITTED = 34;
 
@@ -224,59 +219,4 @@ async function killRestored(placeholderPid: number): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-function checkMounts(placeholderPid: number, { externalMounts }: Handover): void {
-  const present = new Set(
-    parseMountInfo(readProc(placeholderPid, 'mountinfo') ?? '').map(({ mountPoint }) => mountPoint),
-  );
-  const missing = externalMounts.filter((point) => !present.has(point));
-  if (missing.length > 0) {
-    throw new HelperFailure('not-movable', `the target container lacks mounts of the source: ${missing.join(', ')}`);
-  }
-}
-
-function spawnRestore(placeholderPid: number, handover: Handover) {
-  const { inherit, open } = stdioOptions(placeholderPid, handover.stdio);
-  const externals = handover.externalMounts.flatMap((point) => [
-    '--external',
-    `mnt[${point}]:${point === '/' ? '.' : point}`,
-  ]);
-  const enter = [
-    ...['enter', '--pid', String(placeholderPid), '--ns', 'mnt,uts,ipc,net,pid'],
-    ...cgroupFilesOf(placeholderPid).flatMap((file) => (existsSync(file) ? ['--cgroup', file] : [])),
-    ...['--bind', `${IMAGES_DIR}=${ENGINE}`, '--bind', `${CRIU_HOME}=${ENGINE}/criu`],
-    ...['--open', `${NETWORK_FD}=r=/proc/${placeholderPid}/ns/net`, ...open],
-    ...['--umount', '/dev/shm', '--writable', '/proc/sys'],
-  ];
-  const criu = [
-    ...['restore', '--images-dir', `${ENGINE}/img`, '--root', '/', '--log-file', `${ENGINE}/log/restore.log`],
-    ...[
-      '--inherit-fd',
-      `fd[${NETWORK_FD}]:extNetNs`,
-      ...inherit,
-      ...externals,
-      ...COMMON_OPTIONS,
-      '--restore-detached',
-    ],
-  ];
-  return spawn(MOUNT_HELPER, [...enter, '--', ...criuCommand(`${ENGINE}/criu`), ...criu], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: `${ENGINE}/criu/bin` },
-  });
-}
-
-/** The source's stdout and stderr become the placeholder's, so that the container's log goes on. */
-function stdioOptions(placeholderPid: number, stdio: Handover['stdio']) {
-  const inherit: string[] = [];
-  const open: string[] = [];
-  const seen = new Set<string>();
-  stdio.forEach((target, fd) => {
-    if (!/^pipe:\[\d+\]$/.test(target) || seen.has(target)) return;
-    seen.add(target);
-    const at = NETWORK_FD + 1 + fd;
-    open.push('--open', `${at}=${fd === 0 ? 'r' : 'w'}=/proc/${placeholderPid}/fd/${fd}`);
-    inherit.push('--inherit-fd', `fd[${at}]:${target}`);
-  });
-  return { inherit, open };
 }

@@ -64,6 +64,11 @@ export class Channels {
     this.#open.get(name)?.socket.end();
   }
 
+  /** Ends a stream at once: whatever is under way on it fails with `transfer-broken`. */
+  drop(name: string): void {
+    this.#open.get(name)?.socket.destroy();
+  }
+
   /** The receiving end heard the other's {@link close}. */
   finish(name: string): void {
     this.#open.get(name)?.socket.end();

@@ -1,0 +1,36 @@
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { dumpOptions, IMAGE_FILES, LOGS, namespaceInode, readLog, runCriu, SCRATCH } from './criu.ts';
+import { causeOf, interestingLines } from './criu-log.ts';
+import { HelperFailure } from './failure.ts';
+import { externalMountPoints, parseMountInfo } from './mounts.ts';
+import { descriptorTarget, readProc } from './processes.ts';
+import type { Handover } from './protocol.ts';
+
+/** What the restore has to know of a container; its processes are filled in when it is frozen. */
+export function describe(pid: number, volumePaths: readonly string[]): Handover {
+  const mounts = parseMountInfo(readProc(pid, 'mountinfo') ?? '');
+  return {
+    externalMounts: externalMountPoints(mounts, volumePaths),
+    stdio: [descriptorTarget(pid, 0), descriptorTarget(pid, 1), descriptorTarget(pid, 2)],
+    rootMode: statSync(`/proc/${pid}/root`).mode & 0o7777,
+    innerPids: [1],
+  };
+}
+
+/** Makes room for a dump. */
+export function emptyDirectories(): void {
+  for (const directory of [IMAGE_FILES, LOGS]) rmSync(directory, { recursive: true, force: true });
+  for (const directory of [IMAGE_FILES, LOGS, SCRATCH]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+}
+
+/** Dumps the tree and leaves it stopped. Throws `criu-refused-dump` with the cause in a sentence; then it runs. */
+export async function dump(pid: number, externalMounts: readonly string[]): Promise<void> {
+  const { status, stderr } = await runCriu(dumpOptions(pid, namespaceInode(pid, 'net'), externalMounts));
+  if (status === 0) return;
+  const log = readLog('dump.log') || stderr;
+  throw new HelperFailure(
+    'criu-refused-dump',
+    `CRIU cannot dump the container: ${causeOf(log)}`,
+    interestingLines(log).join('\n'),
+  );
+}
