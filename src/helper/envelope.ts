@@ -27,7 +27,7 @@ export const HELPER_ERROR_CODES = [
 export type HelperErrorCode = (typeof HELPER_ERROR_CODES)[number];
 
 /** Identifies a request. Sending the same id again returns the remembered reply and starts nothing. */
-export const requestId = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/);
+const requestId = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/);
 
 /** A request as it travels; `args` are checked by the schema of the operation. */
 export const requestSchema = z.strictObject({
@@ -38,14 +38,14 @@ export const requestSchema = z.strictObject({
 });
 
 /** What went wrong: a code for programs, a sentence for people, and evidence such as lines of CRIU's log. */
-export const helperErrorSchema = z.strictObject({
+const helperErrorSchema = z.strictObject({
   code: z.enum(HELPER_ERROR_CODES),
   summary: z.string().max(1000),
   detail: z.string().max(64 * 1024),
 });
 
 /** A reply as it travels; `result` is checked by the schema of the operation. */
-export const replySchema = z.discriminatedUnion('ok', [
+const replySchema = z.discriminatedUnion('ok', [
   z.strictObject({ v: z.literal(PROTOCOL_VERSION), id: requestId, ok: z.literal(true), result: z.unknown() }),
   z.strictObject({ v: z.literal(PROTOCOL_VERSION), id: requestId, ok: z.literal(false), error: helperErrorSchema }),
 ]);
@@ -54,7 +54,7 @@ export const replySchema = z.discriminatedUnion('ok', [
  * What the helper says unasked. `progress`: bytes of the transfer that belongs to request `id` so far.
  * `thawed`: the helper let the source go on by itself because its deadline passed before a seal.
  */
-export const eventSchema = z.discriminatedUnion('event', [
+const eventSchema = z.discriminatedUnion('event', [
   z.strictObject({
     v: z.literal(PROTOCOL_VERSION),
     id: requestId,

@@ -46,10 +46,10 @@ export const OBSTACLE_CODES = [
 ] as const;
 
 /** Something that cannot move; the plan declines with it by name. */
-export const obstacleSchema = z.strictObject({ code: z.enum(OBSTACLE_CODES), detail: z.string() });
+const obstacleSchema = z.strictObject({ code: z.enum(OBSTACLE_CODES), detail: z.string() });
 
 /** One mount of the container, as its own mount namespace shows it. */
-export const mountSchema = z.strictObject({
+const mountSchema = z.strictObject({
   mountPoint: z.string(),
   fsType: z.string(),
   source: z.string(),
@@ -57,13 +57,13 @@ export const mountSchema = z.strictObject({
 });
 
 /** How a socket fares in a move. */
-export const SOCKET_KINDS = ['listening', 'inside', 'outside', 'pod-address', 'unconnected'] as const;
+const SOCKET_KINDS = ['listening', 'inside', 'outside', 'pod-address', 'unconnected'] as const;
 
 /**
  * A TCP or UDP socket of the container. `listening`: comes along. `inside`: both ends in the pod, survives.
  * `outside`: reset at the commit. `pod-address`: bound to the pod's own address, cannot move.
  */
-export const socketSchema = z.strictObject({
+const socketSchema = z.strictObject({
   protocol: z.enum(['tcp', 'udp', 'mptcp']),
   kind: z.enum(SOCKET_KINDS),
   local: z.string(),
@@ -71,7 +71,7 @@ export const socketSchema = z.strictObject({
 });
 
 /** One process of the container's tree. */
-export const processSchema = z.strictObject({
+const processSchema = z.strictObject({
   pid,
   /** Its pid as it sees itself. */
   innerPid: pid,
@@ -82,7 +82,7 @@ export const processSchema = z.strictObject({
 });
 
 /** How much a directory tree holds: what a copy would carry. */
-export const treeSizeSchema = z.strictObject({ bytes, files: z.number().int().nonnegative() });
+const treeSizeSchema = z.strictObject({ bytes, files: z.number().int().nonnegative() });
 
 /** A volume of the pod whose content moves with it. */
 export const volumeSchema = z.strictObject({
@@ -92,7 +92,7 @@ export const volumeSchema = z.strictObject({
 });
 
 /** How the container was started, from the runtime's own record of it (not from /proc: programs rewrite that). */
-export const processSpecSchema = z.strictObject({
+const processSpecSchema = z.strictObject({
   args: z.array(z.string()).min(1),
   /** Names only: values may be secrets and stay on the node. */
   envNames: z.array(z.string()),
@@ -126,9 +126,7 @@ export const containerFactsSchema = z.strictObject({
 export type NodeFacts = z.infer<typeof nodeFactsSchema>;
 export type ContainerFacts = z.infer<typeof containerFactsSchema>;
 export type Obstacle = z.infer<typeof obstacleSchema>;
-export type ContainerMount = z.infer<typeof mountSchema>;
 export type ContainerSocket = z.infer<typeof socketSchema>;
 export type ContainerProcess = z.infer<typeof processSchema>;
 export type ProcessSpec = z.infer<typeof processSpecSchema>;
-export type TreeSize = z.infer<typeof treeSizeSchema>;
 export type MovedVolume = z.infer<typeof volumeSchema>;

@@ -55,7 +55,7 @@ export function readProc(pid: number, file: string): string | undefined {
 }
 
 /** All processes that the helper's /proc shows. */
-export function listPids(): number[] {
+function listPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);

@@ -21,15 +21,15 @@ const milliseconds = z.number().nonnegative();
 const nothing = z.strictObject({});
 
 /** The container id without the runtime's prefix (`containerd://`). */
-export const containerIdSchema = z.string().regex(/^[0-9a-f]{16,64}$/);
+const containerIdSchema = z.string().regex(/^[0-9a-f]{16,64}$/);
 /** Names a bulk stream; chosen by the plugin. */
 export const channelSchema = z.string().regex(/^[a-z0-9-]{1,40}$/);
 
 /** What one end counted of a transfer. Equal on both ends, or the transfer failed. */
-export const transferSchema = z.strictObject({ bytes, sha256: z.string().regex(/^[0-9a-f]{64}$/), milliseconds });
+const transferSchema = z.strictObject({ bytes, sha256: z.string().regex(/^[0-9a-f]{64}$/), milliseconds });
 
 /** CRIU's own figures (stats-dump, stats-restore), in milliseconds. */
-export const criuTimesSchema = z.strictObject({
+const criuTimesSchema = z.strictObject({
   /** What CRIU itself took. For a dump: freezing, frozen and writing; for a restore: forking and restoring. */
   totalMs: milliseconds,
   /** Wall clock around the CRIU process. */
@@ -40,7 +40,7 @@ export const criuTimesSchema = z.strictObject({
  * What a restore has to know of the dumped container. Made by `freeze`, passed on unread by the plugin, checked by
  * `restore` against the placeholder: a mount that the placeholder has not is refused.
  */
-export const handoverSchema = z.strictObject({
+const handoverSchema = z.strictObject({
   /** Mount points that CRIU expects from outside. */
   externalMounts: z.array(absolutePath).max(4096),
   /** What descriptors 0, 1 and 2 of the root pointed at, as /proc spells it. */
@@ -51,8 +51,8 @@ export const handoverSchema = z.strictObject({
   innerPids: z.array(z.number().int().positive()).min(1).max(65_536),
 });
 
-export const SOURCE_STATES = ['idle', 'frozen', 'sealed', 'released', 'thawed'] as const;
-export const TARGET_STATES = ['idle', 'prepared', 'restored', 'continued', 'discarded'] as const;
+const SOURCE_STATES = ['idle', 'frozen', 'sealed', 'released', 'thawed'] as const;
+const TARGET_STATES = ['idle', 'prepared', 'restored', 'continued', 'discarded'] as const;
 
 const op = <A extends z.ZodType, R extends z.ZodType>(args: A, result: R) => ({ args, result });
 
@@ -214,5 +214,3 @@ export type HelperOps = { [O in HelperOp]: { args: HelperArgs<O>; result: Helper
 export type Transfer = z.infer<typeof transferSchema>;
 export type Handover = z.infer<typeof handoverSchema>;
 export type CriuTimes = z.infer<typeof criuTimesSchema>;
-export type SourceState = (typeof SOURCE_STATES)[number];
-export type TargetState = (typeof TARGET_STATES)[number];

@@ -11,13 +11,13 @@ import { HelperFailure } from '../failure.ts';
 // frame in their order, unpacked.
 
 /** Frame types. */
-export const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5, packed: 6 } as const;
+const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5, packed: 6 } as const;
 
 /** Most bytes that one frame carries. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 
 /** What a part of a transfer is: a CRIU image, paths to delete (NUL-separated), or a tar to extract at a directory. */
-export const partSchema = z.discriminatedUnion('kind', [
+const partSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('image'), name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/) }),
   z.strictObject({ kind: z.literal('delete') }),
   z.strictObject({ kind: z.literal('tar'), at: z.string().startsWith('/').max(4096) }),

@@ -14,7 +14,7 @@ export type Former = {
  * A file whose times are this close to the moment of the scan may change again within the same tick of the kernel's
  * clock without getting a new time (before multigrain timestamps, Linux 6.13): it is doubtful.
  */
-export const TICK_MS = 50;
+const TICK_MS = 50;
 
 /** The files of a snapshot whose time alone will not tell a later change. */
 export function doubtfulFiles(snapshot: Snapshot, scannedAt: number): Set<string> {

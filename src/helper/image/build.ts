@@ -81,6 +81,8 @@ async function codeLayer(cacheDir: string) {
 async function bundledHelper(): Promise<Uint8Array> {
   const result = await build({
     entryPoints: [path.join(import.meta.dirname, '../main.ts')],
+    // Paths in the bundle are relative to this: the digest must not depend on where the builder stands.
+    absWorkingDir: path.join(import.meta.dirname, '../../..'),
     bundle: true,
     platform: 'node',
     target: 'node22',

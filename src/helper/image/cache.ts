@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Hex sha256 of the parts, each with its length before it so that no two lists look alike. */
-export function digestOf(parts: readonly (string | Uint8Array)[]): string {
+function digestOf(parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) {
     const data = typeof part === 'string' ? Buffer.from(part) : part;

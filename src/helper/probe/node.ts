@@ -5,7 +5,7 @@ import type { NodeFacts } from '../facts.ts';
 import { IMAGES_DIR } from '../pod-spec.ts';
 
 /** Reads the first processor of /proc/cpuinfo. */
-export function parseCpuInfo(text: string): { model: string; flags: string[] } {
+function parseCpuInfo(text: string): { model: string; flags: string[] } {
   const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(.*)$`, 'mi').exec(text)?.[1] ?? '';
   return {
     model: field('model name'),
