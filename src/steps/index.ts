@@ -22,8 +22,8 @@ import { verify } from './verify.ts';
 export const STEPS: readonly Step[] = [
   startHelpers,
   probe,
-  placeholder,
   prepareServices,
+  placeholder,
   copyFiles,
   freeze,
   transfer,

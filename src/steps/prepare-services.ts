@@ -6,7 +6,11 @@ import type { Step } from './step.ts';
 
 const beforeSchema = z.array(z.strictObject({ service: z.string(), selector: z.record(z.string(), z.string()) }));
 
-/** Services hang on slices of our own, which still lead to the source: what the switch needs is one write for each. */
+/**
+ * Services hang on slices of our own, which still lead to the source: what the switch needs is one write for each.
+ * Well before the freeze, because kube-proxy does not apply two changes within a second of each other (its
+ * `minSyncPeriod`): starting the placeholder takes longer than that.
+ */
 export const prepareServices: Step<'routes'> = {
   name: 'routes',
   phase: 'prepare',
