@@ -43,7 +43,9 @@ export async function migratePod(options: PodOptions, streams: Streams): Promise
     const session = await composition.begin(plan);
     const results = await run({ steps: STEPS, ...session, interrupt: streams.interrupt });
     const downMs = results.switch?.downMs ?? 0;
-    out.result({ plan, results }, () => `${lastLine(plan, downMs)}\n`);
+    const fact = lastLine(plan, downMs);
+    if (options.output !== undefined) out.reporter.notify({ code: 'I409', text: fact, data: { downMs } });
+    out.result({ plan, results }, () => `${fact}\n`);
     return 'done';
   } finally {
     composition.close();

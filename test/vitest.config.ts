@@ -20,10 +20,18 @@ export default defineConfig({
         root,
         test: {
           name: 'lab',
-          include: ['test/e2e/**/*.test.ts', 'test/contract/**/*.lab.test.ts'],
+          include: ['test/e2e/*.test.ts', 'test/contract/**/*.lab.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 180_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'isolated',
+          include: ['test/e2e/isolated/*.test.ts'],
+          testTimeout: 240_000,
         },
       },
     ],

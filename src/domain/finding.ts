@@ -47,7 +47,6 @@ export const FINDINGS = {
   W201: 'memory keeps addresses and names of the source cluster',
   W202: 'services are not rerouted',
   W203: 'connections from outside are reset',
-  W204: 'source pod is removed at the end',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;

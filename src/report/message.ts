@@ -19,7 +19,6 @@ export const MESSAGES = {
   I411: 'interrupt received',
   W421: 'warning',
   W422: 'step is tried again',
-  F431: 'failed',
 } as const;
 
 export type MessageCode = keyof typeof MESSAGES;

@@ -23,6 +23,11 @@ export async function run(options: RunOptions): Promise<StepResults> {
   const begun: Begun[] = [];
   const chronicle = new Chronicle(options.journal);
   let committed = false;
+  const announce = () => {
+    const text = committed ? 'interrupted after the commit: going on to the end' : 'interrupted: turning back';
+    options.context.reporter.notify({ code: 'I411', text });
+  };
+  options.interrupt.addEventListener('abort', announce, { once: true });
   try {
     for (const step of options.steps) {
       const context = contextFor(options, step, results, committed);
@@ -46,10 +51,16 @@ export async function run(options: RunOptions): Promise<StepResults> {
   } catch (thrown) {
     const error = asMigrateError(thrown);
     if (committed || error.outcome === 'midway') throw stoppedMidway(error);
-    const failed = begun.at(-1);
-    if (failed) await chronicle.failed(failed.step, error);
+    const failed = begun.at(-1)?.step;
+    if (failed) {
+      const { phase, name, title } = failed;
+      options.context.reporter.notify({ code: 'I404', phase, step: name, text: `${title}: failed; turning back` });
+      await chronicle.failed(failed, error);
+    }
     await rollBack(options, begun, results, error);
     throw error;
+  } finally {
+    options.interrupt.removeEventListener('abort', announce);
   }
 }
 

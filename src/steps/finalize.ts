@@ -39,7 +39,7 @@ export const finalize: Step<'finalize'> = {
         onProgress: waiting,
       },
     );
-    await engine.remove(signal);
+    await engine.remove({ signal, onProgress: waiting });
     await removeEmptyNamespaces(context, ['target']);
     return {};
   },

@@ -12,7 +12,7 @@ export const startHelpers: Step<'helpers'> = {
     await engine.start({ signal, onProgress: waiting });
     return {};
   },
-  async revert({ engine, signal }) {
-    await engine.remove(signal);
+  async revert({ engine, signal, waiting }) {
+    await engine.remove({ signal, onProgress: waiting });
   },
 };

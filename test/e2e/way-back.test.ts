@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ProcessOptions } from '../support/kubectl.ts';
+import type { Kubectl, ProcessOptions } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
@@ -22,11 +22,24 @@ async function redisUnderLoad({ lab, namespace, kubectl }: Scenario) {
     service(namespace, 'redis', 6379),
   ]);
   await kubectl.ready('east', namespace, 'redis');
-  const script = 'head -c 300000000 /dev/urandom >/data/ballast 2>/dev/null || redis-cli debug populate 10 x 10';
-  await kubectl.run('east', ['-n', namespace, 'exec', 'redis', '--', 'sh', '-c', script]);
+  await fillDisk(kubectl, namespace);
   const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379');
   await load.going;
   return load;
+}
+
+/** A file of 200 MB in the volume, written by redis itself, and nothing of it left in memory. */
+async function fillDisk(kubectl: Kubectl, namespace: string): Promise<void> {
+  const fill = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end";
+  for (const words of [
+    ['config', 'set', 'rdbcompression', 'no'],
+    ['eval', fill, '0'],
+    ['save'],
+    ['flushall'],
+    ['memory', 'purge'],
+  ]) {
+    await kubectl.run('east', ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', ...words]);
+  }
 }
 
 /** Kills the plugin, without any chance to clean up, as soon as it says a certain thing. */
@@ -55,7 +68,7 @@ describe('a move that fails before the commit', () => {
       let occupied: Promise<unknown> = Promise.resolve();
       const ended = await migrate(MOVE, {
         onStderr: (text) => {
-          if (text.includes('prepare the services\n')) occupied = kubectl.try('west', occupy);
+          if (text.includes('copy files ahead\n')) occupied = kubectl.try('west', occupy);
         },
       });
       await occupied;

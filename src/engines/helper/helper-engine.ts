@@ -126,11 +126,31 @@ export class HelperEngine {
     this.#sessions.clear();
   }
 
-  /** Removes both helper pods. Idempotent; a helper that thaws its source by itself does so before it ends. */
-  async remove(signal: AbortSignal): Promise<void> {
-    const { plan, gateway } = this.#options;
+  /**
+   * Removes both helper pods and waits until they are gone. Idempotent; a helper that has to thaw its source does so
+   * before it ends.
+   */
+  async remove(report: WaitReport): Promise<void> {
     this.close();
-    await Promise.all(SIDES.map((side) => gateway.delete(helperRef(plan, side), { signal, gracePeriodSeconds: 1 })));
+    await Promise.all(SIDES.map((side) => this.#remove(side, report)));
+  }
+
+  async #remove(side: Side, report: WaitReport): Promise<void> {
+    const { plan, gateway } = this.#options;
+    const ref = helperRef(plan, side);
+    const cluster = this.#options[side];
+    await gateway.delete(ref, { signal: report.signal, gracePeriodSeconds: 1 });
+    await cluster.waitFor(
+      RESOURCES.pod,
+      ref,
+      (pod) => (pod ? { done: false, why: 'kubelet is still ending it' } : { done: true }),
+      {
+        name: `helper pod ${ref.namespace}/${ref.name} in ${cluster.context} to be gone`,
+        deadlineMs: plan.deadlines.removeTimeout,
+        flag: '--remove-timeout',
+        ...report,
+      },
+    );
   }
 
   #exec(side: Side, command: readonly string[]): Promise<ExecStream> {
