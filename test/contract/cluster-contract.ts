@@ -138,7 +138,7 @@ export function clusterContract(name: string, start: () => Promise<ContractClust
     });
 
     it('lists across namespaces', async () => {
-      await create('listed');
+      await create('h');
       const all = await reader.list<KubeObject>(configMap);
       expect(all.filter((object) => object.metadata.namespace === ns).length).toBeGreaterThan(0);
     });
