@@ -18,10 +18,10 @@ export interface ContractCluster {
 
 const { configMap, namespace: namespaces } = RESOURCES;
 
-/** A gateway that may do everything to ConfigMaps `a` to `f` of a namespace. */
+/** A gateway that may do everything to ConfigMaps `a` to `i` of a namespace. */
 function allowedGateway(api: ApiClient, namespace: string): Gateway {
   const verbs: Verb[] = ['create', 'patch', 'delete'];
-  const effects = [...'abcdefgh'].flatMap((name) =>
+  const effects = [...'abcdefghi'].flatMap((name) =>
     verbs.map(
       (verb): Effect => ({ step: 'contract', phase: 'prepare', verb, object: refOf(namespace, name), detail: '' }),
     ),
@@ -138,7 +138,7 @@ export function clusterContract(name: string, start: () => Promise<ContractClust
     });
 
     it('lists across namespaces', async () => {
-      await create('h');
+      await create('i');
       const all = await reader.list<KubeObject>(configMap);
       expect(all.filter((object) => object.metadata.namespace === ns).length).toBeGreaterThan(0);
     });
