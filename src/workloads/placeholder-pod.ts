@@ -19,14 +19,14 @@ export interface PlaceholderOptions {
   /** The image by digest that the source runs. */
   readonly image: string;
   readonly helperImage: string;
-  /** The command line that the runtime started; absent until the probe has read it. */
-  readonly commandLine?: readonly string[];
 }
 
 /** Annotations that describe a pod's place in one cluster. */
 const CLUSTER_BOUND =
   /^(cni\.projectcalico\.org|k8s\.v1\.cni\.cncf\.io|k8s\.ovn\.org|kubernetes\.io\/config\.|kubectl\.kubernetes\.io\/last-applied)/;
 const UNKNOWN_COMMAND = '<command line of the image, read by the probe>';
+/** Whom the installer runs as where root is forbidden and the image would have named the user: nobody in particular. */
+const NOBODY = 65_534;
 
 /**
  * The target pod: the source's spec, user, capabilities and probes, with a program in place of the command line that
@@ -53,7 +53,7 @@ export function placeholderPod(options: PlaceholderOptions): Pod {
     spec: {
       ...original.spec,
       affinity: pinned(original.spec.affinity, node),
-      initContainers: [installer(container, options.helperImage)],
+      initContainers: [installer(original.spec, container, options.helperImage)],
       containers: [standIn(container, options)],
       volumes: [...(original.spec.volumes ?? []), { name: PLACEHOLDER_VOLUME, emptyDir: { sizeLimit: '16Mi' } }],
     },
@@ -69,28 +69,34 @@ function replacedParts(spec: PodSpec, container: Container): Replaced {
   };
 }
 
-function standIn(container: Container, { image, commandLine }: PlaceholderOptions): Container {
-  const { args: _args, ...rest } = container;
-  const known =
-    commandLine ?? (container.command ? [...container.command, ...(container.args ?? [])] : [UNKNOWN_COMMAND]);
+function standIn(container: Container, { image }: PlaceholderOptions): Container {
+  const { args = [], ...rest } = container;
+  const words = [...(container.command ?? [UNKNOWN_COMMAND]), ...args];
   return {
     ...rest,
     image,
     imagePullPolicy: 'IfNotPresent',
-    command: placeholderCommand(known.map(literal), container.startupProbe !== undefined),
+    command: placeholderCommand(words, container.startupProbe !== undefined),
     startupProbe: placeholderStartupProbe(startupProbe(container)),
     volumeMounts: [...(container.volumeMounts ?? []), { name: PLACEHOLDER_VOLUME, mountPath: PLACEHOLDER_DIR }],
   };
 }
 
-/** Runs as the container's own user, so that it is admitted wherever the container is. */
-function installer(container: Container, image: string): Container {
+/**
+ * Runs as the container's own user, so that it is admitted wherever the container is. The helper image's user is root,
+ * which kubelet refuses where the pod forbids root and leaves the user to its image.
+ */
+function installer(spec: PodSpec, container: Container, image: string): Container {
+  const effective = { ...(spec['securityContext'] as object | undefined), ...container.securityContext };
+  const { runAsNonRoot, runAsUser } = effective as { runAsNonRoot?: boolean; runAsUser?: number };
+  const user = runAsNonRoot === true && runAsUser === undefined ? { runAsUser: NOBODY } : {};
+  const securityContext = { ...container.securityContext, ...user };
   return {
     name: PLACEHOLDER_VOLUME,
     image,
     imagePullPolicy: 'IfNotPresent',
     command: [...PLACEHOLDER_INSTALL],
-    ...(container.securityContext && { securityContext: container.securityContext }),
+    ...(Object.keys(securityContext).length > 0 && { securityContext }),
     ...(container.resources && { resources: container.resources }),
     volumeMounts: [{ name: PLACEHOLDER_VOLUME, mountPath: PLACEHOLDER_DIR }],
   };
@@ -144,12 +150,20 @@ function startupProbe(container: Container): OriginalStartupProbe | undefined {
   return { ...common, kind: 'http', ...target, path: httpGet.path ?? '/', headers: httpGet.httpHeaders ?? [] };
 }
 
-/** The planned pod with the command line that the runtime started, now that the probe has read it. Pure. */
+/**
+ * The planned pod with what its image adds to the command line, now that the probe has read it. Only that is taken from
+ * the line that the runtime started: the author's own words go as they were written, because the line has had `$(NAME)`
+ * replaced by values of the source cluster, Secrets among them. Pure.
+ */
 export function withCommandLine(pod: Pod, commandLine: readonly string[]): Pod {
   const containers = pod.spec.containers.map((container) => {
     const command = container.command ?? [];
-    const fixed = command.slice(0, command.indexOf('--') + 1);
-    return { ...container, command: [...fixed, ...originalCommand(commandLine).map(literal)] };
+    const start = command.indexOf('--') + 1;
+    if (command[start] !== UNKNOWN_COMMAND) return container;
+    const args = command.slice(start + 1);
+    const line = originalCommand(commandLine);
+    const ofImage = line.slice(0, Math.max(0, line.length - args.length));
+    return { ...container, command: [...command.slice(0, start), ...ofImage.map(literal), ...args] };
   });
   return { ...pod, spec: { ...pod.spec, containers } };
 }

@@ -73,7 +73,16 @@ describe('a placeholder', () => {
     expect(command).toEqual([PLACEHOLDER, 'run', '--', '/cart', '--serve']);
   });
 
-  it('keeps kubelet from expanding variables a second time', () => {
+  it('leaves to kubelet what the author left to it: values of Secrets stay out of the spec', () => {
+    const running = ['/entry', '--password=hunter2', '$(NONE)'];
+    const args = ['--password=$(PASSWORD)', '$(NONE)'];
+    const tail = (parts: PodParts) => container(withCommandLine(placed(parts), running)).command?.slice(3);
+    expect(tail({ container: { args } })).toEqual(['/entry', ...args]);
+    expect(tail({ container: { command: ['/entry'], args } })).toEqual(['/entry', ...args]);
+    expect(tail({ container: { command: ['/entry', ...args] } })).toEqual(['/entry', ...args]);
+  });
+
+  it('keeps kubelet from expanding what the image says', () => {
     const line = ['sh', '-c', 'echo $(HOME) $$(X) $HOME $$ $'];
     const command = container(withCommandLine(placed(), line)).command ?? [];
     expect(command.at(-1)).toBe('echo $$(HOME) $$$$(X) $$HOME $$$$ $$');
@@ -113,6 +122,17 @@ describe('the installer', () => {
       },
     ]);
     expect(container(pod)).toMatchObject({ securityContext, resources });
+  });
+
+  it('is nobody in particular where root is forbidden and the image names the user', () => {
+    const restricted = { runAsNonRoot: true, allowPrivilegeEscalation: false };
+    const context = (parts: PodParts) => placed(parts).spec.initContainers?.[0]?.securityContext;
+    expect(context({ container: { securityContext: restricted } })).toEqual({ ...restricted, runAsUser: 65534 });
+    expect(context({ spec: { securityContext: { runAsNonRoot: true } } })).toEqual({ runAsUser: 65534 });
+    expect(context({ spec: { securityContext: { runAsNonRoot: true, runAsUser: 7 } } })).toBeUndefined();
+    expect(
+      context({ spec: { securityContext: { runAsUser: 7 } }, container: { securityContext: restricted } }),
+    ).toEqual(restricted);
   });
 
   it('mounts nothing but the volume that the placeholder lies in', () => {

@@ -124,7 +124,9 @@ describe.each(Object.entries(SHAPES))('a pod with %s', (_name, parts) => {
   });
 
   it('keeps its command line however often it moves', () => {
-    const line = ['/bin/cart', '--port', '$(PORT)', '--', 'echo $$ $HOME'];
+    const { command, args = [] } = pod.spec.containers[0] ?? {};
+    const ofImage = ['/bin/cart', '--port', '$(PORT)', '--', 'echo $$ $HOME'];
+    const line = [...(command?.map(expandedByKubelet) ?? ofImage), ...args.map(expandedByKubelet)];
     const once = withCommandLine(placed(pod), line);
     const expanded = (once.spec.containers[0]?.command ?? []).map(expandedByKubelet);
     expect(expanded.slice(-line.length)).toEqual(line);
