@@ -12,6 +12,8 @@ async function main(): Promise<void> {
       interrupt.abort(interrupted(signal));
     });
   }
+  // A reader that went away (`| head`, a closed terminal) must not end a move in the middle of it.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   process.exitCode = await runCommandLine(process.argv.slice(2), {
     stdin: process.stdin,
     stdout: process.stdout,
