@@ -83,9 +83,12 @@ export function compareNodes(
       'choose another node, or a newer kernel there',
     );
   }
-  const needed = source.container.memoryBytes + SPARE_BYTES;
+  const { memoryBytes } = source.container;
   for (const side of ['source', 'target'] as const) {
-    const free = (side === 'source' ? node : target).imagesFreeBytes;
+    const { imagesFreeBytes, memoryAvailableBytes } = side === 'source' ? node : target;
+    // A tmpfs tells how much it may take, not what is there. In the target the process lies beside its image.
+    const needed = (side === 'source' ? memoryBytes : 2 * memoryBytes) + SPARE_BYTES;
+    const free = Math.min(imagesFreeBytes, memoryAvailableBytes);
     if (free >= needed) continue;
     error(
       'E133',

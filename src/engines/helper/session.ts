@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { failureCode, MigrateError } from '../../domain/errors.ts';
+import { type FailureCode, failureCode, MigrateError } from '../../domain/errors.ts';
 import type { Side } from '../../domain/refs.ts';
 import { ATTACH_COMMAND } from '../../helper/pod-spec.ts';
 import {
@@ -177,20 +177,19 @@ function parseMessage(line: string): HelperMessage | undefined {
   }
 }
 
+/** Codes of the helper that mean more to the user than that it failed. */
+const MEANINGS: Partial<Record<HelperErrorBody['code'], { code: FailureCode; remedy?: string }>> = {
+  'criu-refused-dump': { code: 'F340' },
+  'criu-refused-restore': { code: 'F341' },
+  'transfer-broken': { code: 'F342' },
+  'already-thawed': { code: 'F320', remedy: 'allow a longer freeze with --max-freeze, then try again' },
+  'no-space': { code: 'F332', remedy: 'make room on the node, or choose another with --to-node' },
+};
+
 function helperFailure(side: Side, error: HelperErrorBody): MigrateError {
-  const code =
-    error.code === 'criu-refused-dump'
-      ? 'F340'
-      : error.code === 'criu-refused-restore'
-        ? 'F341'
-        : error.code === 'transfer-broken'
-          ? 'F342'
-          : 'F332';
+  const { code, remedy } = MEANINGS[error.code] ?? { code: 'F332' };
   return new MigrateError(code, {
     detail: [`${error.summary} (${side} helper, ${error.code})`, error.detail].filter(Boolean).join('\n'),
-    remedy:
-      error.code === 'no-space'
-        ? 'make room on the node, or choose another with --to-node'
-        : 'mend what is named above, then try again',
+    remedy: remedy ?? 'mend what is named above, then try again',
   });
 }

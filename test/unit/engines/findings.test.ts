@@ -77,6 +77,18 @@ describe('two nodes', () => {
       /west-1 has 1024/,
     ],
     [
+      'without memory for image and process in the target',
+      nodes({}, { memoryAvailableBytes: 2 * room }, { memoryBytes: room }),
+      'E133',
+      /west-1 has 2048 MiB free .* 2112 MiB are needed/,
+    ],
+    [
+      'without memory in the source',
+      nodes({ memoryAvailableBytes: room }, {}, { memoryBytes: room }),
+      'E133',
+      /east-1 has 1024/,
+    ],
+    [
       'without room in the source',
       nodes({ imagesFreeBytes: room }, {}, { memoryBytes: room }),
       'E133',

@@ -85,6 +85,7 @@ describe('a helper that refuses', () => {
     'criu-refused-dump': 'F340',
     'criu-refused-restore': 'F341',
     'transfer-broken': 'F342',
+    'already-thawed': 'F320',
   };
 
   it.each(HELPER_ERROR_CODES)('with %s is told with its own words', async (code) => {
@@ -95,6 +96,13 @@ describe('a helper that refuses', () => {
       code: MEANING[code] ?? 'F332',
       detail: expect.stringMatching(new RegExp(`as CRIU says it \\(source helper, ${code}\\)`)),
     });
+  });
+
+  it('for a freeze that took too long names the flag that allows more', async () => {
+    const { talk, line } = await session();
+    const call = talk.call('seal', seal);
+    line.refuse((await line.arrived(1)).id, 'already-thawed');
+    await expect(call).rejects.toMatchObject({ code: 'F320', remedy: expect.stringContaining('--max-freeze') });
   });
 
   it('for want of room says where else to go', async () => {
