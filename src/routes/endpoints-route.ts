@@ -117,19 +117,23 @@ export async function switchRoutes(
   await Promise.all(
     own.map(({ side, name, endpoints }) => {
       const gone = isSource(plan);
-      const switched = endpoints.map((endpoint) => (gone(endpoint) ? leadTo(addresses, endpoint) : endpoint));
+      const switched = endpoints.flatMap((endpoint) => (gone(endpoint) ? leadTo(addresses, endpoint) : endpoint));
       const change = [{ op: 'replace', path: '/endpoints', value: switched as never }];
       return gateway.patch(ref(plan, side, RESOURCES.endpointSlice, name), 'json', change, { signal });
     }),
   );
 }
 
-/** A pod of another cluster is named by its address alone: reference, node and zone would be looked up here. */
-function leadTo(addresses: readonly string[], before: Endpoint): Endpoint {
+/**
+ * A pod of another cluster is named by its address alone: reference, node and zone would be looked up here. None when the
+ * target has no address of that family: an endpoint without one would be refused.
+ */
+function leadTo(addresses: readonly string[], before: Endpoint): Endpoint[] {
   const isV6 = (address: string | undefined) => address?.includes(':') === true;
   const { targetRef: _pod, nodeName: _node, zone: _zone, hints: _hints, ...rest } = before;
   const reachable = addresses.filter((address) => isV6(address) === isV6(before.addresses[0]));
-  return { ...rest, addresses: reachable, conditions: { ready: true, serving: true, terminating: false } };
+  if (reachable.length === 0) return [];
+  return [{ ...rest, addresses: reachable, conditions: { ready: true, serving: true, terminating: false } }];
 }
 
 /** The way back of `prepareRoutes`. Idempotent. */

@@ -121,6 +121,13 @@ describe('switching', () => {
     });
   });
 
+  it('leaves out a family of addresses that the target does not have', async () => {
+    const clusters = shop();
+    const { context, own } = await prepared(clusters);
+    await switchRoutes(context, own, ['fd00::9']);
+    expect(addresses(slices(clusters, true))).toEqual(['10.1.0.6']);
+  });
+
   it('is one write for each slice, and the same again when it is repeated', async () => {
     const clusters = shop();
     const { context, own } = await prepared(clusters);
