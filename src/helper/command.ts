@@ -45,22 +45,28 @@ export async function executeOrFail(command: string, args: readonly string[], in
 
 /** A program that has been started and waits for its input. */
 export type Armed = {
-  /** Gives it its input and waits for its end; throws as {@link executeOrFail}. Once only. */
+  /** Gives it its input and waits for its end. Once only. */
+  run(input: string): Promise<Finished>;
+  /** As `run`; throws as {@link executeOrFail}. */
   fire(input: string): Promise<void>;
   /** Lets it end with no input. Idempotent. */
   disarm(): void;
 };
 
 /** Starts a program that acts on its stdin ahead of time, so that its start costs nothing when it matters. */
-export function arm(command: string, args: readonly string[]): Armed {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+export function arm(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Armed {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
   child.stdin.on('error', () => {});
   const result = finished(child);
   result.catch(() => {});
+  const run = (input: string) => {
+    child.stdin.end(input);
+    return result;
+  };
   return {
+    run,
     async fire(input) {
-      child.stdin.end(input);
-      const { status, stderr } = await result;
+      const { status, stderr } = await run(input);
       if (status !== 0) throw new HelperFailure('tool-failed', `${command} ended with ${status}`, stderr.slice(-8000));
     },
     disarm: () => child.stdin.end(),

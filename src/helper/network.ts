@@ -52,7 +52,7 @@ async function load(pid: number, text: string, armed?: Armed): Promise<void> {
 export const lockNetwork = (pid: number, armed?: Armed) => load(pid, rules('refusals'), armed);
 
 /** Source, after the commit: as locked, but resets go out. Idempotent. */
-export const permitResets = (pid: number) => load(pid, rules('all'));
+export const permitResets = (pid: number, armed?: Armed) => load(pid, rules('all'), armed);
 
 /** Takes lock or guard away. Idempotent. */
 export const unlockNetwork = (pid: number, armed?: Armed) =>

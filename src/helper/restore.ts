@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { type Armed, arm } from './command.ts';
 import { COMMON_OPTIONS, criuCommand } from './criu.ts';
 import { CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
 import { HelperFailure } from './failure.ts';
@@ -25,50 +25,44 @@ export function checkMounts(placeholderPid: number, { externalMounts }: Handover
 }
 
 /**
- * Starts CRIU inside the placeholder: in its cgroups and namespaces, with nothing but CRIU's own directory and the images
- * brought in, in a private copy of its mounts.
+ * Enters the placeholder, ahead of the restore: its cgroups and namespaces, with nothing but CRIU's own directory and the
+ * images brought in, in a private copy of its mounts. CRIU starts when {@link restoreArguments} come.
  */
-export function spawnRestore(placeholderPid: number, handover: Handover) {
-  const { inherit, open } = stdioOptions(placeholderPid, handover.stdio);
-  const externals = handover.externalMounts.flatMap((point) => [
-    '--external',
-    `mnt[${point}]:${point === '/' ? '.' : point}`,
-  ]);
+export function armRestore(placeholderPid: number): Armed {
   const enter = [
     ...['enter', '--pid', String(placeholderPid), '--ns', 'mnt,uts,ipc,net,pid'],
     ...cgroupFilesOf(placeholderPid).flatMap((file) => (existsSync(file) ? ['--cgroup', file] : [])),
     ...['--bind', `${IMAGES_DIR}=${ENGINE}`, '--bind', `${CRIU_HOME}=${ENGINE}/criu`],
-    ...['--open', `${NETWORK_FD}=r=/proc/${placeholderPid}/ns/net`, ...open],
-    ...['--umount', '/dev/shm', '--writable', '/proc/sys'],
+    ...['--open', `${NETWORK_FD}=r=/proc/${placeholderPid}/ns/net`],
+    ...[0, 1, 2].flatMap((fd) => ['--open', `${stdioFd(fd)}=${fd === 0 ? 'r' : 'w'}=/proc/${placeholderPid}/fd/${fd}`]),
+    ...['--umount', '/dev/shm', '--writable', '/proc/sys', '--arguments', 'stdin'],
   ];
-  const criu = [
-    ...['restore', '--images-dir', `${ENGINE}/img`, '--root', '/', '--log-file', `${ENGINE}/log/restore.log`],
-    ...[
-      '--inherit-fd',
-      `fd[${NETWORK_FD}]:extNetNs`,
-      ...inherit,
-      ...externals,
-      ...COMMON_OPTIONS,
-      '--restore-detached',
-    ],
-  ];
-  return spawn(MOUNT_HELPER, [...enter, '--', ...criuCommand(`${ENGINE}/criu`), ...criu], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: `${ENGINE}/criu/bin` },
-  });
+  const command = [...criuCommand(`${ENGINE}/criu`), 'restore'];
+  return arm(MOUNT_HELPER, [...enter, '--', ...command], { PATH: `${ENGINE}/criu/bin` });
 }
 
+/** What CRIU has to know of the dump, as the armed program takes it. */
+export function restoreArguments(handover: Handover): string {
+  const externals = handover.externalMounts.flatMap((point) => [
+    '--external',
+    `mnt[${point}]:${point === '/' ? '.' : point}`,
+  ]);
+  const all = [
+    ...['--images-dir', `${ENGINE}/img`, '--root', '/', '--log-file', `${ENGINE}/log/restore.log`],
+    ...['--inherit-fd', `fd[${NETWORK_FD}]:extNetNs`, ...stdioOptions(handover.stdio), ...externals],
+    ...[...COMMON_OPTIONS, '--restore-detached'],
+  ];
+  return all.map((argument) => `${argument}\0`).join('');
+}
+
+const stdioFd = (fd: number) => NETWORK_FD + 1 + fd;
+
 /** The source's stdout and stderr become the placeholder's, so that the container's log goes on. */
-function stdioOptions(placeholderPid: number, stdio: Handover['stdio']) {
-  const inherit: string[] = [];
-  const open: string[] = [];
+function stdioOptions(stdio: Handover['stdio']): string[] {
   const seen = new Set<string>();
-  stdio.forEach((target, fd) => {
-    if (!/^pipe:\[\d+\]$/.test(target) || seen.has(target)) return;
+  return stdio.flatMap((target, fd) => {
+    if (!/^pipe:\[\d+\]$/.test(target) || seen.has(target)) return [];
     seen.add(target);
-    const at = NETWORK_FD + 1 + fd;
-    open.push('--open', `${at}=${fd === 0 ? 'r' : 'w'}=/proc/${placeholderPid}/fd/${fd}`);
-    inherit.push('--inherit-fd', `fd[${at}]:${target}`);
+    return ['--inherit-fd', `fd[${stdioFd(fd)}]:${target}`];
   });
-  return { inherit, open };
 }

@@ -30,6 +30,7 @@ export class Source {
   #dumping: Promise<unknown> = Promise.resolve();
   /** nft, started at the last precopy and waiting for the freeze. */
   #armedLock: { pid: number; armed: Armed } | undefined;
+  #release: Release | undefined;
 
   constructor(context: SourceContext) {
     this.#context = context;
@@ -158,6 +159,7 @@ export class Source {
     if (record.state === 'frozen' && !this.#busy) {
       clearTimeout(this.#timer);
       this.#become({ ...record, state: 'sealed' });
+      this.#release = prepareRelease(record.rootPid);
     }
     if (this.#record.state !== 'sealed') throw new HelperFailure('wrong-state', `the source is ${this.#record.state}`);
     return {};
@@ -169,9 +171,10 @@ export class Source {
     if (record.state !== 'sealed' && record.state !== 'released') {
       throw new HelperFailure('wrong-state', `the source is ${record.state}, not sealed`);
     }
-    const addresses = await podAddresses(record.rootPid);
-    await permitResets(record.rootPid);
-    const connections = await abortOutside(record.rootPid, addresses);
+    const { armed, addresses } = this.#release ?? prepareRelease(record.rootPid);
+    this.#release = undefined;
+    await permitResets(record.rootPid, armed);
+    const connections = await abortOutside(record.rootPid, await addresses);
     this.#become({ ...record, state: 'released' });
     return { connections };
   }
@@ -179,6 +182,7 @@ export class Source {
   /** The helper is about to end: what is frozen and not sealed goes on. */
   async end(): Promise<void> {
     this.#armedLock?.armed.disarm();
+    this.#release?.armed.disarm();
     if (this.#record.state === 'frozen') await this.#thaw();
   }
 
@@ -224,8 +228,23 @@ export class Source {
       removeLinkRemaps(record.rootPid);
       continueTree(record.rootPid);
     }
+    this.#release?.armed.disarm();
+    this.#release = undefined;
     const { containerId, rootPid, startTime } = record;
     this.#become({ state: 'thawed', containerId, rootPid, startTime });
     rmSync(IMAGE_FILES, { recursive: true, force: true });
   }
+}
+
+/** What releasing connections needs, begun at the seal, so that the commit need not wait for it. */
+interface Release {
+  readonly armed: Armed;
+  readonly addresses: Promise<string[]>;
+}
+
+function prepareRelease(pid: number): Release {
+  const addresses = podAddresses(pid);
+  // Awaited at the release; a thaw by hand leaves it behind.
+  addresses.catch(() => {});
+  return { armed: armNetwork(pid), addresses };
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { imageSink } from './bulk/images.ts';
-import { type Armed, finished } from './command.ts';
+import type { Armed } from './command.ts';
 import { IMAGE_FILES, LOGS, readCriuTimes, readLog, SCRATCH } from './criu.ts';
 import { causeOf, interestingLines } from './criu-log.ts';
 import { HelperFailure } from './failure.ts';
@@ -31,7 +31,7 @@ import {
 } from './processes.ts';
 import type { HelperArgs, HelperResult } from './protocol.ts';
 import { loadTarget, saveTarget, type TargetRecord } from './record.ts';
-import { checkMounts, spawnRestore } from './restore.ts';
+import { armRestore, checkMounts, restoreArguments } from './restore.ts';
 import { timed } from './timing.ts';
 
 /** `SIGNAL_COMMITTED` of native/placeholder.c: SIGRTMIN as glibc counts. */
@@ -45,6 +45,7 @@ export class Target {
   /** Begun when the restore is done, so that the commit need not wait for it: the copies are killed with a discard. */
   #aborted: Promise<number> | undefined;
   #armedUnlock: Armed | undefined;
+  #armedRestore: Armed | undefined;
   #cleaning: Promise<unknown> = Promise.resolve();
 
   status(): HelperResult<'status'>['target'] {
@@ -80,7 +81,16 @@ export class Target {
     const startTime = readProcess(placeholderPid)?.startTime ?? 0;
     const nothing = { rootPid: 0, rootStartTime: 0, innerPids: [] };
     this.#become({ state: 'prepared', containerId, placeholderPid, startTime, sourceAddresses, ...nothing });
+    this.#armedRestore?.disarm();
+    this.#armedRestore = armRestore(placeholderPid);
     return { placeholderPid };
+  }
+
+  /** What was started at the preparation, or, after a restart of the helper, a fresh start. */
+  #enter(placeholderPid: number): Armed {
+    const armed = this.#armedRestore ?? armRestore(placeholderPid);
+    this.#armedRestore = undefined;
+    return armed;
   }
 
   async restore({ containerId, handover }: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
@@ -89,7 +99,7 @@ export class Target {
       throw new HelperFailure('wrong-state', `the target is ${record.state}, not prepared`);
     const started = performance.now();
     checkMounts(record.placeholderPid, handover);
-    const { value, ms } = await timed(() => finished(spawnRestore(record.placeholderPid, handover)));
+    const { value, ms } = await timed(() => this.#enter(record.placeholderPid).run(restoreArguments(handover)));
     if (value.status !== 0) {
       const log = readLog('restore.log') || value.stderr;
       await killRestored(record.placeholderPid);
@@ -158,6 +168,7 @@ export class Target {
   /** The helper is about to end. */
   async end(): Promise<void> {
     this.#armedUnlock?.disarm();
+    this.#armedRestore?.disarm();
     await this.#cleaning;
   }
 
@@ -167,6 +178,8 @@ export class Target {
     if (this.#known(containerId).state === 'continued')
       throw new HelperFailure('wrong-state', 'the target runs already');
     this.#armedUnlock?.disarm();
+    this.#armedRestore?.disarm();
+    this.#armedRestore = undefined;
     if (readProcess(record.placeholderPid)?.startTime === record.startTime) {
       await killRestored(record.placeholderPid);
       await unlockNetwork(record.placeholderPid);

@@ -151,14 +151,18 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
   };
   const append = async (entries: readonly NewEntry[], write?: WriteOptions): Promise<void> => {
     if (entries.length === 0) return;
+    await copying;
     const next = compose(entries, record.state);
     keep(next);
     // All of them to their end, or the next write would overlap with one that is still under way.
     const sent = await Promise.allSettled([authority, ...copies].map((place) => send(place, record.id, next, write)));
     for (const outcome of sent) if (outcome.status === 'rejected') throw outcome.reason;
   };
-  /** The authority first: a copy must never know of a commit that did not happen. */
+  /** Copies of a decision that are still being written; the next write waits for them. */
+  let copying: Promise<unknown> = Promise.resolve();
+  /** The authority first, and it alone decides: a copy must never know of a commit that did not happen. */
   const decide = async (entries: readonly NewEntry[], state: RecordState, write?: WriteOptions): Promise<void> => {
+    await copying;
     if (record.state === state) return;
     const next = compose(entries, state);
     const before = authority.backlog;
@@ -172,7 +176,7 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
     const told = copies.map((place) =>
       send(place, record.id, next, write).catch((error: unknown) => options.onStaleCopy?.(place.sink.place, error)),
     );
-    await Promise.all(told);
+    copying = Promise.all(told);
   };
   const inTurn = createQueue();
   return {
@@ -187,7 +191,11 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
           throw commitFailure(error, record.id);
         }
       }),
-    close: (state, write) => inTurn(() => decide([], state, write)),
+    close: (state, write) =>
+      inTurn(async () => {
+        await decide([], state, write);
+        await copying;
+      }),
   };
 }
 

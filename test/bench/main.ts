@@ -52,6 +52,7 @@ async function bench(workload: Workload, kubectl: Kubectl, program: string) {
     moves: runs.length,
     downMs: spread(runs.map((run) => run.downMs)),
     criuMs: spread(runs.map((run) => run.criuMs)),
+    criuStatsMs: spread(runs.map((run) => run.criuStatsMs)),
     coldDownMs: spread(cold),
     phasesMs: Object.fromEntries(phases.map((phase) => [phase, spread(runs.map((run) => run.phases[phase] ?? 0))])),
     timesCriu:
@@ -74,6 +75,7 @@ if (values.output === 'json') {
     const rows = [
       row('down, as a client sees it', result.downMs),
       row('CRIU alone, dump and restore', result.criuMs),
+      row('  by its own statistics', result.criuStatsMs),
       row('down, cold move', result.coldDownMs),
       ...Object.entries(result.phasesMs).map(([phase, times]) => row(`  ${phase}`, times)),
     ];

@@ -38,8 +38,10 @@ function frameHead(type: number, length: number): Buffer {
   return head;
 }
 
+/** So many bytes are hashed, compressed and on their way while the next are: more would only make the other end wait. */
+const SENT_FRAME_BYTES = 256 * 1024;
 /** Frames are written together up to so many bytes. */
-const WRITE_BYTES = 256 * 1024;
+const WRITE_BYTES = 32 * 1024;
 /** Less is not worth compressing. */
 const PACK_FROM_BYTES = 1024;
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
@@ -66,8 +68,8 @@ export class FrameWriter {
   }
 
   async data(data: Buffer): Promise<void> {
-    for (let at = 0; at < data.byteLength; at += MAX_FRAME_BYTES) {
-      await this.#counted(FRAME.data, data.subarray(at, at + MAX_FRAME_BYTES));
+    for (let at = 0; at < data.byteLength; at += SENT_FRAME_BYTES) {
+      await this.#counted(FRAME.data, data.subarray(at, at + SENT_FRAME_BYTES));
     }
   }
 

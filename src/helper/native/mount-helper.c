@@ -10,6 +10,7 @@
 //     --open N=MODE=PATH  descriptor N is PATH of here, MODE is r or w; may be repeated
 //     --umount PATH    there, when mounted; may be repeated
 //     --writable PATH  there: mount made writable, when there is one; may be repeated
+//     --arguments stdin  enters at once, then waits for further NUL-separated arguments on stdin; none: does nothing
 //   mount-helper delete   removes the NUL-separated absolute paths on stdin, following no link; missing ones are fine
 //   as "tar"              runs the GNU tar beside it without compression (CRIU's tmpfs images; gzip costs freeze time)
 //
@@ -148,9 +149,29 @@ static int run(char **argv) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// The command line with what stdin adds to it; the program then gets an empty stdin. Returns 0 when nothing came.
+static char **with_arguments(char **argv) {
+  static char *all[4 * MANY];
+  int count = 0, more = 0;
+  for (; argv[count]; count++) {
+    check_room(count);
+    all[count] = argv[count];
+  }
+  for (;; more++) {
+    char *argument = 0;
+    size_t room = 0;
+    if (getdelim(&argument, &room, 0, stdin) <= 0) break;
+    if (count + more >= 4 * MANY - 1) errno = E2BIG, fail("arguments", "");
+    all[count + more] = argument;
+  }
+  int empty = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (empty < 0 ? close(0) : dup2(empty, 0)) fail("stdin", "");
+  return more ? all : 0;
+}
+
 static int enter_and_run(int argc, char **argv) {
   const char *pid = 0;
-  int i = 0;
+  int i = 0, wait = 0;
   for (; i + 1 < argc && strcmp(argv[i], "--"); i += 2) {
     char *value = argv[i + 1];
     if (!strcmp(argv[i], "--pid")) pid = value;
@@ -159,12 +180,16 @@ static int enter_and_run(int argc, char **argv) {
     else if (!strcmp(argv[i], "--bind")) clone_tree(value);
     else if (!strcmp(argv[i], "--open")) open_as(value);
     else if (!strcmp(argv[i], "--umount")) check_room(unmount_count), unmount[unmount_count++] = value;
+    else if (!strcmp(argv[i], "--arguments")) wait = 1;
     else if (!strcmp(argv[i], "--writable")) check_room(writable_count), writable[writable_count++] = value;
     else errno = EINVAL, fail("option", argv[i]);
   }
   if (i >= argc - 1) errno = EINVAL, fail("option", "--");
   enter();
-  return run(argv + i + 1);
+  char **command = wait ? with_arguments(argv + i + 1) : argv + i + 1;
+  if (command) return run(command);
+  leave();
+  return 0;
 }
 
 static int remove_entry(int dir, const char *name) {

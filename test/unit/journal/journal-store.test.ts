@@ -160,7 +160,7 @@ describe('the commit', () => {
     const journal = await store.open(start);
     await rm(folder, { recursive: true });
     await journal.commit();
-    expect(stale).toEqual([folder]);
+    await expect.poll(() => stale).toEqual([folder]);
     expect(JSON.parse(configMap()?.data?.['entry-0001'] ?? '')).toMatchObject({ state: 'committed' });
   });
 });
