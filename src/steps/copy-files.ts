@@ -13,7 +13,11 @@ export const copyFiles: Step<'copy'> = {
   async apply({ plan, engine, results, signal, copied }) {
     const { volumes } = need(results, 'probe');
     const { containerId } = need(results, 'placeholder');
-    await engine.openChannel(signal, copied);
+    // The channel stays open for the freeze, whose bytes are not this step's.
+    let own = true;
+    await engine.openChannel(signal, (bytes, rate) => {
+      if (own) copied(bytes, rate);
+    });
     const [received, sent] = await Promise.all([
       engine.call('target', 'receive', { channel: CHANNEL, what: 'files', containerId }, { signal }),
       engine.call(
@@ -23,6 +27,7 @@ export const copyFiles: Step<'copy'> = {
         { signal },
       ),
     ]);
+    own = false;
     sameDigest('files', sent.transfer, received.transfer);
     return { bytes: sent.transfer.bytes, files: sent.files };
   },

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { buildProgram } from '../../krew/build.ts';
 import { columns } from '../../src/ui/table.ts';
-import { up } from '../lab/index.ts';
+import { type Lab, renewImages, up } from '../lab/index.ts';
 import { Kubectl } from '../support/kubectl.ts';
 import { coldMove, type Measured, move, prepare, WORKLOADS, type Workload } from './measure.ts';
 
@@ -30,8 +30,7 @@ function spread(samples: readonly number[]): Spread {
   return { min: at(0), median: at(Math.floor((sorted.length - 1) / 2)), max: at(sorted.length - 1) };
 }
 
-async function bench(workload: Workload, kubectl: Kubectl, program: string) {
-  const lab = await up();
+async function bench(workload: Workload, lab: Lab, kubectl: Kubectl, program: string) {
   const bench = { lab, kubectl, program, workload };
   const runs: Measured[] = [];
   const cold: number[] = [];
@@ -61,11 +60,12 @@ async function bench(workload: Workload, kubectl: Kubectl, program: string) {
   };
 }
 
-const lab = await up();
+await up();
+const lab = await renewImages();
 const kubectl = new Kubectl(lab);
 const program = await buildProgram();
 const results = [];
-for (const workload of WORKLOADS) results.push(await bench(workload, kubectl, program));
+for (const workload of WORKLOADS) results.push(await bench(workload, lab, kubectl, program));
 
 if (values.output === 'json') {
   process.stdout.write(`${JSON.stringify({ schema: 1, results }, null, 2)}\n`);

@@ -1,7 +1,7 @@
 // The main job from nothing: two clusters, a redis with a client that writes to it, and a move while it goes on.
 import process from 'node:process';
 import { buildProgram } from '../../krew/build.ts';
-import { up } from '../lab/index.ts';
+import { renewImages, up } from '../lab/index.ts';
 import { Kubectl, runProcess } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
@@ -17,7 +17,8 @@ function say(text: string): void {
 
 async function demo(): Promise<number> {
   say('two clusters on this machine (half a minute; the first time about 12 minutes, most of it compiling Kubernetes)');
-  const lab = await up();
+  await up();
+  const lab = await renewImages();
   const kubectl = new Kubectl(lab);
   const program = await buildProgram();
   say(`a redis in ${FROM.context}, and a client that writes to it through its service`);

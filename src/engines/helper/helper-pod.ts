@@ -30,8 +30,10 @@ export function helperPod(plan: Plan, side: Side): Pod {
       hostPID: true,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      restartPolicy: 'Never',
-      terminationGracePeriodSeconds: 1,
+      // A helper that was killed while its source is frozen comes back and finds in its record when to thaw it.
+      restartPolicy: 'OnFailure',
+      // One that has nothing to thaw ends at once; one in the middle of a dump must not be cut off.
+      terminationGracePeriodSeconds: 60,
       activeDeadlineSeconds: Math.ceil(lifetimeMs / 1000),
       tolerations: [{ operator: 'Exists' }],
       containers: [

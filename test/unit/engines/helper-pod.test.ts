@@ -13,7 +13,6 @@ describe('a helper pod', () => {
       expect(spec).toMatchObject({
         nodeName: made[side].node,
         automountServiceAccountToken: false,
-        restartPolicy: 'Never',
         hostPID: true,
       });
       expect(Number(spec['activeDeadlineSeconds'])).toBeGreaterThan(all);
@@ -21,6 +20,12 @@ describe('a helper pod', () => {
         { image: 'registry.example/helper:1', securityContext: { privileged: true } },
       ]);
     }
+  });
+
+  it('comes back when it was killed, and has time to thaw its source when it is ended', async () => {
+    const { spec } = helperPod(await plan(twoClusters()), 'source');
+    expect(spec['restartPolicy']).toBe('OnFailure');
+    expect(spec['terminationGracePeriodSeconds']).toBeGreaterThan(DEFAULT_DEADLINES.maxFreeze / 1000);
   });
 
   it('is let into its namespace', () => {
