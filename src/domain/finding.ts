@@ -47,6 +47,7 @@ export const FINDINGS = {
   W201: 'memory keeps addresses and names of the source cluster',
   W202: 'services are not rerouted',
   W203: 'connections from outside are reset',
+  W204: 'liveness probe may end the source during the freeze',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;

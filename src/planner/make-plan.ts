@@ -15,6 +15,7 @@ import { placeholderPod } from '../workloads/placeholder-pod.ts';
 import { checkAccess } from './checks/access.ts';
 import { checkClusters } from './checks/clusters.ts';
 import { checkDependencies } from './checks/dependencies.ts';
+import { checkLiveness } from './checks/liveness.ts';
 import { type Candidate, chooseNode, judgeNodes } from './checks/placement.ts';
 import { checkPodFeatures } from './checks/pod-features.ts';
 import { checkPodState, imageByDigest } from './checks/pod-state.ts';
@@ -42,6 +43,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const routes = planRoutes(request, facts.pod, facts.services, target.context);
   const read = options.signal ? { signal: options.signal } : {};
   const state = checkPodState(facts.pod);
+  const budget = checkLiveness(original, request.deadlines);
   // A container that does not run has no digest yet, and that is not what is wrong with it.
   const unknownImage = image === undefined && !state.some((finding) => finding.code === 'E105');
   const findings = [
@@ -50,6 +52,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     ...state,
     ...placement.findings,
     ...routes.findings,
+    ...budget.findings,
     ...(unknownImage ? [noDigest(facts.pod)] : []),
     ...(await checkDependencies(original, target, request.targetNamespace, read)),
   ];
@@ -74,7 +77,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
       namespace: SYSTEM_NAMESPACE,
       createNamespaceIn: SIDES.filter((side) => facts.systemNamespaces[side] === undefined),
     },
-    deadlines: request.deadlines,
+    deadlines: budget.deadlines,
     warnings: findings.filter((finding) => finding.severity === 'warning'),
     manifest: placeholderPod({
       original,
