@@ -13,6 +13,7 @@ import { type ClusterName, type NodeName, nodes, registryAddress } from './topol
 import { bringUp, isRunning } from './up.ts';
 
 export type { UpOptions } from './options.ts';
+export type { NodeName } from './topology.ts';
 
 /** A running lab. */
 export interface Lab {
