@@ -12,7 +12,7 @@ export interface Facts {
   readonly request: MigrationRequest;
   readonly source: ClusterReader;
   readonly target: ClusterReader;
-  /** True when both contexts lead to the same API server. */
+  /** True when both contexts lead to the same API server, or to one that knows the source's node as its own. */
   readonly sameCluster: boolean;
   readonly pod: Pod;
   readonly sourceNode: Node | undefined;
@@ -60,7 +60,7 @@ export async function gatherFacts(
     request,
     source,
     target,
-    sameCluster: source.server === target.server,
+    sameCluster: source.server === target.server || targetNodes.some((node) => isSame(node, sourceNode)),
     pod,
     sourceNode,
     targetPod,
@@ -69,6 +69,11 @@ export async function gatherFacts(
     services,
     systemNamespaces: { source: sourceHelpers, target: targetHelpers },
   };
+}
+
+/** A cluster has many addresses; the uid of a node is its alone. */
+function isSame(node: Node, other: Node | undefined): boolean {
+  return other?.metadata.uid !== undefined && node.metadata.uid === other.metadata.uid;
 }
 
 async function readServices(

@@ -9,7 +9,7 @@ import { type Relay, startRelay } from '../../transfer/relay.ts';
 import { helperPod, helperRef } from './helper-pod.ts';
 import { sameDigest } from './same-digest.ts';
 import { type CallOptions, HelperSession } from './session.ts';
-import { ensureRunning } from './start-pod.ts';
+import { ensureRunning, type WaitReport } from './start-pod.ts';
 import { ensureNamespace } from './system-namespace.ts';
 
 type Received = HelperResult<'receive'>;
@@ -22,11 +22,6 @@ export interface HelperEngineOptions {
   readonly source: ClusterReader;
   readonly target: ClusterReader;
   readonly gateway: Gateway;
-}
-
-export interface WaitReport {
-  readonly signal: AbortSignal;
-  readonly onProgress: (why: string) => void;
 }
 
 /**

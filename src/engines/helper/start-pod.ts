@@ -3,7 +3,12 @@ import type { Pod } from '../../kube/objects.ts';
 import { stuck } from '../../kube/pod-status.ts';
 import type { ClusterReader, Verdict } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
-import type { WaitReport } from './helper-engine.ts';
+
+/** How a wait is ended, and whom it tells why it goes on. */
+export interface WaitReport {
+  readonly signal: AbortSignal;
+  readonly onProgress: (why: string) => void;
+}
 
 /** Waits until the helper pod runs. Throws F333 when its image cannot be pulled, F330 when it cannot start, F320. */
 export async function ensureRunning(

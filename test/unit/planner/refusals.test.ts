@@ -93,6 +93,17 @@ describe('the target', () => {
     expect(codes(findings)).toEqual(['E107']);
   });
 
+  it.each(['shop', 'elsewhere'])(
+    'must be another cluster, whatever address it is reached by: %s',
+    async (targetNamespace) => {
+      const clusters = twoClusters();
+      const alias = { ...clusters.east.client('target', 'also-east'), server: 'https://alias.example' };
+      const readers = { ...clusters.readers, target: createReader(alias, clusters.clock) };
+      clusters.east.seed(RESOURCES.namespace, namespace('elsewhere'));
+      expect(codes(await refusal({ ...clusters, readers }, { targetNamespace }))).toContain('E107');
+    },
+  );
+
   it('must not have a pod of that name, unless it goes to another namespace', async () => {
     const clusters = twoClusters();
     clusters.west.seed(RESOURCES.pod, runningPod());
