@@ -2,6 +2,7 @@ import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
+import { neverSent } from '../kube/failures.ts';
 import type { ConfigMap } from '../kube/objects.ts';
 import type { ClusterReader, Gateway } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -114,7 +115,7 @@ async function writeGuarded(known: Known, writes: readonly JournalWrite[], acces
     } catch (error) {
       const code = failureCode(error);
       const unsure = code === 'F310' || code === 'F311' || code === 'F317';
-      if ((!unsure && code !== 'F315') || tries >= TRIES) throw error;
+      if (neverSent(error) || (!unsure && code !== 'F315') || tries >= TRIES) throw error;
       const now = await access.read();
       if (now === undefined || !isOurs(now.data, known.data, all)) throw changedByOthers(access.id, error);
       Object.assign(known, now);

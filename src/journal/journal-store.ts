@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
+import { neverSent } from '../kube/failures.ts';
 import type { Journal, JournalSink, JournalStart, JournalStore, NewEntry, WriteOptions } from './ports.ts';
 import {
   checkId,
@@ -225,6 +226,7 @@ function createQueue(): (act: () => Promise<void>) => Promise<void> {
  * F310 to F312 come after the sink tried to read the record back, so they mean that nobody knows.
  */
 function commitFailure(error: unknown, id: string): unknown {
+  if (neverSent(error)) return error;
   const code = failureCode(error);
   if (!isMigrateError(error) || (code !== 'F310' && code !== 'F311' && code !== 'F317' && code !== 'F306'))
     return error;

@@ -43,6 +43,7 @@ function fromInfo(info: FailureInfo, context: ErrorContext): MigrateError {
         remedy: isTlsCode(info.code)
           ? 'check certificate-authority, tls-server-name and the server address in the kubeconfig'
           : 'check the server address in the kubeconfig, the network, and that the cluster is up',
+        cause: new ApiFailure(info),
       });
     case 'timeout':
       return new MigrateError('F311', {

@@ -46,3 +46,9 @@ export function asTransportFailure(error: unknown): unknown {
 export function isTlsCode(code: string): boolean {
   return /CERT|SIGNATURE|ISSUER|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME_MISMATCH|CRL/.test(code);
 }
+
+/** True when a write failed before its request could reach the server: then it did not happen. */
+export function neverSent(error: unknown): boolean {
+  const failure = error instanceof Error && !(error instanceof ApiFailure) ? error.cause : error;
+  return failure instanceof ApiFailure && failure.info.kind === 'transport' && !failure.info.sent;
+}

@@ -50,12 +50,13 @@ export async function run(options: RunOptions): Promise<StepResults> {
     return results;
   } catch (thrown) {
     const error = asMigrateError(thrown);
-    if (committed || error.outcome === 'midway') throw stoppedMidway(error);
+    if (committed || error.outcome === 'midway') throw stoppedMidway(error, committed);
     const failed = begun.at(-1)?.step;
     if (failed) {
       const { phase, name, title } = failed;
       options.context.reporter.notify({ code: 'I404', phase, step: name, text: `${title}: failed; turning back` });
-      await chronicle.failed(failed, error);
+      // Not waited for: a journal that is slow must not keep the source frozen.
+      void chronicle.failed(failed, error);
     }
     await rollBack(options, begun, results, error);
     throw error;
@@ -98,9 +99,12 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
   }
 }
 
-function stoppedMidway(error: MigrateError): MigrateError {
+function stoppedMidway(error: MigrateError, committed: boolean): MigrateError {
+  const state = committed
+    ? 'the target runs or is about to, the source never runs again; what is missing'
+    : 'nobody knows whether the commit was written, so neither side runs until that is known; what happened';
   return new MigrateError('F391', {
-    detail: `the target runs or is about to, the source never runs again; what is missing: ${error.message}: ${error.detail}`,
+    detail: `${state}: ${error.message}: ${error.detail}`,
     remedy: `${error.remedy}; the plan’s effects of the phases switch and finalize name what is left to do by hand`,
     outcome: 'midway',
     cause: error,

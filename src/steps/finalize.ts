@@ -1,31 +1,19 @@
-import type { PlanDraft } from '../domain/plan.ts';
-import type { ObjectRef } from '../domain/refs.ts';
 import { removeEmptyNamespaces } from '../engines/helper/system-namespace.ts';
 import type { Pod } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { restoreInTarget } from '../routes/endpoints-route.ts';
 import type { Step } from './step.ts';
 
-/** The source pod and everything that was only needed for the move go away. */
+/** The source pod, which the switch deleted, is gone, and so is everything that was only needed for the move. */
 export const finalize: Step<'finalize'> = {
   name: 'finalize',
   phase: 'finalize',
-  title: 'remove the source pod and the helpers',
+  title: 'see the source pod go, remove the helpers',
   deadline: 'removeTimeout',
-  plan: (draft) => [
-    {
-      step: 'finalize',
-      phase: 'finalize',
-      verb: 'delete',
-      object: sourcePod(draft),
-      detail: 'it never runs again after the commit',
-    },
-  ],
+  plan: () => [],
   async apply(context) {
-    const { plan, gateway, source, engine, signal, waiting } = context;
+    const { plan, source, engine, signal, waiting } = context;
     await restoreInTarget(context);
-    // Its processes are stopped and would not react to SIGTERM: a longer grace period would only be waited out.
-    await gateway.delete(sourcePod(plan), { signal, uid: plan.source.uid, gracePeriodSeconds: 1 });
     const { namespace, pod, uid } = plan.source;
     await source.waitFor<Pod>(
       RESOURCES.pod,
@@ -44,8 +32,3 @@ export const finalize: Step<'finalize'> = {
     return {};
   },
 };
-
-function sourcePod({ source }: PlanDraft): ObjectRef & { resource: typeof RESOURCES.pod } {
-  const { namespace, pod } = source;
-  return { side: 'source', apiVersion: 'v1', kind: 'Pod', namespace, name: pod, resource: RESOURCES.pod };
-}

@@ -13,6 +13,8 @@ export const freeze: Step<'freeze'> = {
   phase: 'freeze',
   title: 'freeze the source and take its image',
   deadline: 'maxFreeze',
+  // Without its helper a frozen source stays frozen.
+  revertNeeds: ['helpers'],
   plan: () => [],
   async apply({ plan, engine, results, signal }) {
     const { volumes } = need(results, 'probe');

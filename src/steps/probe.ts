@@ -1,6 +1,8 @@
 import { declined } from '../domain/errors.ts';
 import { blocking } from '../domain/finding.ts';
 import { compareNodes, containerFindings } from '../engines/helper/findings.ts';
+import type { Pod } from '../kube/objects.ts';
+import { asWritten } from '../workloads/placeholder-pod.ts';
 import { movedVolumes } from '../workloads/volumes.ts';
 import type { Step } from './step.ts';
 
@@ -22,7 +24,7 @@ export const probe: Step<'probe'> = {
     if (blocking(findings).length > 0) throw declined(blocking(findings));
     for (const { code, what } of findings) reporter.notify({ code: 'W421', step: 'probe', text: `${code} ${what}` });
     return {
-      commandLine: container.process.args,
+      commandLine: asWritten(plan.manifest as unknown as Pod, container.process.args),
       volumes,
       memoryBytes: container.memoryBytes,
       processes: container.processes.length,

@@ -42,6 +42,11 @@ export interface Step<Name extends keyof StepResults = keyof StepResults> {
    * on disk before it begins.
    */
   readonly covered?: true;
+  /**
+   * Steps whose means the way back of this one needs: when it fails, those are left alone, so that somebody can still
+   * finish it.
+   */
+  readonly revertNeeds?: readonly (keyof StepResults)[];
   plan(draft: PlanDraft): readonly Effect[];
   capture?(context: StepContext): Promise<Json>;
   apply(context: StepContext, undo: Json): Promise<NonNullable<StepResults[Name]>>;

@@ -4,6 +4,7 @@ import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { switchRoutes } from '../routes/endpoints-route.ts';
 import { need } from './need.ts';
+import { sourcePod } from './source-pod.ts';
 import type { Step } from './step.ts';
 
 /** The target runs, the services lead to it, and connections to the source end at once. All three at the same time. */
@@ -12,9 +13,17 @@ export const switchOver: Step<'switch'> = {
   phase: 'switch',
   title: 'let the target run and lead clients to it',
   deadline: 'readyTimeout',
-  plan: () => [],
+  plan: (draft) => [
+    {
+      step: 'switch',
+      phase: 'switch',
+      verb: 'delete',
+      object: sourcePod(draft),
+      detail: 'it never runs again after the commit',
+    },
+  ],
   async apply(context) {
-    const { plan, engine, target, results, signal, waiting } = context;
+    const { plan, engine, gateway, target, results, signal, waiting } = context;
     const { containerId, addresses } = need(results, 'placeholder');
     const { own } = need(results, 'routes');
     await Promise.all([
@@ -23,6 +32,9 @@ export const switchOver: Step<'switch'> = {
       engine.call('source', 'release-connections', { containerId: plan.source.container.id }, { signal }),
     ]);
     const downMs = Date.now() - need(results, 'freeze').askedAt;
+    // Before anything is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh. Its
+    // processes are stopped and do not react to SIGTERM, so a longer grace period would only be waited out.
+    await gateway.delete(sourcePod(plan), { signal, uid: plan.source.uid, gracePeriodSeconds: 1 });
     await engine.call('source', 'close-channel', { channel: CHANNEL }, { signal });
     const { namespace, pod } = plan.target;
     await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, ready, {

@@ -167,3 +167,16 @@ export function withCommandLine(pod: Pod, commandLine: readonly string[]): Pod {
   });
   return { ...pod, spec: { ...pod.spec, containers } };
 }
+
+/**
+ * The running command line as far as it may be written down: the image's own words from it, the author's as the spec has
+ * them, because in the line they hold values of the cluster. What `withCommandLine` makes of it is the same. Pure.
+ */
+export function asWritten(pod: Pod, commandLine: readonly string[]): string[] {
+  const command = pod.spec.containers[0]?.command ?? [];
+  const start = command.indexOf('--') + 1;
+  if (command[start] !== UNKNOWN_COMMAND) return command.slice(start);
+  const args = command.slice(start + 1);
+  const line = originalCommand(commandLine);
+  return [...line.slice(0, Math.max(0, line.length - args.length)), ...args];
+}

@@ -134,7 +134,9 @@ export class HelperEngine {
     const { plan, gateway } = this.#options;
     const ref = helperRef(plan, side);
     const cluster = this.#options[side];
-    await gateway.delete(ref, { signal: report.signal, gracePeriodSeconds: 1 });
+    // The source's has its own grace period: it may be in the middle of a dump, which it has to undo before it ends.
+    const grace = side === 'target' ? { gracePeriodSeconds: 1 } : {};
+    await gateway.delete(ref, { signal: report.signal, ...grace });
     await cluster.waitFor(
       RESOURCES.pod,
       ref,

@@ -148,6 +148,13 @@ describe('the commit', () => {
     expect(await newStore().load(start.id)).toMatchObject({ state: 'committed', serial: 1 });
   });
 
+  it('that was never sent did not happen, and whoever asks may go back', async () => {
+    const journal = await store.open(start);
+    cluster.faults.add({ when: () => true, fault: { kind: 'refused' }, times: 1000 });
+    const error = await journal.commit().catch((thrown: unknown) => thrown);
+    expect(isMigrateError(error) && error).toMatchObject({ code: 'F310', outcome: 'failed' });
+  });
+
   it('that nobody can know of stops midway, with nothing in the copy', async () => {
     const journal = await store.open(start);
     cluster.faults.add({ when: () => true, fault: { kind: 'silence' }, times: 1000 });

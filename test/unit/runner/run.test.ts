@@ -119,9 +119,21 @@ describe('a way back that fails', () => {
       outcome: 'rollbackIncomplete',
       detail: expect.stringMatching(/restore[\s\S]*the service \(mend the service\)/),
     });
-    expect(only(world.log, 'revert')).toEqual(['restore', 'freeze', 'routes', 'helpers']);
+    expect(only(world.log, 'revert')).toEqual(['restore', 'freeze', 'routes', 'routes', 'routes', 'helpers']);
     expect((await record(world)).state).toBe('rollback-incomplete');
     expect(world.log).not.toContain('forget');
+  });
+
+  it('leaves alone what finishing it by hand needs', async () => {
+    const world = await program({
+      freeze: { revert: () => Promise.reject(failure('the source')), revertNeeds: ['helpers'] },
+      restore: fails('restore'),
+    });
+    await expect(run(world.options)).rejects.toMatchObject({
+      outcome: 'rollbackIncomplete',
+      detail: expect.stringContaining('the helper pods were left running'),
+    });
+    expect(only(world.log, 'revert')).not.toContain('helpers');
   });
 
   it('because of the last clean-up says so too', async () => {

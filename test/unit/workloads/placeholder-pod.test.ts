@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../../src/domain/plan.ts';
 import type { Container, Pod, Probe } from '../../../src/kube/objects.ts';
 import { originalPod } from '../../../src/workloads/original-pod.ts';
-import { placeholderPod, withCommandLine } from '../../../src/workloads/placeholder-pod.ts';
+import { asWritten, placeholderPod, withCommandLine } from '../../../src/workloads/placeholder-pod.ts';
 import { movedVolumes } from '../../../src/workloads/volumes.ts';
 import { expandedByKubelet } from '../../fixtures/kubelet-expansion.ts';
 import { IMAGE_BY_DIGEST, type PodParts, runningPod } from '../../fixtures/objects.ts';
@@ -92,6 +92,13 @@ describe('a placeholder', () => {
   it('takes the command line that runs, in place of a guess', () => {
     const pod = withCommandLine(placed({ container: { args: ['--serve'] } }), ['/entry', '--serve']);
     expect(container(pod).command).toEqual([PLACEHOLDER, 'run', '--', '/entry', '--serve']);
+  });
+
+  it('writes down no value that the cluster put into the author’s words', () => {
+    const mine = placed({ container: { args: ['--password', '$(PW)'] } });
+    expect(asWritten(mine, ['/entry', '--password', 'secret'])).toEqual(['/entry', '--password', '$(PW)']);
+    const all = placed({ container: { command: ['/own', '$(PW)'] } });
+    expect(asWritten(all, ['/own', 'secret'])).toEqual(['/own', '$(PW)']);
   });
 
   it('takes the command line of a container that was moved before', () => {
