@@ -5,6 +5,9 @@ export const SYSTEM_NAMESPACE = 'kubectl-migrate';
 /** The one container of a helper pod. */
 export const HELPER_CONTAINER = 'helper';
 
+/** Annotation with the migration that made an object, or changed it so that it has to be changed back. */
+export const MIGRATION_ANNOTATION = 'kubectl-migrate.io/migration';
+
 /** Name of the helper pod of one side of a migration. */
 export function helperPodName(migration: string, side: Side): string {
   return `helper-${migration}-${side}`;

@@ -1,5 +1,6 @@
 import type { Effect } from '../domain/effect.ts';
 import { declined, MigrateError } from '../domain/errors.ts';
+import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { Plan, PlanDraft } from '../domain/plan.ts';
 import type { ObjectRef } from '../domain/refs.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -39,10 +40,22 @@ export const placeholder: Step<'placeholder'> = {
     await checkReachable(context, addresses);
     return { uid: running.metadata.uid ?? '', containerId, addresses };
   },
-  async revert({ plan, gateway, target, signal, waiting }) {
-    await gateway.delete(targetPod(plan), { signal, gracePeriodSeconds: 1 });
-    await target.waitFor<Pod>(RESOURCES.pod, { namespace: plan.target.namespace, name: plan.target.pod }, gone, {
-      name: `placeholder ${plan.target.namespace}/${plan.target.pod} in ${plan.target.context} to be gone`,
+  async revert({ plan, gateway, target, engine, signal, waiting }) {
+    const { namespace, pod: name } = plan.target;
+    const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+    const uid = found?.metadata.uid;
+    // A pod of that name may be what another move of the same pod made: after its commit, the only copy there is.
+    if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return;
+    const containerId = bareContainerId(found?.status?.containerStatuses?.[0]?.containerID ?? '');
+    if (engine.has('target') && containerId !== '') {
+      // What waits in its cgroups for the restore would keep kubelet from ending it; the helper's own end does so too.
+      await engine.call('target', 'discard', { containerId }, { signal }).catch(() => undefined);
+    }
+    await gateway.delete(targetPod(plan), { signal, uid, gracePeriodSeconds: 1 });
+    const gone = (seen: Pod | undefined): Verdict =>
+      seen?.metadata.uid === uid ? { done: false, why: 'kubelet is still ending it' } : { done: true };
+    await target.waitFor<Pod>(RESOURCES.pod, { namespace, name }, gone, {
+      name: `placeholder ${namespace}/${name} in ${plan.target.context} to be gone`,
       deadlineMs: plan.deadlines.removeTimeout,
       flag: '--remove-timeout',
       signal,
@@ -64,10 +77,6 @@ function targetPod({ target }: PlanDraft): ObjectRef & { resource: typeof RESOUR
     name: target.pod,
     resource: RESOURCES.pod,
   };
-}
-
-function gone(pod: Pod | undefined): Verdict {
-  return pod === undefined ? { done: true } : { done: false, why: 'kubelet is still ending it' };
 }
 
 function started(plan: Plan, pod: Pod | undefined): Verdict {

@@ -3,8 +3,8 @@ import { MigrateError } from '../domain/errors.ts';
 import { PLACEHOLDER_VOLUME } from '../helper/placeholder-spec.ts';
 import type { Container, Pod, PodSpec, Probe, Toleration } from '../kube/objects.ts';
 
-/** Annotation with the migration that made a pod. */
-export const MIGRATION_ANNOTATION = 'kubectl-migrate.io/migration';
+export { MIGRATION_ANNOTATION } from '../domain/names.ts';
+
 /** Annotation with what the placeholder replaced, so that the pod can move again and be compared with its source. */
 export const ORIGINAL_ANNOTATION = 'kubectl-migrate.io/original';
 /** What the placeholder replaces in a pod's spec. An absent field was absent in the original too. */

@@ -5,7 +5,7 @@ import { RESOURCES } from '../../kube/resources.ts';
 
 /** What is read of the objects of a plan while it is carried out: waits list and watch, the routes look and list. */
 const READS: Readonly<Record<string, readonly string[]>> = {
-  pods: ['list', 'watch'],
+  pods: ['get', 'list', 'watch'],
   services: ['get'],
   endpoints: ['get'],
   endpointslices: ['get', 'list'],
