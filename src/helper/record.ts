@@ -1,11 +1,18 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { volumeSchema } from './facts.ts';
 import { IMAGES_DIR } from './pod-spec.ts';
+import type { HelperResult } from './protocol.ts';
 
 // What a restarted helper has to know; it lies beside the images, where it lives as long as the pod.
 
-const who = { containerId: z.string(), rootPid: z.number().int(), startTime: z.number() };
+const who = {
+  containerId: z.string(),
+  rootPid: z.number().int(),
+  startTime: z.number(),
+  volumes: z.array(volumeSchema),
+};
 
 const sourceSchema = z.discriminatedUnion('state', [
   z.strictObject({ state: z.literal('idle') }),
@@ -13,6 +20,8 @@ const sourceSchema = z.discriminatedUnion('state', [
   z.strictObject({ state: z.literal('frozen'), ...who, thawAt: z.number() }),
   z.strictObject({ state: z.literal('sealed'), ...who, thawAt: z.number() }),
   z.strictObject({ state: z.literal('released'), ...who, thawAt: z.number() }),
+  /** Let go, or about to be; never sealed any more. */
+  z.strictObject({ state: z.literal('thawing'), ...who }),
   z.strictObject({ state: z.literal('thawed'), ...who }),
 ]);
 
@@ -52,3 +61,14 @@ export const loadSource = (): SourceRecord => load('source.json', sourceSchema, 
 export const saveSource = (record: SourceRecord): void => save('source.json', record);
 export const loadTarget = (): TargetRecord => load('target.json', targetSchema, { state: 'idle' });
 export const saveTarget = (record: TargetRecord): void => save('target.json', record);
+
+/** What the plugin is told of a source. */
+export function statusOf(record: SourceRecord): HelperResult<'status'>['source'] {
+  const { state } = record;
+  if (state === 'idle') return { state, containerId: null, thawInMs: null };
+  const { containerId } = record;
+  // Still stopped, as far as anyone may rely on it.
+  if (state === 'thawing') return { state: 'frozen', containerId, thawInMs: 0 };
+  const thawInMs = state === 'frozen' ? Math.max(0, record.thawAt - Date.now()) : null;
+  return { state, containerId, thawInMs };
+}

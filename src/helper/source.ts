@@ -1,20 +1,18 @@
-import { rmSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Channels } from './bulk/channels.ts';
-import type { Totals } from './bulk/framing.ts';
 import { sendImages } from './bulk/images.ts';
-import type { Armed } from './command.ts';
 import { IMAGE_FILES, readCriuTimes } from './criu.ts';
-import { describe, dump, emptyDirectories } from './dump.ts';
 import type { HelperEvent } from './envelope.ts';
 import { HelperFailure } from './failure.ts';
-import { type Copied, sectionsOf, sendFiles } from './files/copy.ts';
-import { removeLinkRemaps } from './files/link-remaps.ts';
-import { abortOutside, armNetwork, lockNetwork, permitResets, podAddresses, unlockNetwork } from './network.ts';
-import { continueTree, findRoot, innerPid, processTree, readProcess } from './processes.ts';
+import { FileSender } from './files/sender.ts';
+import { innerPid, processTree } from './processes.ts';
 import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
-import { loadSource, type SourceRecord, saveSource } from './record.ts';
+import { type SourceRecord, statusOf } from './record.ts';
+import { LockAhead, letGo, type Release, type SourceActs, sourceActs } from './source-acts.ts';
 import { timed, toTransfer } from './timing.ts';
+
+/** A thaw that failed is tried again after so long. */
+const RETRY_MS = 1000;
 
 /** What the source side needs from its surroundings. */
 export type SourceContext = { channels: Channels; announce: (event: HelperEvent) => void };
@@ -22,65 +20,43 @@ export type SourceContext = { channels: Channels; announce: (event: HelperEvent)
 /** The container that is being moved away, from the first copy to its release. */
 export class Source {
   readonly #context: SourceContext;
+  readonly #acts: SourceActs;
+  readonly #lock: LockAhead;
+  readonly #files = new FileSender();
   #record: SourceRecord = { state: 'idle' };
-  #copied = new Map<string, Copied>();
-  #copiedOf = '';
   #timer: NodeJS.Timeout | undefined;
   #busy = false;
+  /** Lock and dump: what a thaw has to let come to an end first. */
   #dumping: Promise<unknown> = Promise.resolve();
-  /** nft, started at the last precopy and waiting for the freeze. */
-  #armedLock: { pid: number; armed: Armed } | undefined;
+  #thawing: Promise<void> | undefined;
   #release: Release | undefined;
 
-  constructor(context: SourceContext) {
+  constructor(context: SourceContext, acts: SourceActs = sourceActs) {
     this.#context = context;
+    this.#acts = acts;
+    this.#lock = new LockAhead(acts);
   }
 
   status(): HelperResult<'status'>['source'] {
-    const { state } = this.#record;
-    if (state === 'idle') return { state, containerId: null, thawInMs: null };
-    const thawInMs = state === 'frozen' ? Math.max(0, this.#record.thawAt - Date.now()) : null;
-    return { state, containerId: this.#record.containerId, thawInMs };
+    return statusOf(this.#record);
   }
 
   /** After a restart of the helper: takes up timer and seal where the former process left them. */
   async recover(): Promise<void> {
-    const record = loadSource();
-    if (record.state !== 'idle' && readProcess(record.rootPid)?.startTime !== record.startTime) return;
+    const record = this.#acts.load();
+    if (record.state !== 'idle' && this.#acts.startTime(record.rootPid) !== record.startTime) return;
     this.#record = record;
     if (record.state === 'frozen') this.#arm(record.thawAt - Date.now());
+    if (record.state === 'thawing') this.#arm(0);
   }
 
   async precopy({ containerId, channel, volumes }: HelperArgs<'precopy'>): Promise<HelperResult<'precopy'>> {
-    const pid = findRoot(containerId);
-    this.#armedLock?.armed.disarm();
-    this.#armedLock = { pid, armed: armNetwork(pid) };
+    const pid = this.#acts.findRoot(containerId);
+    this.#lock.prepare(pid);
     return this.#context.channels.use(channel, async ({ writer }) => {
-      const { value, ms } = await timed(() => this.#send(containerId, pid, volumes, writer));
+      const { value, ms } = await timed(() => this.#files.send(containerId, pid, volumes, writer));
       return { transfer: toTransfer(value, ms), files: value.files };
     });
-  }
-
-  async #send(
-    containerId: string,
-    pid: number,
-    volumes: HelperArgs<'precopy'>['volumes'],
-    writer: Parameters<typeof sendFiles>[3],
-  ): Promise<Totals> {
-    const identity = `${containerId} ${pid}`;
-    const former = this.#copiedOf === identity ? this.#copied : new Map<string, Copied>();
-    // Until this transfer is complete nothing is known of the copy.
-    this.#copied = new Map();
-    this.#copiedOf = identity;
-    try {
-      const { files, copied } = await sendFiles(pid, sectionsOf(pid, volumes), former, writer);
-      const totals = await writer.end(files);
-      this.#copied = copied;
-      return totals;
-    } catch (error) {
-      await writer.fail(String(error)).catch(() => {});
-      throw error;
-    }
   }
 
   async freeze(args: HelperArgs<'freeze'>): Promise<HelperResult<'freeze'>> {
@@ -91,17 +67,17 @@ export class Source {
     }
     this.#busy = true;
     try {
-      const pid = findRoot(args.containerId);
-      const startTime = readProcess(pid)?.startTime ?? 0;
+      const pid = this.#acts.findRoot(args.containerId);
+      const startTime = this.#acts.startTime(pid) ?? 0;
       const mountPaths = args.volumes.map(({ mountPath }) => mountPath);
-      const handover = describe(pid, mountPaths);
-      emptyDirectories();
+      const handover = this.#acts.describe(pid, mountPaths);
+      this.#acts.emptyDirectories();
       // Written before the act, so that a helper that restarts in the middle of it thaws too.
       const thawAt = Date.now() + args.thawAfterMs;
-      this.#become({ state: 'frozen', containerId: args.containerId, rootPid: pid, startTime, thawAt });
-      return await this.#freezeAndSend(args, pid, handover, started);
+      const who = { containerId: args.containerId, rootPid: pid, startTime, volumes: args.volumes };
+      this.#become({ state: 'frozen', ...who, thawAt });
+      return await this.#freezeAndSend(args, pid, handover, started).catch((error) => this.#undo(error));
     } catch (error) {
-      await this.#undo();
       this.#context.channels.drop(args.channel);
       throw error;
     } finally {
@@ -111,19 +87,18 @@ export class Source {
 
   async #freezeAndSend(args: HelperArgs<'freeze'>, pid: number, handover: Handover, started: number) {
     const { channel, containerId, volumes } = args;
-    const { ms: lockMs } = await timed(() => this.#lock(pid));
-    const dumping = timed(() => dump(pid, handover.externalMounts));
+    const dumping = this.#lockAndDump(pid, handover.externalMounts);
     this.#dumping = dumping.catch(() => {});
-    const { ms: dumpMs } = await dumping;
+    const { lockMs, dumpMs } = await dumping;
     // From here on the timer holds, also when nobody takes what is sent.
     if (this.#record.state === 'frozen') this.#arm(this.#record.thawAt - Date.now(), channel);
     handover.innerPids = processTree(pid).map((each) => innerPid(each.pid));
     const sent = await this.#context.channels.use(channel, async ({ writer }) => ({
       images: await timed(() => sendImages(IMAGE_FILES, writer)),
-      delta: await timed(() => this.#send(containerId, pid, volumes, writer)),
+      delta: await timed(() => this.#files.send(containerId, pid, volumes, writer)),
     }));
     const { images, delta } = sent;
-    if (this.#record.state !== 'frozen') throw new HelperFailure('already-thawed', 'the source was thawed meanwhile');
+    this.#expectFrozen();
     return {
       handover,
       images: toTransfer(images.value, images.ms),
@@ -134,12 +109,16 @@ export class Source {
     };
   }
 
-  async #lock(pid: number): Promise<void> {
-    const ready = this.#armedLock;
-    this.#armedLock = undefined;
-    if (ready?.pid === pid) return lockNetwork(pid, ready.armed);
-    ready?.armed.disarm();
-    return lockNetwork(pid);
+  async #lockAndDump(pid: number, externalMounts: readonly string[]): Promise<{ lockMs: number; dumpMs: number }> {
+    const { ms: lockMs } = await timed(() => this.#lock.take(pid));
+    // A thaw that came meanwhile waits for this to end; it must not find the tree stopped behind its back.
+    this.#expectFrozen();
+    const { ms: dumpMs } = await timed(() => this.#acts.dump(pid, externalMounts));
+    return { lockMs, dumpMs };
+  }
+
+  #expectFrozen(): void {
+    if (this.#record.state !== 'frozen') throw new HelperFailure('already-thawed', 'the source was thawed meanwhile');
   }
 
   async thaw({ containerId }: HelperArgs<'thaw'>): Promise<Record<string, never>> {
@@ -154,12 +133,13 @@ export class Source {
 
   async seal({ containerId }: HelperArgs<'seal'>): Promise<Record<string, never>> {
     const record = this.#record;
-    if (record.state === 'thawed') throw new HelperFailure('already-thawed', 'the source goes on already');
+    if (record.state === 'thawing' || record.state === 'thawed')
+      throw new HelperFailure('already-thawed', 'the source goes on already');
     this.#expect(containerId);
     if (record.state === 'frozen' && !this.#busy) {
-      clearTimeout(this.#timer);
       this.#become({ ...record, state: 'sealed' });
-      this.#release = prepareRelease(record.rootPid);
+      clearTimeout(this.#timer);
+      this.#release = this.#acts.prepareRelease(record.rootPid);
     }
     if (this.#record.state !== 'sealed') throw new HelperFailure('wrong-state', `the source is ${this.#record.state}`);
     return {};
@@ -171,19 +151,25 @@ export class Source {
     if (record.state !== 'sealed' && record.state !== 'released') {
       throw new HelperFailure('wrong-state', `the source is ${record.state}, not sealed`);
     }
-    const { armed, addresses } = this.#release ?? prepareRelease(record.rootPid);
-    this.#release = undefined;
-    await permitResets(record.rootPid, armed);
-    const connections = await abortOutside(record.rootPid, await addresses);
+    // Before the acts: a thaw that came between them would continue a source whose target runs.
     this.#become({ ...record, state: 'released' });
-    return { connections };
+    const { armed, addresses } = this.#release ?? this.#acts.prepareRelease(record.rootPid);
+    this.#release = undefined;
+    await this.#acts.permitResets(record.rootPid, armed);
+    return { connections: await this.#acts.abortOutside(record.rootPid, await addresses) };
   }
 
   /** The helper is about to end: what is frozen and not sealed goes on. */
   async end(): Promise<void> {
-    this.#armedLock?.armed.disarm();
+    this.#lock.disarm();
     this.#release?.armed.disarm();
-    if (this.#record.state === 'frozen') await this.#thaw();
+    // No timer comes after this: a second try at once.
+    if (this.#mustThaw()) await this.#thaw().catch(() => this.#thaw());
+  }
+
+  /** Nobody has sealed it and it may be stopped. */
+  #mustThaw(): boolean {
+    return this.#record.state === 'frozen' || this.#record.state === 'thawing';
   }
 
   #expect(containerId: string): void {
@@ -192,8 +178,8 @@ export class Source {
   }
 
   #become(record: SourceRecord): void {
+    this.#acts.save(record);
     this.#record = record;
-    saveSource(record);
   }
 
   #arm(ms: number, channel?: string): void {
@@ -202,49 +188,59 @@ export class Source {
   }
 
   async #thawLate(channel?: string): Promise<void> {
-    if (this.#record.state !== 'frozen') return;
+    if (!this.#mustThaw()) return;
     // A transfer that is still under way has nobody to go to.
     if (this.#busy && channel !== undefined) this.#context.channels.drop(channel);
-    await this.#thaw();
+    try {
+      await this.#thaw();
+    } catch {
+      return; // It set the timer again.
+    }
     this.#context.announce({ v: 1, event: 'thawed', reason: 'the deadline passed and nobody had sealed the source' });
   }
 
-  /** A freeze failed midway. The timer of the record stays as the last resort when this fails too. */
-  async #undo(): Promise<void> {
-    const record = this.#record;
-    if (record.state !== 'frozen') return;
-    this.#arm(record.thawAt - Date.now());
+  /** A freeze failed midway: whatever it had begun is undone, also when a thaw came before. */
+  async #undo(error: unknown): Promise<never> {
     await this.#thaw().catch(() => {});
+    throw error;
   }
 
-  async #thaw(): Promise<void> {
-    clearTimeout(this.#timer);
-    // In the middle of a dump CRIU holds the tree; it lets go when it is done or refuses.
-    await this.#dumping;
+  /** One at a time. When it fails the timer tries again. */
+  #thaw(): Promise<void> {
+    this.#thawing ??= this.#thawOnce().finally(() => {
+      this.#thawing = undefined;
+    });
+    return this.#thawing;
+  }
+
+  async #thawOnce(): Promise<void> {
     const record = this.#record;
-    if (record.state === 'idle' || record.state === 'thawed') return;
-    if (readProcess(record.rootPid)?.startTime === record.startTime) {
-      await unlockNetwork(record.rootPid);
-      removeLinkRemaps(record.rootPid);
-      continueTree(record.rootPid);
+    if (record.state === 'idle') return;
+    clearTimeout(this.#timer);
+    const { containerId, rootPid, startTime, volumes } = record;
+    const who = { containerId, rootPid, startTime, volumes };
+    // Before anything is awaited: from here on no seal succeeds.
+    this.#markThawing({ state: 'thawing', ...who });
+    try {
+      // In the middle of a dump CRIU holds the tree; it lets go when it is done or refuses.
+      await this.#dumping;
+      if (this.#acts.startTime(rootPid) === startTime) await letGo(this.#acts, rootPid, volumes);
+      this.#release?.armed.disarm();
+      this.#release = undefined;
+      this.#acts.removeImages();
+      this.#become({ state: 'thawed', ...who });
+    } catch (error) {
+      this.#arm(RETRY_MS);
+      throw error;
     }
-    this.#release?.armed.disarm();
-    this.#release = undefined;
-    const { containerId, rootPid, startTime } = record;
-    this.#become({ state: 'thawed', containerId, rootPid, startTime });
-    rmSync(IMAGE_FILES, { recursive: true, force: true });
   }
-}
 
-/** What releasing connections needs, begun at the seal, so that the commit need not wait for it. */
-interface Release {
-  readonly armed: Armed;
-  readonly addresses: Promise<string[]>;
-}
-
-function prepareRelease(pid: number): Release {
-  const addresses = podAddresses(pid);
-  // Awaited at the release; a thaw by hand leaves it behind.
-  addresses.catch(() => {});
-  return { armed: armNetwork(pid), addresses };
+  #markThawing(record: SourceRecord): void {
+    this.#record = record;
+    try {
+      this.#acts.save(record);
+    } catch {
+      // A dump may have filled the file system; that is no reason to leave the tree stopped.
+    }
+  }
 }

@@ -1,0 +1,183 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Channels } from '../../../src/helper/bulk/channels.ts';
+import type { HelperEvent } from '../../../src/helper/envelope.ts';
+import type { SourceRecord } from '../../../src/helper/record.ts';
+import { Source } from '../../../src/helper/source.ts';
+import type { SourceActs } from '../../../src/helper/source-acts.ts';
+
+const containerId = 'c'.repeat(64);
+const who = { containerId, rootPid: 77, startTime: 5, volumes: [] };
+const armed = { run: async () => ({ status: 0, stdout: '', stderr: '' }), fire: async () => {}, disarm: () => {} };
+
+/** An act that ends when the test says so. */
+function gate() {
+  let open: () => void = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open: () => open(), pass: () => opened };
+}
+
+function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
+  const done: string[] = [];
+  const events: HelperEvent[] = [];
+  let saved = initial;
+  const note = (name: keyof SourceActs) => async () => {
+    await (over[name] as (() => unknown) | undefined)?.();
+    done.push(name);
+  };
+  const acts: SourceActs = {
+    load: () => initial,
+    findRoot: () => who.rootPid,
+    startTime: () => who.startTime,
+    describe: () => ({ externalMounts: ['/'], stdio: ['', '', ''], rootMode: 0o755, innerPids: [1] }),
+    emptyDirectories: () => {},
+    arm: () => armed,
+    removeLinkRemaps: () => {},
+    continueTree: () => done.push('continueTree'),
+    removeImages: () => {},
+    prepareRelease: () => ({ armed, addresses: Promise.resolve([]) }),
+    abortOutside: async () => 0,
+    save: (record) => {
+      saved = record;
+    },
+    ...over,
+    lock: note('lock'),
+    dump: note('dump'),
+    unlock: note('unlock'),
+    permitResets: note('permitResets'),
+  };
+  const source = new Source({ channels: new Channels(), announce: (event) => events.push(event) }, acts);
+  return { source, done, events, saved: () => saved };
+}
+
+const frozen = (inMs = 60_000): SourceRecord => ({ state: 'frozen', ...who, thawAt: Date.now() + inMs });
+const freeze = (source: Source) =>
+  source.freeze({ containerId, channel: 'main', volumes: [], thawAfterMs: 60_000 }).catch((error) => error);
+const busy = () => {
+  throw new Error('no room');
+};
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('a seal that comes', () => {
+  it('while a thaw is under way is refused, whoever began that', async () => {
+    for (const begin of [
+      (source: Source) => source.thaw({ containerId }),
+      (source: Source) => source.end(),
+      () => vi.advanceTimersByTimeAsync(60_000),
+    ]) {
+      const slow = gate();
+      const { source, done, saved } = sourceWith(frozen(), { unlock: slow.pass });
+      await source.recover();
+      const thawed = begin(source);
+      await vi.advanceTimersByTimeAsync(0);
+      await expect(source.seal({ containerId })).rejects.toMatchObject({ code: 'already-thawed' });
+      expect(saved().state).toBe('thawing');
+      slow.open();
+      await thawed;
+      await vi.advanceTimersByTimeAsync(0);
+      expect(done).toEqual(['unlock', 'continueTree']);
+      expect(saved().state).toBe('thawed');
+    }
+  });
+
+  it('before the deadline keeps the source stopped', async () => {
+    const { source, done } = sourceWith(frozen());
+    await source.recover();
+    await source.seal({ containerId });
+    await vi.advanceTimersByTimeAsync(120_000);
+    await source.end();
+    expect(done).toEqual([]);
+    expect(source.status()).toMatchObject({ state: 'sealed', thawInMs: null });
+  });
+
+  it('to a helper that restarted in the middle of a thaw is refused, and the thaw goes on', async () => {
+    const { source, done } = sourceWith({ state: 'thawing', ...who });
+    await source.recover();
+    await expect(source.seal({ containerId })).rejects.toMatchObject({ code: 'already-thawed' });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(done).toEqual(['unlock', 'continueTree']);
+  });
+});
+
+it('a release under way cannot be thawed', async () => {
+  const slow = gate();
+  const { source, done } = sourceWith({ ...frozen(), state: 'sealed' } as SourceRecord, { permitResets: slow.pass });
+  await source.recover();
+  const released = source.release({ containerId });
+  await expect(source.thaw({ containerId })).rejects.toMatchObject({ code: 'wrong-state' });
+  slow.open();
+  await released;
+  expect(done).toEqual(['permitResets']);
+});
+
+describe('a thaw in the middle of a freeze', () => {
+  it('while the network is being locked prevents the dump', async () => {
+    const slow = gate();
+    const { source, done } = sourceWith({ state: 'idle' }, { lock: slow.pass });
+    const reply = freeze(source);
+    const thawed = source.thaw({ containerId });
+    await vi.advanceTimersByTimeAsync(10);
+    expect(done).toEqual([]);
+    slow.open();
+    expect(await reply).toMatchObject({ code: 'already-thawed' });
+    await thawed;
+    expect(done).not.toContain('dump');
+    expect(done.at(-1)).toBe('continueTree');
+    expect(source.status().state).toBe('thawed');
+  });
+
+  it('while CRIU dumps continues the tree after it', async () => {
+    const slow = gate();
+    const { source, done } = sourceWith({ state: 'idle' }, { dump: slow.pass });
+    const reply = freeze(source);
+    await vi.advanceTimersByTimeAsync(10);
+    const ended = source.end();
+    slow.open();
+    expect(await reply).toBeInstanceOf(Error);
+    await ended;
+    expect(done.slice(0, 2)).toEqual(['lock', 'dump']);
+    expect(done.at(-1)).toBe('continueTree');
+  });
+
+  it.each(['lock', 'dump'] as const)('is made when %s fails', async (act) => {
+    const { source, done } = sourceWith({ state: 'idle' }, { [act]: () => Promise.reject(new Error('refused')) });
+    expect(await freeze(source)).toMatchObject({ message: 'refused' });
+    expect(done.slice(-2)).toEqual(['unlock', 'continueTree']);
+    expect(source.status().state).toBe('thawed');
+  });
+});
+
+describe('a thaw that meets a failure', () => {
+  it('continues the tree all the same and is tried again', async () => {
+    const outcomes = [() => Promise.reject(new Error('nft')), async () => {}];
+    const { source, done, events } = sourceWith(frozen(100), { unlock: async () => outcomes.shift()?.() });
+    await source.recover();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(done).toEqual(['continueTree']);
+    expect(events).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(done).toEqual(['continueTree', 'unlock', 'continueTree']);
+    expect(events).toMatchObject([{ event: 'thawed' }]);
+    expect(source.status().state).toBe('thawed');
+  });
+
+  it('minds neither names that stay nor a record that cannot be written at once', async () => {
+    const save = vi.fn<(record: SourceRecord) => void>().mockImplementationOnce(busy);
+    const { source, done } = sourceWith(frozen(), { removeLinkRemaps: busy, save });
+    await source.recover();
+    await source.thaw({ containerId });
+    expect(done).toEqual(['unlock', 'continueTree']);
+    expect(save).toHaveBeenLastCalledWith({ state: 'thawed', ...who });
+  });
+
+  it('has a second try when the helper ends', async () => {
+    const outcomes = [() => Promise.reject(new Error('nft')), async () => {}];
+    const { source, done } = sourceWith(frozen(), { unlock: async () => outcomes.shift()?.() });
+    await source.recover();
+    await source.end();
+    expect(done).toEqual(['continueTree', 'unlock', 'continueTree']);
+  });
+});
