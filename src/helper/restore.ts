@@ -13,6 +13,15 @@ import type { Handover } from './protocol.ts';
 const ENGINE = `${PLACEHOLDER_DIR}/engine`;
 /** Descriptors of CRIU at the restore. */
 const NETWORK_FD = 10;
+/** Ends the list of arguments on stdin (native/mount-helper.c). */
+const ARGUMENTS_END = '--arguments-end';
+
+/** What does not depend on the dump, above all that the tree stays stopped. */
+const FIXED_OPTIONS: readonly string[] = [
+  ...['restore', '--images-dir', `${ENGINE}/img`, '--root', '/', '--log-file', `${ENGINE}/log/restore.log`],
+  ...['--inherit-fd', `fd[${NETWORK_FD}]:extNetNs`, ...COMMON_OPTIONS, '--restore-detached'],
+];
+
 /** Throws `not-movable` when the placeholder lacks a mount that the source had. */
 export function checkMounts(placeholderPid: number, { externalMounts }: Handover): void {
   const present = new Set(
@@ -37,22 +46,14 @@ export function armRestore(placeholderPid: number): Armed {
     ...[0, 1, 2].flatMap((fd) => ['--open', `${stdioFd(fd)}=${fd === 0 ? 'r' : 'w'}=/proc/${placeholderPid}/fd/${fd}`]),
     ...['--umount', '/dev/shm', '--writable', '/proc/sys', '--arguments', 'stdin'],
   ];
-  const command = [...criuCommand(`${ENGINE}/criu`), 'restore'];
+  const command = [...criuCommand(`${ENGINE}/criu`), ...FIXED_OPTIONS];
   return arm(MOUNT_HELPER, [...enter, '--', ...command], { PATH: `${ENGINE}/criu/bin` });
 }
 
-/** What CRIU has to know of the dump, as the armed program takes it. */
-export function restoreArguments(handover: Handover): string {
-  const externals = handover.externalMounts.flatMap((point) => [
-    '--external',
-    `mnt[${point}]:${point === '/' ? '.' : point}`,
-  ]);
-  const all = [
-    ...['--images-dir', `${ENGINE}/img`, '--root', '/', '--log-file', `${ENGINE}/log/restore.log`],
-    ...['--inherit-fd', `fd[${NETWORK_FD}]:extNetNs`, ...stdioOptions(handover.stdio), ...externals],
-    ...[...COMMON_OPTIONS, '--restore-detached'],
-  ];
-  return all.map((argument) => `${argument}\0`).join('');
+/** What CRIU has to know of the dump, as the armed program takes it; cut short, it starts nothing. */
+export function restoreArguments({ externalMounts, stdio }: Handover): string {
+  const externals = externalMounts.flatMap((point) => ['--external', `mnt[${point}]:${point === '/' ? '.' : point}`]);
+  return [...stdioOptions(stdio), ...externals, ARGUMENTS_END].map((argument) => `${argument}\0`).join('');
 }
 
 const stdioFd = (fd: number) => NETWORK_FD + 1 + fd;

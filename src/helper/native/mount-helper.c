@@ -10,7 +10,8 @@
 //     --open N=MODE=PATH  descriptor N is PATH of here, MODE is r or w; may be repeated
 //     --umount PATH    there, when mounted; may be repeated
 //     --writable PATH  there: mount made writable, when there is one; may be repeated
-//     --arguments stdin  enters at once, then waits for further NUL-separated arguments on stdin; none: does nothing
+//     --arguments stdin  enters at once, then waits for further NUL-separated arguments on stdin, the last of them
+//                      --arguments-end: a list without it was cut short and runs nothing; no list at all is no error
 //   mount-helper delete   removes the NUL-separated absolute paths on stdin, following no link; missing ones are fine
 //   as "tar"              runs the GNU tar beside it without compression (CRIU's tmpfs images; gzip costs freeze time)
 //
@@ -42,6 +43,7 @@
 #define FROM_EMPTY_PATH 4
 #define MANY 64
 #define CANNOT_ENTER 120
+#define ARGUMENTS_END "--arguments-end"
 
 struct bind {
   const char *to;
@@ -149,29 +151,37 @@ static int run(char **argv) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// The command line with what stdin adds to it; the program then gets an empty stdin. Returns 0 when nothing came.
-static char **with_arguments(char **argv) {
-  static char *all[4 * MANY];
-  int count = 0, more = 0;
-  for (; argv[count]; count++) {
-    check_room(count);
-    all[count] = argv[count];
+// The command line with what stdin adds to it; the program then gets an empty stdin. Returns 0 when nothing is to run:
+// with status 0 when nothing came, otherwise because the list was cut short.
+static char **with_arguments(char **argv, int *status) {
+  size_t fixed = 0, count, room;
+  while (argv[fixed]) fixed++;
+  count = fixed;
+  char **all = malloc((room = 2 * fixed + 16) * sizeof *all);
+  if (!all) fail("arguments", "");
+  memcpy(all, argv, fixed * sizeof *all);
+  for (char *argument = 0;; argument = 0) {
+    size_t size = 0;
+    if (getdelim(&argument, &size, 0, stdin) <= 0) break;
+    if (count == room && !(all = realloc(all, (room *= 2) * sizeof *all))) fail("arguments", "");
+    all[count++] = argument;
   }
-  for (;; more++) {
-    char *argument = 0;
-    size_t room = 0;
-    if (getdelim(&argument, &room, 0, stdin) <= 0) break;
-    if (count + more >= 4 * MANY - 1) errno = E2BIG, fail("arguments", "");
-    all[count + more] = argument;
+  *status = 0;
+  if (count == fixed) return 0;
+  if (strcmp(all[--count], ARGUMENTS_END)) {
+    fprintf(stderr, "mount-helper: arguments cut short\n");
+    *status = CANNOT_ENTER;
+    return 0;
   }
+  all[count] = 0;
   int empty = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (empty < 0 ? close(0) : dup2(empty, 0)) fail("stdin", "");
-  return more ? all : 0;
+  return all;
 }
 
 static int enter_and_run(int argc, char **argv) {
   const char *pid = 0;
-  int i = 0, wait = 0;
+  int i = 0, wait = 0, status = 0;
   for (; i + 1 < argc && strcmp(argv[i], "--"); i += 2) {
     char *value = argv[i + 1];
     if (!strcmp(argv[i], "--pid")) pid = value;
@@ -186,10 +196,10 @@ static int enter_and_run(int argc, char **argv) {
   }
   if (i >= argc - 1) errno = EINVAL, fail("option", "--");
   enter();
-  char **command = wait ? with_arguments(argv + i + 1) : argv + i + 1;
+  char **command = wait ? with_arguments(argv + i + 1, &status) : argv + i + 1;
   if (command) return run(command);
   leave();
-  return 0;
+  return status;
 }
 
 static int remove_entry(int dir, const char *name) {
