@@ -81,6 +81,8 @@ export interface PlanTarget {
 /** A Service of the source cluster that will lead to the target. */
 export interface PlannedRoute {
   readonly service: string;
+  /** What it selects its pods by; taken away from it in the source cluster, and put back on the way back. */
+  readonly selector: Readonly<Record<string, string>>;
   /** The controller's slices that the own ones stand in for, by name. */
   readonly slices: readonly { readonly replaces: string; readonly own: string }[];
   /**

@@ -1,22 +1,23 @@
+import { isDeepStrictEqual } from 'node:util';
+import { MigrateError } from '../domain/errors.ts';
+import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { Plan, PlannedRoute } from '../domain/plan.ts';
-import type { ObjectRef, Side } from '../domain/refs.ts';
+import type { Side } from '../domain/refs.ts';
 import type { Endpoint, EndpointSlice, Service } from '../kube/objects.ts';
-import type { ClusterReader, Gateway, Resource } from '../kube/ports.ts';
+import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { isEndpointOf, MANAGED_BY_LABEL, OURS, SELECTOR_ANNOTATION, SERVICE_LABEL } from './service-facts.ts';
-
-const SKIP_MIRROR_LABEL = 'endpointslice.kubernetes.io/skip-mirror';
-/** Between two looks at what the EndpointSlice controller has done, in ms. */
-const LOOK_MS = 100;
-
-/** What rerouting works with. */
-export interface RouteContext {
-  readonly plan: Plan;
-  readonly source: ClusterReader;
-  readonly target: ClusterReader;
-  readonly gateway: Gateway;
-  readonly signal: AbortSignal;
-}
+import { isOf, ownSlice, serviceForTarget } from './manifests.ts';
+import {
+  controllerSlices,
+  endpointsOf,
+  isSource,
+  markEndpoints,
+  pause,
+  type RouteContext,
+  read,
+  ref,
+} from './route-context.ts';
+import { SELECTOR_ANNOTATION } from './service-facts.ts';
 
 /** What was there before, enough to put it back. */
 export interface RouteBefore {
@@ -31,14 +32,29 @@ export interface OwnSlice {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** Reads what the way back needs. Read-only. */
+/** Reads what the way back needs. Read-only. Throws F315 for a Service that somebody else has rerouted since. */
 export async function captureRoutes(context: RouteContext): Promise<RouteBefore[]> {
+  const { plan } = context;
   return Promise.all(
-    context.plan.route.services.map(async ({ service }) => {
-      const found = await read<Service>(context, 'source', RESOURCES.service, service);
-      return { service, selector: found?.spec.selector ?? {} };
+    plan.route.services.map(async (route) => {
+      const found = await read<Service>(context, 'source', RESOURCES.service, route.service);
+      if (found) checkSelector(plan, route, found);
+      return { service: route.service, selector: { ...route.selector } };
     }),
   );
+}
+
+/** Another move may be rerouting it: its selector must not be taken for the one to put back. */
+function checkSelector({ source }: Plan, { service, selector }: PlannedRoute, found: Service): void {
+  const now = found.spec.selector ?? {};
+  if (isDeepStrictEqual(now, selector) && Object.keys(now).length > 0) return;
+  const other = found.metadata.annotations?.[MIGRATION_ANNOTATION];
+  const by = other === undefined ? 'somebody' : `migration ${other}`;
+  throw new MigrateError('F315', {
+    detail: `service ${source.namespace}/${service} of ${source.context} had the selector ${JSON.stringify(selector)} when the plan was made, and has ${JSON.stringify(now)} now: ${by} has changed it`,
+    remedy: 'wait until nobody else reroutes it, and try again',
+    outcome: 'failed',
+  });
 }
 
 /**
@@ -47,8 +63,12 @@ export async function captureRoutes(context: RouteContext): Promise<RouteBefore[
  * controllers do: core Endpoints that are not marked first get a mirrored slice with the stale address within a second.
  */
 export async function prepareRoutes(context: RouteContext): Promise<OwnSlice[]> {
-  const own = await Promise.all(context.plan.route.services.map((route) => prepareRoute(context, route)));
-  return own.flat();
+  const own = await Promise.allSettled(context.plan.route.services.map((route) => prepareRoute(context, route)));
+  // Not before all have ended: the way back must not meet one that is still writing.
+  return own.flatMap((ended) => {
+    if (ended.status === 'rejected') throw ended.reason;
+    return ended.value;
+  });
 }
 
 async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise<OwnSlice[]> {
@@ -56,29 +76,41 @@ async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise
   const service = await read<Service>(context, 'source', RESOURCES.service, route.service);
   if (!service) return [];
   if (route.inTarget === 'create') {
-    await gateway.create('target', RESOURCES.service, serviceForTarget(service, plan.target.namespace), { signal });
+    const made = serviceForTarget(service, plan.target.namespace, plan.id);
+    await gateway.create('target', RESOURCES.service, made, { signal });
   }
-  await markEndpoints(context, 'source', route.service, 'true');
+  // The slices come first because there can be only one of a name: a second move of the pod ends here.
   const own: OwnSlice[] = [];
   for (const { replaces, own: name } of route.slices) {
     const slice = await read<EndpointSlice>(context, 'source', RESOURCES.endpointSlice, replaces);
     if (!slice) continue;
-    await gateway.create('source', RESOURCES.endpointSlice, ownSlice(slice, name), { signal });
+    await gateway.create('source', RESOURCES.endpointSlice, ownSlice(slice, name, plan.id), { signal });
     own.push({ side: 'source', name, endpoints: slice.endpoints ?? [] });
   }
-  const taken = JSON.stringify(service.spec.selector ?? {});
-  await gateway.patch(
-    ref(plan, 'source', RESOURCES.service, route.service),
-    'merge',
-    { metadata: { annotations: { [SELECTOR_ANNOTATION]: taken } }, spec: { selector: null } },
-    { signal },
-  );
+  await markEndpoints(context, 'source', route.service, 'true');
+  await takeSelector(context, route);
   await removeReplaced(context, route);
   for (const name of route.ownInTarget) {
     const slice = await read<EndpointSlice>(context, 'target', RESOURCES.endpointSlice, name);
     if (slice) own.push({ side: 'target', name, endpoints: slice.endpoints ?? [] });
   }
   return own;
+}
+
+/** Takes exactly the selector that was looked at: the API server refuses the write if the Service has changed since. */
+async function takeSelector(context: RouteContext, route: PlannedRoute): Promise<void> {
+  const { plan, gateway, signal } = context;
+  const service = await read<Service>(context, 'source', RESOURCES.service, route.service);
+  if (!service) return;
+  checkSelector(plan, route, service);
+  const annotations = { [SELECTOR_ANNOTATION]: JSON.stringify(route.selector), [MIGRATION_ANNOTATION]: plan.id };
+  const { resourceVersion } = service.metadata;
+  await gateway.patch(
+    ref(plan, 'source', RESOURCES.service, route.service),
+    'merge',
+    { metadata: { annotations, ...(resourceVersion !== undefined && { resourceVersion }) }, spec: { selector: null } },
+    { signal },
+  );
 }
 
 /**
@@ -95,14 +127,6 @@ async function removeReplaced(context: RouteContext, route: PlannedRoute): Promi
     }
     quiet = slices.some((slice) => endpointsOf(slice).some(isSource(plan))) ? 0 : quiet + 1;
   }
-}
-
-function endpointsOf(slice: EndpointSlice): readonly Endpoint[] {
-  return slice.endpoints ?? [];
-}
-
-function isSource(plan: Plan): (endpoint: Endpoint) => boolean {
-  return (endpoint) => isEndpointOf(endpoint, plan.source);
 }
 
 /**
@@ -136,43 +160,66 @@ function leadTo(addresses: readonly string[], before: Endpoint): Endpoint[] {
   return [{ ...rest, addresses: reachable, conditions: { ready: true, serving: true, terminating: false } }];
 }
 
-/** The way back of `prepareRoutes`. Idempotent. */
+/** The way back of `prepareRoutes`: touches only what this migration has made or changed. Idempotent. */
 export async function revertRoutes(context: RouteContext, before: readonly RouteBefore[]): Promise<void> {
-  const { plan, gateway, signal } = context;
+  const { plan } = context;
   for (const { service, selector } of before) {
     const route = plan.route.services.find((candidate) => candidate.service === service);
     if (!route) continue;
-    await handBack(context, 'source', { service, selector, own: route.slices.map((slice) => slice.own) });
-    if (route.inTarget === 'create') {
-      await gateway.delete(ref(plan, 'target', RESOURCES.service, service), { signal });
-    }
+    await revertRoute(context, route, selector);
+    if (route.inTarget === 'create') await removeOwn(context, 'target', RESOURCES.service, service);
   }
+}
+
+async function revertRoute(context: RouteContext, route: PlannedRoute, selector: RouteBefore['selector']) {
+  const { plan } = context;
+  const service = await read<Service>(context, 'source', RESOURCES.service, route.service);
+  const names = route.slices.map((slice) => slice.own);
+  const slices = await Promise.all(
+    names.map((name) => read<EndpointSlice>(context, 'source', RESOURCES.endpointSlice, name)),
+  );
+  const intact = isDeepStrictEqual(service?.spec.selector, selector) && slices.some((slice) => isOf(plan, slice));
+  if (isOf(plan, service)) await handBack(context, 'source', route.service, selector);
+  // Stopped before the selector was taken, or after it was given back.
+  else if (intact) await letControllers(context, 'source', route.service);
+  for (const name of names) await removeOwn(context, 'source', RESOURCES.endpointSlice, name);
+}
+
+/** An object of that name may be another migration's. */
+async function removeOwn(context: RouteContext, side: Side, resource: Resource, name: string): Promise<void> {
+  const { plan, gateway, signal } = context;
+  const found = await read(context, side, resource, name);
+  const uid = found?.metadata.uid;
+  if (uid === undefined || !isOf(plan, found)) return;
+  await gateway.delete(ref(plan, side, resource, name), { signal, uid });
 }
 
 /** Services of the target that an earlier move had rerouted select their pods by themselves again. Idempotent. */
 export async function restoreInTarget(context: RouteContext): Promise<void> {
-  for (const { service, inTarget, ownInTarget, selectorInTarget } of context.plan.route.services) {
-    if (inTarget !== 'restore') continue;
-    await handBack(context, 'target', { service, selector: selectorInTarget, own: ownInTarget });
-  }
-}
-
-interface HandBack {
-  readonly service: string;
-  readonly selector: Readonly<Record<string, string>>;
-  readonly own: readonly string[];
-}
-
-/** Selector back, then the controller's slices come, and only then our own go. */
-async function handBack(context: RouteContext, side: Side, { service, selector, own }: HandBack): Promise<void> {
   const { plan, gateway, signal } = context;
-  if (await read(context, side, RESOURCES.service, service)) {
-    const back = { metadata: { annotations: { [SELECTOR_ANNOTATION]: null } }, spec: { selector } };
-    await gateway.patch(ref(plan, side, RESOURCES.service, service), 'merge', back, { signal });
-    await markEndpoints(context, side, service, null);
-    while (!(await controllerTookOver(context, side, service))) await pause(signal);
+  for (const { service, inTarget, ownInTarget, selectorInTarget } of plan.route.services) {
+    if (inTarget !== 'restore') continue;
+    if (await read(context, 'target', RESOURCES.service, service)) {
+      await handBack(context, 'target', service, selectorInTarget);
+    }
+    for (const name of ownInTarget) {
+      await gateway.delete(ref(plan, 'target', RESOURCES.endpointSlice, name), { signal });
+    }
   }
-  for (const name of own) await gateway.delete(ref(plan, side, RESOURCES.endpointSlice, name), { signal });
+}
+
+/** Selector back, then the controller's slices come; only then may our own go. */
+async function handBack(context: RouteContext, side: Side, service: string, selector: PlannedRoute['selector']) {
+  const { plan, gateway, signal } = context;
+  const annotations = { [SELECTOR_ANNOTATION]: null, [MIGRATION_ANNOTATION]: null };
+  const back = { metadata: { annotations }, spec: { selector } };
+  await gateway.patch(ref(plan, side, RESOURCES.service, service), 'merge', back, { signal });
+  await letControllers(context, side, service);
+}
+
+async function letControllers(context: RouteContext, side: Side, service: string): Promise<void> {
+  await markEndpoints(context, side, service, null);
+  while (!(await controllerTookOver(context, side, service))) await pause(context.signal);
 }
 
 /** Whether the controller's slices lead to the pod, or never will because there is no such pod any more. */
@@ -185,67 +232,4 @@ async function controllerTookOver(context: RouteContext, side: Side, service: st
   const { namespace, pod: name, uid } = plan.source;
   const pod = await context.source.get(RESOURCES.pod, name, { namespace, signal });
   return pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined;
-}
-
-function controllerSlices(context: RouteContext, side: Side, service: string): Promise<EndpointSlice[]> {
-  const { plan, signal } = context;
-  const labelSelector = `${SERVICE_LABEL}=${service},${MANAGED_BY_LABEL}!=${OURS}`;
-  return context[side].list(RESOURCES.endpointSlice, { namespace: plan[side].namespace, labelSelector, signal });
-}
-
-/** Keeps core Endpoints from being mirrored into a slice (`'true'`), or lets them again (null). */
-async function markEndpoints(context: RouteContext, side: Side, service: string, mark: 'true' | null): Promise<void> {
-  if (!(await read(context, side, RESOURCES.endpoints, service))) return;
-  await context.gateway.patch(
-    ref(context.plan, side, RESOURCES.endpoints, service),
-    'merge',
-    { metadata: { labels: { [SKIP_MIRROR_LABEL]: mark } } },
-    { signal: context.signal },
-  );
-}
-
-/** The step's deadline ends the waiting through the signal. */
-async function pause(signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-}
-
-function ownSlice(slice: EndpointSlice, name: string): EndpointSlice {
-  const { labels = {}, namespace } = slice.metadata;
-  return {
-    apiVersion: slice.apiVersion,
-    kind: slice.kind,
-    metadata: { name, ...(namespace && { namespace }), labels: { ...labels, [MANAGED_BY_LABEL]: OURS } },
-    addressType: slice.addressType,
-    endpoints: slice.endpoints ?? [],
-    ports: slice.ports ?? [],
-  };
-}
-
-/** The Service without what belongs to one cluster: addresses, node ports, health check port, status. Pure. */
-export function serviceForTarget(service: Service, namespace: string): Service {
-  const { clusterIP, clusterIPs: _ips, healthCheckNodePort: _health, ipFamilies: _families, ...spec } = service.spec;
-  const ports = (spec.ports ?? []).map(({ nodePort: _nodePort, ...port }) => port);
-  const headless = clusterIP === 'None' ? { clusterIP } : {};
-  return {
-    apiVersion: service.apiVersion,
-    kind: service.kind,
-    metadata: { name: service.metadata.name, namespace, labels: service.metadata.labels ?? {} },
-    spec: { ...spec, ...headless, ports },
-  };
-}
-
-async function read<T extends Service | EndpointSlice>(
-  context: RouteContext,
-  side: Side,
-  resource: Resource,
-  name: string,
-): Promise<T | undefined> {
-  const { plan, signal } = context;
-  return context[side].get<T>(resource, name, { namespace: plan[side].namespace, signal });
-}
-
-function ref(plan: Plan, side: Side, resource: Resource, name: string): ObjectRef & { resource: Resource } {
-  const { apiVersion, kind } = resource;
-  return { side, apiVersion, kind, namespace: plan[side].namespace, name, resource };
 }

@@ -32,6 +32,7 @@ export function planRoutes(
     const slices = facts.slices.filter((slice) => leadsTo(slice, pod));
     routes.push({
       service: name,
+      selector: facts.service.spec.selector ?? {},
       slices: slices.map((slice, index) => ({ replaces: slice.metadata.name, own: `${name}-migrate-${index}` })),
       ...inTarget(facts, pod),
     });

@@ -3,8 +3,6 @@ import { MigrateError } from '../domain/errors.ts';
 import { PLACEHOLDER_VOLUME } from '../helper/placeholder-spec.ts';
 import type { Container, Pod, PodSpec, Probe, Toleration } from '../kube/objects.ts';
 
-export { MIGRATION_ANNOTATION } from '../domain/names.ts';
-
 /** Annotation with what the placeholder replaced, so that the pod can move again and be compared with its source. */
 export const ORIGINAL_ANNOTATION = 'kubectl-migrate.io/original';
 /** What the placeholder replaces in a pod's spec. An absent field was absent in the original too. */

@@ -1,3 +1,4 @@
+import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import {
   type OriginalStartupProbe,
   originalCommand,
@@ -8,7 +9,7 @@ import {
   placeholderStartupProbe,
 } from '../helper/placeholder-spec.ts';
 import type { Container, Pod, PodSpec } from '../kube/objects.ts';
-import { MIGRATION_ANNOTATION, ORIGINAL_ANNOTATION, type Replaced } from './original-pod.ts';
+import { ORIGINAL_ANNOTATION, type Replaced } from './original-pod.ts';
 
 export interface PlaceholderOptions {
   /** The source pod as its author wrote it (`originalPod`). */

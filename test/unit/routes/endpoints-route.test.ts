@@ -1,51 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../../src/domain/plan.ts';
-import type { EndpointSlice, KubeObject, Pod, Service } from '../../../src/kube/objects.ts';
+import { MIGRATION_ANNOTATION } from '../../../src/domain/names.ts';
+import type { EndpointSlice, Service } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
-import {
-  captureRoutes,
-  prepareRoutes,
-  type RouteContext,
-  revertRoutes,
-  serviceForTarget,
-  switchRoutes,
-} from '../../../src/routes/endpoints-route.ts';
-import { MANAGED_BY_LABEL, OURS, SELECTOR_ANNOTATION } from '../../../src/routes/service-facts.ts';
-import { runningPod, service, slice } from '../../fixtures/objects.ts';
-import { type Clusters, contents, gatewayFor, plan, twoClusters } from '../../fixtures/two-clusters.ts';
+import { captureRoutes, prepareRoutes, revertRoutes, switchRoutes } from '../../../src/routes/endpoints-route.ts';
+import { serviceForTarget } from '../../../src/routes/manifests.ts';
+import { SELECTOR_ANNOTATION } from '../../../src/routes/service-facts.ts';
+import { service, slice } from '../../fixtures/objects.ts';
+import { both, contextOf, podAt, prepared, shop, slices } from '../../fixtures/routes.ts';
+import { contents, plan, twoClusters } from '../../fixtures/two-clusters.ts';
 import { inFakeTime } from '../../support/fake-time.ts';
-
-function podAt(name: string, address: string): Pod {
-  const pod = runningPod({ name });
-  return { ...pod, status: { ...pod.status, podIP: address, podIPs: [{ ip: address }] } };
-}
-
-function shop(services: readonly Service[] = [service('cart')]): Clusters {
-  return twoClusters({ services, siblings: [podAt('cart-1', '10.1.0.6')] });
-}
-
-function contextOf(clusters: Clusters, made: Plan, signal = new AbortController().signal): RouteContext {
-  return { plan: made, ...clusters.readers, gateway: gatewayFor(clusters, made), signal };
-}
-
-async function prepared(clusters: Clusters) {
-  const context = contextOf(clusters, await plan(clusters));
-  const before = await captureRoutes(context);
-  const own = await inFakeTime(() => prepareRoutes(context));
-  return { context, before, own };
-}
-
-function slices({ east }: Clusters, ours: boolean): EndpointSlice[] {
-  const all = east.all(RESOURCES.endpointSlice, 'shop') as EndpointSlice[];
-  return all.filter((each) => (each.metadata.labels?.[MANAGED_BY_LABEL] === OURS) === ours);
-}
 
 function addresses(all: readonly EndpointSlice[]): string[] {
   return all.flatMap((each) => (each.endpoints ?? []).flatMap((endpoint) => endpoint.addresses)).toSorted();
-}
-
-function both({ east, west }: Clusters): KubeObject[][] {
-  return [contents(east), contents(west)];
 }
 
 describe('preparing', () => {
@@ -191,8 +157,14 @@ describe('a service for the target', () => {
         { uid: 'u', resourceVersion: '1', labels: { team: 'shop' } },
       ),
       'other',
+      'm-test',
     );
-    expect(made.metadata).toEqual({ name: 'cart', namespace: 'other', labels: { team: 'shop' } });
+    expect(made.metadata).toEqual({
+      name: 'cart',
+      namespace: 'other',
+      labels: { team: 'shop' },
+      annotations: { [MIGRATION_ANNOTATION]: 'm-test' },
+    });
     expect(made.spec).toEqual({
       type: 'NodePort',
       selector: { app: 'cart' },
@@ -201,6 +173,6 @@ describe('a service for the target', () => {
   });
 
   it('stays headless', () => {
-    expect(serviceForTarget(service('cart', { clusterIP: 'None' }), 'shop').spec.clusterIP).toBe('None');
+    expect(serviceForTarget(service('cart', { clusterIP: 'None' }), 'shop', 'm-test').spec.clusterIP).toBe('None');
   });
 });

@@ -63,6 +63,7 @@ describe('a route', () => {
     expect(planned).toEqual([
       {
         service: 'cart',
+        selector: { app: 'cart' },
         slices: [
           { replaces: 'a', own: 'cart-migrate-0' },
           { replaces: 'c', own: 'cart-migrate-1' },
