@@ -54,7 +54,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     ...routes.findings,
     ...budget.findings,
     ...(unknownImage ? [noDigest(facts.pod)] : []),
-    ...(await checkDependencies(original, target, request.targetNamespace, read)),
+    ...(await checkDependencies(original, facts, read)),
   ];
   if (blocking(findings).length > 0 || image === undefined || !placement.node) throw declined(blocking(findings));
   const draft: PlanDraft = {

@@ -1,7 +1,8 @@
 import type { Finding } from '../../domain/finding.ts';
 import type { Pod } from '../../kube/objects.ts';
-import type { ClusterReader, ReadOptions, Resource } from '../../kube/ports.ts';
+import type { ReadOptions, Resource } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
+import type { Facts } from '../facts.ts';
 
 /** A namespaced object that the pod cannot start without. */
 interface Dependency {
@@ -49,13 +50,16 @@ function dependenciesOf(pod: Pod): Dependency[] {
   return [...found.values()];
 }
 
+/** What belongs to one object of one cluster, within the metadata alone: keys of data may have the same names. */
+const WITHOUT_PLACE = `sed -E '/^metadata:/,$ {/^  (namespace|resourceVersion|uid|creationTimestamp):/d}'`;
+
 /** Findings E110, one for each dependency that the target namespace lacks, all of them at once. */
 export async function checkDependencies(
   pod: Pod,
-  target: ClusterReader,
-  namespace: string,
+  { source, target, request }: Pick<Facts, 'source' | 'target' | 'request'>,
   options: ReadOptions,
 ): Promise<Finding[]> {
+  const namespace = request.targetNamespace;
   const checked = await Promise.all(
     dependenciesOf(pod).map(async (dependency) => ({
       dependency,
@@ -64,11 +68,15 @@ export async function checkDependencies(
   );
   return checked
     .filter(({ found }) => found === undefined)
-    .map(({ dependency: { resource, name, usedBy } }) => ({
-      code: 'E110',
-      severity: 'error',
-      what: `${resource.kind} ${namespace}/${name} is missing in ${target.context} (used by ${usedBy})`,
-      why: 'the target pod could not start',
-      remedy: `create it there, for example: kubectl --context SOURCE get ${resource.plural.slice(0, -1)} ${name} -o yaml | kubectl --context ${target.context} -n ${namespace} create -f -`,
-    }));
+    .map(({ dependency: { resource, name, usedBy } }) => {
+      const get = `kubectl --context ${source.context} -n ${request.namespace} get ${resource.kind.toLowerCase()} ${name} -o yaml`;
+      const create = `kubectl --context ${target.context} -n ${namespace} create -f -`;
+      return {
+        code: 'E110',
+        severity: 'error',
+        what: `${resource.kind} ${namespace}/${name} is missing in ${target.context} (used by ${usedBy})`,
+        why: 'the target pod could not start',
+        remedy: `create it there, for example: ${get} | ${WITHOUT_PLACE} | ${create}`,
+      };
+    });
 }
