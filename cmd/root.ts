@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { asMigrateError, EXIT, MigrateError, type Outcome } from '../src/domain/errors.ts';
 import { renderError } from '../src/ui/plan-view.ts';
 import type { CommandDefinition } from './command.ts';
+import { commandFirst } from './command-word.ts';
 import { podCommand } from './commands/pod.ts';
 import { versionCommand } from './commands/version.ts';
 import type { Streams } from './streams.ts';
@@ -32,7 +33,7 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
     .fail(false);
   let printed = '';
   try {
-    await parser.parseAsync(splitResource(argv).flatMap(withoutGlue), {}, (_error, _argv, text) => {
+    await parser.parseAsync(commandFirst(argv.flatMap(withoutGlue), COMMANDS), {}, (_error, _argv, text) => {
       printed = text;
     });
     if (printed) streams.stdout.write(`${printed}\n`);
@@ -71,13 +72,6 @@ function addCommand(
       }
     },
   );
-}
-
-/** kubectl's `TYPE/NAME` as one word is the command TYPE with the argument NAME. Pure. */
-function splitResource(argv: readonly string[]): string[] {
-  const [first = '', ...rest] = argv;
-  const [, type, name] = /^(pods?|po)\/(.+)$/.exec(first) ?? [];
-  return type !== undefined && name !== undefined ? [type, name, ...rest] : [...argv];
 }
 
 /** yargs takes `-ojson` for five flags, kubectl for one with its value. */

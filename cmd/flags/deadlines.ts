@@ -12,6 +12,13 @@ const FLAGS = {
   'remove-timeout': ['removeTimeout', 'for objects to be gone'],
 } as const satisfies Record<string, readonly [keyof Deadlines, string]>;
 
+const DAY = 24 * 3_600_000;
+/** The least and the most in ms, where it is not up to a day: what the helpers' protocol takes. */
+const BOUNDS: Readonly<Record<string, readonly [number, number]>> = {
+  'helper-timeout': [1, 600_000],
+  'max-freeze': [100, DAY],
+};
+
 type DeadlineFlag = keyof typeof FLAGS;
 export type DeadlineOptions = { readonly [Flag in DeadlineFlag]: string } & { readonly 'request-timeout': string };
 
@@ -30,11 +37,18 @@ export function deadlineFlags<T>(yargs: Argv<T>): Argv<T & DeadlineOptions> {
   ) as Argv<T & DeadlineOptions>;
 }
 
-/** Complaints about deadlines that are no durations. Pure. */
+/** Complaints about deadlines that are no durations, or out of bounds. Pure. */
 export function deadlineComplaints(options: DeadlineOptions): string[] {
-  return [...Object.keys(FLAGS), 'request-timeout']
-    .filter((flag) => parseDuration(options[flag as DeadlineFlag]) === undefined)
-    .map((flag) => `--${flag}: '${options[flag as DeadlineFlag]}' is not a duration such as 30s or 2m`);
+  return [...Object.keys(FLAGS), 'request-timeout'].flatMap((flag) => {
+    const text = options[flag as DeadlineFlag];
+    const ms = parseDuration(text);
+    if (ms === undefined) return [`--${flag}: '${text}' is not a duration such as 30s or 2m`];
+    const [least, most] = BOUNDS[flag] ?? [1, DAY];
+    if (ms < least) return [`--${flag}: '${text}' is too short, it takes at least ${least}ms`];
+    if (ms > most)
+      return [`--${flag}: '${text}' is too long, it takes at most ${most === DAY ? '24h' : `${most / 60_000}m`}`];
+    return [];
+  });
 }
 
 /** The deadlines in ms. Pure; the options must be free of complaints. */

@@ -61,6 +61,15 @@ describe('a command line that is not understood', () => {
     ['an unknown route', [...move, '--route', 'dns'], /route[\s\S]*dns[\s\S]*endpoints/],
     ['a duration that is none', [...move, '--max-freeze', 'soon'], /--max-freeze: 'soon'.*30s/],
     ['a deadline of nothing', [...move, '--ready-timeout', '0'], /--ready-timeout: '0'/],
+    [
+      'a helper deadline over its bound',
+      [...move, '--helper-timeout', '601s'],
+      /--helper-timeout: '601s'.*at most 10m/,
+    ],
+    ['a freeze that is too short', [...move, '--max-freeze', '99ms'], /--max-freeze: '99ms'.*at least 100ms/],
+    ['a freeze of more than a day', [...move, '--max-freeze', '86401s'], /--max-freeze: '86401s'.*at most 24h/],
+    ['a deadline of more than a day', [...move, '--copy-timeout', '25h'], /--copy-timeout: '25h'.*at most 24h/],
+    ['a request of more than a day', [...move, '--request-timeout', '25h'], /--request-timeout: '25h'.*at most 24h/],
     ['a flag without its value', [...move, '--namespace'], /namespace/],
     ['an empty value', [...move, '--to-node', ''], /--to-node/],
   ])('%s is told with exit 2', async (_name, argv, words) => {
@@ -98,6 +107,35 @@ describe('a pod', () => {
       expect(stderr).toContain('F302');
     },
   );
+
+  it.each([
+    [['-n', 'x', 'pod/cart-0']],
+    [['-nx', 'po/cart-0']],
+    [['--context=east', '-o', 'json', 'pods/cart-0']],
+    [['--yes', 'pod/cart-0']],
+    [['--yes', 'pod', 'cart-0']],
+    [['-n', 'pod', 'pod', 'cart-0']],
+    [['--kubeconfig', 'pod/cart-1', 'pod/cart-0']],
+    [['--kubeconfig', 'pod/cart-0', 'pod/cart-0']],
+  ])('is found behind flags: %j', async (words) => {
+    const { code, stdout, stderr } = await kubectlMigrate([...words, '--to-context', 'west', '--dry-run']);
+    expect(code).toBe(1);
+    expect(stdout + stderr).toContain('F302');
+  });
+
+  it.each([[['pod/cart-0', '--helper-timeout', '10m']], [['po/cart-0', '--max-freeze', '24h']]])(
+    'takes the longest deadline: %j',
+    async (words) => {
+      const { code } = await kubectlMigrate([...words, '--to-context', 'west', '--dry-run']);
+      expect(code).toBe(1);
+    },
+  );
+
+  it('is not what a flag is told', async () => {
+    const { code, stderr } = await kubectlMigrate(['--kubeconfig', 'pod/cart-0', '--to-context', 'west']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('name a command');
+  });
 
   it.each(['cart-0', 'pod/cart-0', 'pods/cart-0', 'po/cart-0'])('is meant by %s', (name) => {
     expect(podName(name)).toBe('cart-0');
