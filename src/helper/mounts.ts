@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
 export type MountInfo = {
   /** The directory of the file system that is mounted. */
@@ -46,15 +48,26 @@ export function externalMountPoints(mounts: readonly MountInfo[], volumePaths: r
   return [...points];
 }
 
+/** What the kernel does with a renamed directory when a mount does not say (overlayfs.rst, "Renaming directories"). */
+function redirectsByDefault(): boolean {
+  try {
+    return readFileSync('/sys/module/overlay/parameters/redirect_dir', 'utf8').trim() === 'Y';
+  } catch {
+    return false;
+  }
+}
+
 /**
  * The overlay's upper directory of mount `/`, a path of the node; undefined when the root is no overlay or is one whose
- * upper directory alone does not tell what changed (`redirect_dir`).
+ * upper directory alone does not tell what changed (`redirect_dir`). Mounts show that option only where it differs from
+ * the kernel's default.
  */
-export function upperDirectory(mounts: readonly MountInfo[]): string | undefined {
+export function upperDirectory(mounts: readonly MountInfo[], redirects = redirectsByDefault()): string | undefined {
   const root = mounts.findLast(({ mountPoint }) => mountPoint === '/');
   if (root?.fsType !== 'overlay') return undefined;
-  if (root.superOptions.some((option) => option === 'redirect_dir=on')) return undefined;
-  const option = root.superOptions.find((each) => each.startsWith('upperdir='));
-  const upper = option && unescapePath(option.slice('upperdir='.length)).replaceAll('\\:', ':');
-  return upper?.startsWith('/') ? upper : undefined;
+  const option = (name: string) => root.superOptions.find((each) => each.startsWith(name))?.slice(name.length);
+  const redirect = option('redirect_dir=');
+  if (redirect === undefined ? redirects : redirect === 'on') return undefined;
+  const upper = unescapePath(option('upperdir=') ?? '').replaceAll('\\:', ':');
+  return upper.startsWith('/') ? upper : undefined;
 }

@@ -42,13 +42,19 @@ describe('upper directory', () => {
   const root = (fsType: string, options: string) => parseMountInfo(`1 2 0:3 / / rw - ${fsType} overlay ${options}`);
 
   it('is that of the root mount', () => {
-    expect(upperDirectory(parseMountInfo(text))).toMatch(/snapshots\/\d+\/fs$/);
-    expect(upperDirectory(root('overlay', 'rw,upperdir=/a\\040b/fs,workdir=/w'))).toBe('/a b/fs');
+    expect(upperDirectory(parseMountInfo(text), false)).toMatch(/snapshots\/\d+\/fs$/);
+    expect(upperDirectory(root('overlay', 'rw,upperdir=/a\\040b/fs,workdir=/w'), false)).toBe('/a b/fs');
   });
 
   it('is unknown where it would not tell all', () => {
     expect(upperDirectory(root('ext4', 'rw'))).toBeUndefined();
     expect(upperDirectory(root('overlay', 'rw,upperdir=fs'))).toBeUndefined();
-    expect(upperDirectory(root('overlay', 'rw,upperdir=/u,redirect_dir=on'))).toBeUndefined();
+    expect(upperDirectory(root('overlay', 'rw,upperdir=/u,redirect_dir=on'), false)).toBeUndefined();
+  });
+
+  it('is unknown where the kernel redirects renamed directories unless the mount says otherwise', () => {
+    expect(upperDirectory(root('overlay', 'rw,upperdir=/u'), true)).toBeUndefined();
+    expect(upperDirectory(root('overlay', 'rw,upperdir=/u,redirect_dir=follow'), true)).toBe('/u');
+    expect(upperDirectory(root('overlay', 'rw,upperdir=/u'), false)).toBe('/u');
   });
 });
