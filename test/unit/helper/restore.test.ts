@@ -1,16 +1,17 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compiledNative } from '../../../src/helper/image/toolchain.ts';
 import { restoreArguments } from '../../../src/helper/restore.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'mount-helper-'));
 const program = path.join(folder, 'mount-helper');
 
-beforeAll(() => {
+beforeAll(async () => {
   const source = path.join(import.meta.dirname, '../../../src/helper/native/mount-helper.c');
-  execFileSync('gcc', ['-o', program, source]);
+  await compiledNative([source], program);
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
