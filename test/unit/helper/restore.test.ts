@@ -9,10 +9,7 @@ import { restoreArguments } from '../../../src/helper/restore.ts';
 const folder = mkdtempSync(path.join(tmpdir(), 'mount-helper-'));
 const program = path.join(folder, 'mount-helper');
 
-beforeAll(async () => {
-  const source = path.join(import.meta.dirname, '../../../src/helper/native/mount-helper.c');
-  await compiledNative([source], program);
-}, 60_000);
+beforeAll(() => compiledNative(['mount-helper.c'], program), 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What the program behind the armed mount helper was started with; no namespace is entered. */
