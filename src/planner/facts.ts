@@ -7,6 +7,8 @@ import type { ClusterReader } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { type ServiceFacts, servicesOf } from '../routes/service-facts.ts';
 
+import { type Maker, makerOf } from './leftover.ts';
+
 /** Everything that a plan is made from, read once. */
 export interface Facts {
   readonly request: MigrationRequest;
@@ -17,6 +19,8 @@ export interface Facts {
   readonly pod: Pod;
   readonly sourceNode: Node | undefined;
   readonly targetPod: Pod | undefined;
+  /** The migration that made it, if one did. */
+  readonly targetPodMaker: Maker | undefined;
   readonly targetNodes: readonly Node[];
   /** Pods of the target cluster that take room on its nodes. */
   readonly targetPods: readonly Pod[];
@@ -52,9 +56,10 @@ export async function gatherFacts(
   if (!targetNamespace) missing.push(noNamespace(target, request.targetNamespace));
   if (sourceNamespace && !pod) missing.push(noPod(source, request));
   if (missing.length > 0 || !pod) throw declined(missing);
-  const [sourceNode, services] = await Promise.all([
+  const [sourceNode, services, targetPodMaker] = await Promise.all([
     pod.spec.nodeName ? source.get<Node>(RESOURCES.node, pod.spec.nodeName, options) : undefined,
     readServices(pod, source, target, inSource, inTarget),
+    makerOf(targetPod, source, options),
   ]);
   return {
     request,
@@ -64,6 +69,7 @@ export async function gatherFacts(
     pod,
     sourceNode,
     targetPod,
+    targetPodMaker,
     targetNodes,
     targetPods,
     services,

@@ -40,7 +40,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const original = originalPod(facts.pod);
   const placement = place(facts, original);
   const image = imageByDigest(facts.pod);
-  const routes = planRoutes(request, facts.pod, facts.services, target.context);
+  const routes = planRoutes(request, facts.pod, facts.services, contextsOf(facts));
   const read = options.signal ? { signal: options.signal } : {};
   const state = checkPodState(facts.pod);
   const budget = checkLiveness(original, request.deadlines);
@@ -95,6 +95,10 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const refused = await Promise.all([facts.source, target].map((cluster) => checkAccess(cluster, plan.effects, read)));
   if (refused.flat().length > 0) throw declined(refused.flat());
   return plan;
+}
+
+function contextsOf({ source, target }: Facts) {
+  return { source: source.context, target: target.context };
 }
 
 /** The record of the migration, which goes away again only after a complete way back. */

@@ -5,6 +5,7 @@ import type { ObjectRef, Side } from '../domain/refs.ts';
 import type { Pod, Service } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { leftByMigration } from './leftovers.ts';
 import { leadsTo, MANAGED_BY_LABEL, OURS, type ServiceFacts, selects, takenSelector } from './service-facts.ts';
 
 const CONTROLLER = 'endpointslice-controller.k8s.io';
@@ -19,13 +20,15 @@ export function planRoutes(
   request: MigrationRequest,
   pod: Pod,
   services: readonly ServiceFacts[],
-  context: string,
+  contexts: Readonly<Record<Side, string>>,
 ): RoutePlan {
   if (request.route === 'none') return { routes: [], findings: notRerouted(services) };
   const findings: Finding[] = [];
   const routes: PlannedRoute[] = [];
   for (const facts of services) {
-    const obstacles = [...cannotReroute(facts, pod), ...leadsElsewhere(facts, pod, context)];
+    const left = leftByMigration(facts, pod, contexts.source);
+    const hindered = left.length > 0 ? left : cannotReroute(facts, pod);
+    const obstacles = [...hindered, ...leadsElsewhere(facts, pod, contexts.target)];
     findings.push(...obstacles);
     if (obstacles.length > 0) continue;
     const name = facts.service.metadata.name;

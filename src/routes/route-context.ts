@@ -3,9 +3,8 @@ import type { ObjectRef, Side } from '../domain/refs.ts';
 import type { Endpoint, EndpointSlice, Service } from '../kube/objects.ts';
 import type { ClusterReader, Gateway, Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { isEndpointOf, MANAGED_BY_LABEL, OURS, SERVICE_LABEL } from './service-facts.ts';
+import { isEndpointOf, MANAGED_BY_LABEL, OURS, SERVICE_LABEL, SKIP_MIRROR_LABEL } from './service-facts.ts';
 
-const SKIP_MIRROR_LABEL = 'endpointslice.kubernetes.io/skip-mirror';
 /** Between two looks at what the EndpointSlice controller has done, in ms. */
 const LOOK_MS = 100;
 

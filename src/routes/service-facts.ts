@@ -8,6 +8,8 @@ export const SERVICE_LABEL = 'kubernetes.io/service-name';
 export const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 /** Its value on slices of our own. */
 export const OURS = 'kubectl-migrate.io';
+/** Label by which core Endpoints are kept from being mirrored into a slice. */
+export const SKIP_MIRROR_LABEL = 'endpointslice.kubernetes.io/skip-mirror';
 /** Annotation on a rerouted Service: the selector that was taken away, for people and for a later move back. */
 export const SELECTOR_ANNOTATION = 'kubectl-migrate.io/selector';
 

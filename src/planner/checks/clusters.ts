@@ -2,12 +2,13 @@ import type { Finding } from '../../domain/finding.ts';
 import { SYSTEM_NAMESPACE } from '../../domain/names.ts';
 import { SIDES } from '../../domain/refs.ts';
 import type { Facts } from '../facts.ts';
+import { checkName } from './name-taken.ts';
 
 const ENFORCE = 'pod-security.kubernetes.io/enforce';
 
 /** Whether the two ends are two places, the name is free, and helper pods are let in. Pure. */
 export function checkClusters(facts: Facts): Finding[] {
-  const { request, pod, source, target } = facts;
+  const { request, source, target } = facts;
   const findings: Finding[] = [];
   const error = (code: Finding['code'], what: string, why: string, remedy: string, field?: string) =>
     findings.push({ code, severity: 'error', what, why, remedy, ...(field !== undefined && { field }) });
@@ -18,14 +19,7 @@ export function checkClusters(facts: Facts): Finding[] {
       'a move inside one cluster has to free the pod’s name first, which is not supported yet',
       'name another cluster with --to-context',
     );
-  } else if (facts.targetPod) {
-    error(
-      'E108',
-      `pod ${request.targetNamespace}/${pod.metadata.name} already exists in ${target.context}`,
-      'two pods cannot have one name',
-      `remove it, or move to another namespace with --to-namespace`,
-    );
-  }
+  } else findings.push(...checkName(facts));
   if (request.helperImage === undefined) {
     error(
       'E142',

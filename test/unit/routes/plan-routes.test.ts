@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MIGRATION_ANNOTATION } from '../../../src/domain/names.ts';
 import type { EndpointSlice, Pod, Service } from '../../../src/kube/objects.ts';
 import { planRoutes } from '../../../src/routes/plan-routes.ts';
 import { OURS, SELECTOR_ANNOTATION, servicesOf } from '../../../src/routes/service-facts.ts';
@@ -18,7 +19,7 @@ function routes(given: Given, of: Pod = pod, parts: Parameters<typeof request>[0
   const { services = [service('cart')], slices = [slice('cart-abc', 'cart', [pod])] } = given;
   const { inTarget = [], slicesInTarget = [] } = given;
   const facts = servicesOf(of, services, slices, { services: inTarget, slices: slicesInTarget });
-  return planRoutes(request(parts), of, facts, 'west');
+  return planRoutes(request(parts), of, facts, { source: 'east', target: 'west' });
 }
 
 function codes({ findings }: ReturnType<typeof routes>): string[] {
@@ -136,6 +137,53 @@ describe('E162', () => {
     expect(codes(planned)).toEqual(['E162']);
     expect(planned.findings[0]).toMatchObject({ severity: 'error', field });
     expect(planned.routes).toEqual([]);
+  });
+});
+
+describe('E162 for what an earlier move left', () => {
+  const marked = { [MIGRATION_ANNOTATION]: 'm-old' };
+
+  function own(pods: readonly Pod[]): EndpointSlice {
+    const made = slice('cart-migrate-0', 'cart', pods, OURS);
+    return { ...made, metadata: { ...made.metadata, annotations: marked } };
+  }
+
+  it('names the migration and the commands that give the service back', () => {
+    const service = taken({ app: 'cart' });
+    Object.assign(service.metadata.annotations ?? {}, marked);
+    const planned = routes({ services: [service], slices: [own([pod])] });
+    expect(codes(planned)).toEqual(['E162']);
+    expect(planned.findings[0]?.what).toBe(
+      'service shop/cart of east is held by migration m-old, which has not finished',
+    );
+    expect(planned.findings[0]?.why).toContain(SELECTOR_ANNOTATION);
+    const words = planned.findings[0]?.remedy ?? '';
+    const [, patch = ''] =
+      /kubectl --context east -n shop patch service cart --type merge -p '(.*?)' &&/.exec(words) ?? [];
+    expect(JSON.parse(patch)).toEqual({
+      metadata: { annotations: { [SELECTOR_ANNOTATION]: null, [MIGRATION_ANNOTATION]: null } },
+      spec: { selector: { app: 'cart' } },
+    });
+    expect(words).toContain('label endpoints cart endpointslice.kubernetes.io/skip-mirror-');
+    expect(words).toMatch(/delete endpointslices -l .*service-name=cart,.*managed-by=kubectl-migrate\.io/);
+  });
+
+  it('leaves a selector alone that was not taken yet', () => {
+    const planned = routes({ slices: [slice('cart-abc', 'cart', [pod]), own([pod])] });
+    expect(codes(planned)).toEqual(['E162']);
+    expect(planned.findings[0]).toMatchObject({ what: expect.stringContaining('m-old'), field: 'metadata.labels' });
+    expect(planned.findings[0]?.remedy).not.toContain('patch service');
+  });
+
+  it('is not said of a service that leads to the pod of a finished move', () => {
+    const switched = own([pod]);
+    switched.endpoints?.push({ addresses: ['10.2.0.9'] });
+    const planned = routes({ services: [taken({ app: 'cart' })], slices: [switched] });
+    expect(new Set(codes(planned))).toEqual(new Set(['E162']));
+    for (const { what, remedy } of planned.findings) {
+      expect(what).not.toContain('has not finished');
+      expect(remedy).toContain('--route none');
+    }
   });
 });
 
