@@ -3,10 +3,11 @@ import type { Finding } from '../domain/finding.ts';
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { MigrationRequest } from '../domain/plan.ts';
 import type { EndpointSlice, KubeObject, Node, Pod, Service } from '../kube/objects.ts';
-import type { ClusterReader } from '../kube/ports.ts';
+import type { ClusterReader, ReadOptions } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { type ServiceFacts, servicesOf } from '../routes/service-facts.ts';
 
+import { namingForbidden } from './checks/reads.ts';
 import { type Maker, makerOf } from './leftover.ts';
 
 /** Everything that a plan is made from, read once. */
@@ -29,7 +30,8 @@ export interface Facts {
 }
 
 /**
- * Reads both clusters. Throws a refusal at once for what nothing can be planned without: namespaces and the pod.
+ * Reads both clusters. Throws a refusal at once for what nothing can be planned without: namespaces, the pod, and
+ * permission to read.
  */
 export async function gatherFacts(
   request: MigrationRequest,
@@ -38,6 +40,15 @@ export async function gatherFacts(
   signal?: AbortSignal,
 ): Promise<Facts> {
   const options = signal ? { signal } : {};
+  return namingForbidden({ request, source, target }, options, () => readFacts(request, source, target, options));
+}
+
+async function readFacts(
+  request: MigrationRequest,
+  source: ClusterReader,
+  target: ClusterReader,
+  options: ReadOptions,
+): Promise<Facts> {
   const inSource = { ...options, namespace: request.namespace };
   const inTarget = { ...options, namespace: request.targetNamespace };
   const [sourceNamespace, targetNamespace, pod, targetPod, targetNodes, targetPods, sourceHelpers, targetHelpers] =

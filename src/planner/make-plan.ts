@@ -19,6 +19,7 @@ import { checkLiveness } from './checks/liveness.ts';
 import { type Candidate, chooseNode, judgeNodes } from './checks/placement.ts';
 import { checkPodFeatures } from './checks/pod-features.ts';
 import { checkPodState, imageByDigest } from './checks/pod-state.ts';
+import { namingForbidden } from './checks/reads.ts';
 import type { Facts } from './facts.ts';
 
 export interface PlanOptions {
@@ -54,7 +55,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     ...routes.findings,
     ...budget.findings,
     ...(unknownImage ? [noDigest(facts.pod)] : []),
-    ...(await checkDependencies(original, facts, read)),
+    ...(await namingForbidden(facts, read, () => checkDependencies(original, facts, read))),
   ];
   if (blocking(findings).length > 0 || image === undefined || !placement.node) throw declined(blocking(findings));
   const draft: PlanDraft = {

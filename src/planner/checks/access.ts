@@ -41,7 +41,15 @@ export async function checkAccess(
   effects: readonly Effect[],
   options: ReadOptions,
 ): Promise<Finding[]> {
-  const questions = accessFor(effects.filter((effect) => effect.object.side === cluster.side));
+  return refusedAccess(cluster, accessFor(effects.filter((effect) => effect.object.side === cluster.side)), options);
+}
+
+/** E140 for each of the questions that the API server answers with no. */
+export async function refusedAccess(
+  cluster: ClusterReader,
+  questions: readonly Access[],
+  options: ReadOptions,
+): Promise<Finding[]> {
   const refused = await cluster.refused(questions, options);
   return refused.map(({ verb, group, resource, subresource, namespace }) => {
     const name = [resource, subresource].filter(Boolean).join('/') + (group ? `.${group}` : '');

@@ -5,7 +5,7 @@ import { RESOURCES } from '../../kube/resources.ts';
 import type { Facts } from '../facts.ts';
 
 /** A namespaced object that the pod cannot start without. */
-interface Dependency {
+export interface Dependency {
   readonly resource: Resource;
   readonly name: string;
   readonly usedBy: string;
@@ -17,7 +17,7 @@ interface ProjectedSource {
 }
 
 /** What the pod refers to by name and needs in its namespace. Optional references are left out. Pure. */
-function dependenciesOf(pod: Pod): Dependency[] {
+export function dependenciesOf(pod: Pod): Dependency[] {
   const found = new Map<string, Dependency>();
   const add = (resource: Resource, name: string | undefined, usedBy: string, optional = false) => {
     if (name && !optional) found.set(`${resource.kind}/${name}`, { resource, name, usedBy });

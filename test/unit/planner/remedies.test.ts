@@ -81,3 +81,39 @@ describe('a pod of that name', () => {
     expect((await refused(clusters))[0]?.what).toContain('no record');
   });
 });
+
+describe('reads of the planner that are forbidden', () => {
+  function forbid({ west }: Clusters, verb: string, plural: string, inNamespace: boolean): void {
+    const place = inNamespace ? { namespace: 'shop' } : {};
+    west.deny.push({ verb, group: '', resource: plural, ...place });
+    const end = inNamespace ? `/namespaces/shop/${plural}` : `/v1/${plural}`;
+    const when = ({ method, path }: { method: string; path: string }) => method === 'GET' && path.includes(end);
+    west.faults.add({ when, fault: { kind: 'status', code: 403 }, times: 100 });
+  }
+
+  it('are told all at once, those of dependencies included', async () => {
+    const pod = runningPod({ spec: { imagePullSecrets: [{ name: 'pull' }] } });
+    const clusters = twoClusters({ pod });
+    forbid(clusters, 'list', 'nodes', false);
+    forbid(clusters, 'get', 'secrets', true);
+    const findings = await refused(clusters);
+    expect(findings.map(({ code, what }) => `${code} ${what}`)).toEqual([
+      'E140 you may not list nodes of west',
+      'E140 you may not get secrets in namespace shop of west',
+    ]);
+    expect(findings[0]?.remedy).toContain('kubectl --context west auth can-i list nodes');
+  });
+
+  it('are told when only a dependency may not be read', async () => {
+    const clusters = twoClusters({ pod: runningPod({ spec: { imagePullSecrets: [{ name: 'pull' }] } }) });
+    forbid(clusters, 'get', 'secrets', true);
+    expect((await refused(clusters)).map(({ code }) => code)).toEqual(['E140']);
+  });
+
+  it('stay what they are when the API server says that they are allowed', async () => {
+    const clusters = twoClusters();
+    const when = ({ path }: { path: string }) => path.endsWith('/nodes');
+    clusters.west.faults.add({ when, fault: { kind: 'status', code: 403 }, times: 100 });
+    await expect(plan(clusters)).rejects.toMatchObject({ code: 'F313' });
+  });
+});

@@ -1,0 +1,66 @@
+import { declined, failureCode } from '../../domain/errors.ts';
+import type { MigrationRequest } from '../../domain/plan.ts';
+import type { Side } from '../../domain/refs.ts';
+import type { Pod } from '../../kube/objects.ts';
+import type { Access, ClusterReader, ReadOptions, Resource } from '../../kube/ports.ts';
+import { RESOURCES } from '../../kube/resources.ts';
+import { refusedAccess } from './access.ts';
+import { dependenciesOf } from './dependencies.ts';
+
+export interface Readers {
+  readonly request: MigrationRequest;
+  readonly source: ClusterReader;
+  readonly target: ClusterReader;
+}
+
+/**
+ * Reads what a plan is made from. When a read is forbidden, throws a refusal with E140 for every read that is, instead of
+ * F313 for the first: asked for only then, so that whoever may read does not wait for the questions.
+ */
+export async function namingForbidden<T>(readers: Readers, options: ReadOptions, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (failureCode(error) !== 'F313') throw error;
+    const { request, source, target } = readers;
+    const place = { ...options, namespace: request.namespace };
+    const pod = await source.get<Pod>(RESOURCES.pod, request.pod, place).catch(() => undefined);
+    const questions = planningReads(request, pod);
+    const refused = await Promise.all(
+      [source, target].map((cluster) => refusedAccess(cluster, questions[cluster.side], options)),
+    );
+    throw refused.flat().length > 0 ? declined(refused.flat()) : error;
+  }
+}
+
+/** What the planner reads on each side; of dependencies the kinds that the pod refers to. Pure. */
+function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonly<Record<Side, readonly Access[]>> {
+  const dependencies = new Set((pod ? dependenciesOf(pod) : []).map(({ resource }) => resource));
+  const from = request.namespace;
+  const to = request.targetNamespace;
+  const routes = (namespace: string) => [
+    question('list', RESOURCES.service, namespace),
+    question('list', RESOURCES.endpointSlice, namespace),
+  ];
+  return {
+    source: [
+      question('get', RESOURCES.namespace),
+      question('get', RESOURCES.pod, from),
+      question('get', RESOURCES.node),
+      ...routes(from),
+    ],
+    target: [
+      question('get', RESOURCES.namespace),
+      question('get', RESOURCES.pod, to),
+      question('list', RESOURCES.node),
+      question('list', RESOURCES.pod),
+      ...routes(to),
+      ...[...dependencies].map((resource) => question('get', resource, to)),
+    ],
+  };
+}
+
+function question(verb: string, { apiVersion, plural: resource }: Resource, namespace?: string): Access {
+  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+  return { verb, group, resource, ...(namespace !== undefined && { namespace }) };
+}
