@@ -61,7 +61,8 @@ const REMEDIES: Partial<Record<FailureCode, (context: ErrorContext) => string>> 
   F315: () => 'look what changed, and start again',
   F316: () => 'change what the message names, or the policy of the cluster',
   F317: () => 'try again later, or look at the API server',
-  F318: () => 'remove it, or choose another name',
+  F318: () =>
+    'look who made it: another move may be under way; remove it only if nobody needs it, or choose another name',
 };
 
 function fromStatus(status: StatusInfo, context: ErrorContext): MigrateError {

@@ -3,7 +3,7 @@ import { declined } from '../domain/errors.ts';
 import { blocking, type Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
-import { PLAN_SCHEMA, type Plan, type PlanDraft, type PlanSource } from '../domain/plan.ts';
+import { PLAN_SCHEMA, type Plan, type PlanDraft, type PlanSource, type PlanTarget } from '../domain/plan.ts';
 import { SIDES } from '../domain/refs.ts';
 import { journalEffects, journalRef } from '../journal/config-map-sink.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -63,21 +63,11 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     id: options.id,
     createdAt: options.createdAt,
     source: planSource(facts, image),
-    target: {
-      context: target.context,
-      server: target.server,
-      namespace: request.targetNamespace,
-      pod: facts.pod.metadata.name,
-      node: placement.node,
-    },
+    target: planTarget(facts, placement.node),
     engine: { name: request.engine, reason: 'the only engine of this version' },
     transfer: { name: 'relay', reason: 'through this machine, the only way of this version' },
     route: { name: request.route, services: routes.routes },
-    helper: {
-      image: request.helperImage ?? '',
-      namespace: SYSTEM_NAMESPACE,
-      createNamespaceIn: SIDES.filter((side) => facts.systemNamespaces[side] === undefined),
-    },
+    helper: planHelper(facts),
     deadlines: budget.deadlines,
     warnings: findings.filter((finding) => finding.severity === 'warning'),
     manifest: placeholderPod({
@@ -96,6 +86,24 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const refused = await Promise.all([facts.source, target].map((cluster) => checkAccess(cluster, plan.effects, read)));
   if (refused.flat().length > 0) throw declined(refused.flat());
   return plan;
+}
+
+function planTarget({ request, target, pod }: Facts, node: string): PlanTarget {
+  return {
+    context: target.context,
+    server: target.server,
+    namespace: request.targetNamespace,
+    pod: pod.metadata.name,
+    node,
+  };
+}
+
+function planHelper({ request, systemNamespaces }: Facts): PlanDraft['helper'] {
+  return {
+    image: request.helperImage ?? '',
+    namespace: SYSTEM_NAMESPACE,
+    createNamespaceIn: SIDES.filter((side) => systemNamespaces[side] === undefined),
+  };
 }
 
 function contextsOf({ source, target }: Facts) {

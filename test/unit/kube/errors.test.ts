@@ -25,6 +25,10 @@ const status = (code: number, reason = '', message = 'words'): FailureInfo => ({
 const transport = (code: string): FailureInfo => ({ kind: 'transport', code, message: 'secret-token', sent: true });
 
 describe('answers of the API server', () => {
+  it('do not send anybody off to remove what another move has made', () => {
+    expect(translate(status(409, 'AlreadyExists')).remedy).toMatch(/another move may be under way; remove it only if/);
+  });
+
   it.each([
     [401, 'Unauthorized', 'F312'],
     [403, 'Forbidden', 'F313'],
