@@ -61,6 +61,8 @@ it('PostgreSQL keeps committed rows, and an open transaction ends as after a los
     await sql('west', 'insert into t values (1001)');
     expect(await sql('west', 'select count(*) from t')).toBe('1001');
     await expect
-      .poll(() => sql('west', "select count(*) from pg_stat_activity where state like 'idle in transaction%'"))
+      .poll(() => sql('west', "select count(*) from pg_stat_activity where state like 'idle in transaction%'"), {
+        timeout: 20_000,
+      })
       .toBe('0');
   }));

@@ -122,7 +122,8 @@ describe('a move that fails before the commit', () => {
           interrupt = () => child.kill('SIGINT');
         },
         onStderr: (text) => {
-          if (text.includes('copy files ahead')) interrupt();
+          // Once: a second interrupt means now.
+          if (text.includes('copy files ahead\n')) interrupt();
         },
       });
       expect(ended.code).toBe(130);

@@ -94,5 +94,5 @@ async function ensureSystemNamespace(kubectl: Kubectl, context: Context): Promis
     kind: 'Namespace',
     metadata: { name: 'kubectl-migrate', labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
   };
-  await kubectl.run(context, ['apply', '-f', '-'], JSON.stringify(manifest));
+  await kubectl.run(context, ['apply', '--server-side', '-f', '-'], JSON.stringify(manifest));
 }
