@@ -69,7 +69,7 @@ async function vitest(project: string, env: Record<string, string> = {}): Promis
 async function scenarios(): Promise<void> {
   say('program');
   const program = await buildProgram();
-  const { up } = await import('./lab/index.ts');
+  const { down, up } = await import('./lab/index.ts');
   for (const { project, options, usually } of [
     { project: 'lab', options: {}, usually: '6 min' },
     { project: 'isolated', options: { isolated: true }, usually: '30 s' },
@@ -79,6 +79,7 @@ async function scenarios(): Promise<void> {
     say(`scenarios on it (usually ${usually})`);
     await vitest(project, { KUBECTL_MIGRATE_LAB_KUBECONFIG: lab.kubeconfig, KUBECTL_MIGRATE_PROGRAM: program });
   }
+  await down();
 }
 
 const only = process.argv[2] === '--only' ? process.argv[3] : undefined;
