@@ -49,9 +49,12 @@ export interface Load<Summary> {
   stop(): Promise<Summary>;
 }
 
-/** Writes to redis through `address`, every write with an id of its own. */
-export function redisLoad(options: LoadOptions, address: string): Promise<Load<RedisSummary>> {
-  return start(options, ['redis', '-address', address], redisSummary);
+/**
+ * Writes to redis through `address`, every write with an id of its own. `patience`: how long it waits for an answer
+ * before it connects anew, as Go writes durations.
+ */
+export function redisLoad(options: LoadOptions, address: string, patience = '1s'): Promise<Load<RedisSummary>> {
+  return start(options, ['redis', '-address', address, '-timeout', patience], redisSummary);
 }
 
 /** Asks an HTTP server every 5 ms, each time over a new connection. */
