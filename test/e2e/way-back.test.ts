@@ -64,7 +64,10 @@ describe('a move that fails before the commit', () => {
       const load = await redisUnderLoad(scene, '10s');
       const before = await objects();
       // Something in the target's network namespace takes the port: CRIU cannot bind the listener again.
-      const occupy = ['-n', namespace, 'exec', 'redis', '--', 'redis-server', '--port', '6379', '--daemonize', 'yes'];
+      // It must not read the volume, where a file of the source is just arriving.
+      const apart = ['--dir', '/', '--dbfilename', 'none.rdb', '--save', ''];
+      const server = ['redis-server', '--port', '6379', '--daemonize', 'yes', ...apart];
+      const occupy = ['-n', namespace, 'exec', 'redis', '--', ...server];
       let occupied: Promise<unknown> = Promise.resolve();
       const ended = await migrate(MOVE, {
         onStderr: (text) => {
