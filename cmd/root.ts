@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import { asMigrateError, EXIT, MigrateError, type Outcome } from '../src/domain/errors.ts';
+import { COMMAND } from '../src/domain/names.ts';
 import { renderError } from '../src/ui/plan-view.ts';
 import type { CommandDefinition } from './command.ts';
 import { commandFirst } from './command-word.ts';
@@ -17,7 +18,7 @@ export async function runCommandLine(argv: readonly string[], streams: Streams):
   const state: { ended?: Ended } = {};
   const parser = COMMANDS.reduce<Argv>(
     (built, command) => addCommand(built, command, streams, state),
-    yargs([]).scriptName('kubectl migrate').usage('$0 COMMAND\n\nMoves running pods, memory and all.'),
+    yargs([]).scriptName(COMMAND).usage('$0 COMMAND\n\nMoves running pods, memory and all.'),
   )
     .detectLocale(false)
     // As kubectl does: the last one of a flag that is given twice counts.
@@ -81,7 +82,7 @@ function withoutGlue(word: string): string[] {
 }
 
 function usage(detail: string): MigrateError {
-  return new MigrateError('F301', { detail, remedy: 'see kubectl migrate --help', outcome: 'usage' });
+  return new MigrateError('F301', { detail, remedy: `see ${COMMAND} --help`, outcome: 'usage' });
 }
 
 /** Read from the raw words, because a command line that cannot be parsed is answered in the same form. */

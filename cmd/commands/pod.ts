@@ -1,3 +1,4 @@
+import { COMMAND } from '../../src/domain/names.ts';
 import { ENGINES, ROUTES } from '../../src/domain/plan.ts';
 import { defineCommand } from '../command.ts';
 import { clusterFlags, emptyComplaints } from '../flags/clusters.ts';
@@ -47,7 +48,7 @@ export const podCommand = defineCommand({
   validate: (options) => {
     const complaints = [...emptyComplaints(options), ...deadlineComplaints(options)];
     const name = podName(options.name);
-    if (options.name === undefined) complaints.push('which pod? name it: kubectl migrate pod NAME');
+    if (options.name === undefined) complaints.push(`which pod? name it: ${COMMAND} pod NAME`);
     else if (name === undefined) complaints.push(`'${options.name}' is not a pod: use NAME or pod/NAME`);
     if (options['to-context'] === undefined) complaints.push('where to? name the target with --to-context');
     return complaints;

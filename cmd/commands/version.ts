@@ -1,3 +1,4 @@
+import { PROGRAM } from '../../src/domain/names.ts';
 import { VERSION } from '../../src/domain/version.ts';
 import { defineCommand } from '../command.ts';
 
@@ -9,7 +10,7 @@ export const versionCommand = defineCommand({
   arguments: (yargs) => yargs,
   validate: () => [],
   run: async (_options, streams) => {
-    streams.stdout.write(`kubectl-migrate ${VERSION}\n`);
+    streams.stdout.write(`${PROGRAM} ${VERSION}\n`);
     return 'done';
   },
 });

@@ -1,4 +1,5 @@
 import type { Finding } from './finding.ts';
+import { COMMAND } from './names.ts';
 
 /**
  * How a run ended, as the process tells it.
@@ -49,7 +50,7 @@ export const FAILURES = {
   F360: 'the command inside the pod failed',
   F390: 'the way back could not be finished',
   F391: 'the move is committed but not finished',
-  F399: 'this is a defect in kubectl migrate',
+  F399: `this is a defect in ${COMMAND}`,
 } as const;
 
 export type FailureCode = keyof typeof FAILURES;

@@ -1,5 +1,12 @@
 import type { Side } from './refs.ts';
 
+/** The plugin's name, as Krew lists it and as it is typed after `kubectl`. Everything that names the program follows. */
+export const PLUGIN = 'migrate';
+/** What users type; every hint that tells a command begins with it. */
+export const COMMAND = `kubectl ${PLUGIN}` as const;
+/** File name under which kubectl finds the plugin, without `.exe`: it has underscores for the dashes of the name. */
+export const PROGRAM = `kubectl-${PLUGIN.replaceAll('-', '_')}`;
+
 /** Namespace of helper pods and journals in both clusters. */
 export const SYSTEM_NAMESPACE = 'kubectl-migrate';
 /** The one container of a helper pod. */

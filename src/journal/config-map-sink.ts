@@ -1,6 +1,6 @@
 import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
-import { SYSTEM_NAMESPACE } from '../domain/names.ts';
+import { COMMAND, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
 import { neverSent } from '../kube/failures.ts';
 import type { ConfigMap } from '../kube/objects.ts';
@@ -181,7 +181,7 @@ function existsAlready(id: string, place: string, cause: unknown): MigrateError 
 function changedByOthers(id: string, cause: unknown): MigrateError {
   return new MigrateError('F315', {
     detail: `record ${id} was changed or removed by somebody else while this move was running`,
-    remedy: 'look for another kubectl migrate of the same pod; this one stops',
+    remedy: `look for another ${COMMAND} of the same pod; this one stops`,
     cause,
   });
 }

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { MigrateError } from '../domain/errors.ts';
+import { COMMAND } from '../domain/names.ts';
 import type { JournalSink } from './ports.ts';
 import {
   assembleRecord,
@@ -184,6 +185,6 @@ function errorCode(error: unknown): string {
 function changedByOthers(file: string): MigrateError {
   return new MigrateError('F315', {
     detail: `${file} was changed by somebody else while this move was running`,
-    remedy: 'look for another kubectl migrate of the same pod; this one stops',
+    remedy: `look for another ${COMMAND} of the same pod; this one stops`,
   });
 }

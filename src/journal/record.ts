@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
+import { COMMAND } from '../domain/names.ts';
 
 /** The version of the record that this program writes. It reads this one and older ones, and refuses newer ones. */
 export const SCHEMA_VERSION = 1;
@@ -92,8 +93,8 @@ export function parseHeader(value: unknown, where: string): JournalHeader {
   const version = z.looseObject({ schemaVersion: z.int() }).safeParse(value);
   if (version.success && version.data.schemaVersion > SCHEMA_VERSION) {
     throw new MigrateError('F350', {
-      detail: `${where} has schema version ${version.data.schemaVersion}; this version of kubectl migrate knows ${SCHEMA_VERSION}`,
-      remedy: 'use the newer version of kubectl migrate that wrote it',
+      detail: `${where} has schema version ${version.data.schemaVersion}; this version of ${COMMAND} knows ${SCHEMA_VERSION}`,
+      remedy: `use the newer version of ${COMMAND} that wrote it`,
     });
   }
   const header = headerSchema.safeParse(value);
@@ -141,7 +142,7 @@ export function checkId(value: string): string {
 function unreadable(where: string, error: z.ZodError): MigrateError {
   const reasons = error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`);
   return new MigrateError('F350', {
-    detail: `${where} is not a record of kubectl migrate: ${reasons.join('; ')}`,
+    detail: `${where} is not a record of ${COMMAND}: ${reasons.join('; ')}`,
     remedy: 'look at both clusters and clean up by hand; keep the record for a report',
   });
 }

@@ -107,4 +107,12 @@ describe('rooms', () => {
     });
     expect(outside).toEqual([]);
   });
+
+  it('know the plugin’s name from one constant', () => {
+    const named = globSync(['cmd/**/*.ts', 'src/**/*.ts'], { cwd: root }).filter((file) => {
+      const code = readFileSync(path.join(root, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+      return code.includes('kubectl migrate');
+    });
+    expect(named, 'use COMMAND of src/domain/names.ts').toEqual([]);
+  });
 });
