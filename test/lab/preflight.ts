@@ -5,7 +5,6 @@ import { cacheFolder } from './cache.ts';
 import { hierarchies } from './cgroup.ts';
 import { folders } from './folders.ts';
 import { type Route, routesIn, taken } from './host-network.ts';
-import type { UpOptions } from './options.ts';
 import type { Say } from './progress.ts';
 import { run, tryRun } from './run.ts';
 import { bootId, readState } from './state.ts';
@@ -26,8 +25,6 @@ export interface MachineFacts {
   readonly hasBridge: boolean;
   /** Whether a lab's state says that a bridge of the lab's name may be there. */
   readonly ownsNetwork: boolean;
-  /** Undefined unless a latency was asked for: whether the kernel can delay packets. */
-  readonly canDelay?: boolean;
 }
 
 interface Disk {
@@ -69,9 +66,6 @@ export function problems(facts: MachineFacts): string[] {
       if (by !== undefined) found.push(`The lab needs the addresses ${range}, but ${by} is in use on this machine.`);
     }
   }
-  if (facts.canDelay === false) {
-    found.push('--latency needs the netem queueing discipline, and the kernel of this machine does not have it.');
-  }
   return found;
 }
 
@@ -88,15 +82,13 @@ function diskProblems(disks: readonly Disk[]): string[] {
  * Checks that the machine can carry the lab that was asked for, and installs the few small tools that are missing.
  * @throws with one sentence for each problem before anything is changed.
  */
-export async function preflight(options: UpOptions, isCold: boolean, say: Say): Promise<void> {
-  const found = problems(await gather(options, isCold));
+export async function preflight(isCold: boolean, say: Say): Promise<void> {
+  const found = problems(await gather(isCold));
   if (found.length > 0) throw new Error(found.join('\n'));
-  if (options.latency !== undefined)
-    throw new Error('--latency is not built: the kernels seen so far could not do it.');
   await installTools(say);
 }
 
-async function gather(options: UpOptions, isCold: boolean): Promise<MachineFacts> {
+async function gather(isCold: boolean): Promise<MachineFacts> {
   const has = (program: string) =>
     (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(path.join(folder, program)));
   const state = readState();
@@ -113,7 +105,6 @@ async function gather(options: UpOptions, isCold: boolean): Promise<MachineFacts
     routes: routesIn(readFileSync('/proc/net/route', 'utf8')),
     hasBridge: readFileSync('/proc/net/dev', 'utf8').includes(`${bridge.name}:`),
     ownsNetwork: state?.network === true && state.boot === bootId(),
-    ...(options.latency === undefined ? {} : { canDelay: await canDelay() }),
   };
 }
 
@@ -122,6 +113,14 @@ function disk(folder: string, needed: number): Disk {
   while (!existsSync(place)) place = path.dirname(place);
   const { bavail, bsize, type } = statfsSync(place);
   return { folder, freeMegabytes: Math.floor((bavail * bsize) / 1_000_000), type, neededMegabytes: needed };
+}
+
+/** Throws whatever the machine is: packets are delayed by netem alone, and no kernel with it has been seen here. */
+export async function refuseLatency(): Promise<never> {
+  const why = (await canDelay())
+    ? 'is not built'
+    : 'needs the netem queueing discipline, which this kernel does not have';
+  throw new Error(`--latency ${why}.`);
 }
 
 /** Tries it in a network namespace of its own, which goes away with the command. */

@@ -15,7 +15,7 @@ import { hasRuntimeSocket, nodePrograms, runtimeProgram, startNode } from './nod
 import { sameVariant, type UpOptions, variantOf } from './options.ts';
 import { missingParts, obtainParts, type Parts } from './parts.ts';
 import { kubeconfig } from './pki.ts';
-import { preflight } from './preflight.ts';
+import { preflight, refuseLatency } from './preflight.ts';
 import { isAlive, type ProcessId } from './processes.ts';
 import { fromRoot, insideNode, type Program, startDetached } from './program.ts';
 import { Progress, type Say } from './progress.ts';
@@ -40,6 +40,7 @@ function codeDigest(): string {
  * @throws before anything is changed when the machine cannot carry a lab, or carries one of another kind.
  */
 export async function bringUp(options: UpOptions, say: Say): Promise<State> {
+  if (options.latency !== undefined) await refuseLatency();
   const variant = variantOf(options);
   const present = readState();
   if (present !== undefined && options.fresh !== true && isRunning(present)) {
@@ -51,7 +52,7 @@ export async function bringUp(options: UpOptions, say: Say): Promise<State> {
     return present;
   }
   const missing = missingParts(variant);
-  await preflight(options, missing > 2, say);
+  await preflight(missing > 2, say);
   const progress = new Progress(say, missing + 4);
   const parts = await obtainParts(variant, progress, say);
   await takeDown();

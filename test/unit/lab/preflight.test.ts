@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type MachineFacts, problems } from '../../lab/preflight.ts';
+import { type MachineFacts, problems, refuseLatency } from '../../lab/preflight.ts';
 
 const good: MachineFacts = {
   isRoot: true,
@@ -31,13 +31,16 @@ describe('problems', () => {
     ['a foreign bridge', { hasBridge: true }, /link kmlab0 is there/],
     ['a taken address', { addresses: ['10.98.0.7/24'] }, /10\.98\.0\.0\/24, but the address 10\.98\.0\.7\/24/],
     ['a taken range', { routes: [{ link: 'tun0', address: 0x0a200000, mask: 0xffff0000 }] }, /a route through tun0/],
-    ['no netem', { canDelay: false }, /--latency needs the netem/],
   ])('names %s', (_name, change, sentence) => {
     expect(problems({ ...good, ...change })).toEqual([expect.stringMatching(sentence)]);
   });
 
   it('takes a network of its own for granted', () => {
     expect(problems({ ...good, hasBridge: true, addresses: ['10.98.0.1/24'], ownsNetwork: true })).toEqual([]);
+  });
+
+  it('never takes a latency for granted', async () => {
+    await expect(refuseLatency()).rejects.toThrow(/--latency (is not built|needs the netem)/);
   });
 
   it('names all problems at once', () => {
