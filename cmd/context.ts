@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { VERSION } from '../src/domain/version.ts';
-import { HelperEngine } from '../src/engines/helper/helper-engine.ts';
+import { createHelperEngine } from '../src/engines/helper/helper-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
 import { createConfigMapSink, journalRef } from '../src/journal/config-map-sink.ts';
 import { createFileSink, journalFolder } from '../src/journal/file-sink.ts';
@@ -87,7 +87,7 @@ async function begin(plan: Plan, source: Cluster, target: Cluster, reporter: Rep
     await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, ['source']).catch(() => undefined);
     throw error;
   });
-  const context = { plan, ...readers, gateway, reporter, engine: new HelperEngine({ plan, ...readers, gateway }) };
+  const context = { plan, ...readers, gateway, reporter, engine: createHelperEngine({ plan, ...readers, gateway }) };
   const forget = async (signal: AbortSignal): Promise<void> => {
     await gateway.delete({ ...journalRef('source', plan.id), resource: RESOURCES.configMap }, { signal });
     await removeEmptyNamespaces({ ...context, signal }, ['source', 'target']);

@@ -5,7 +5,7 @@ import { RESOURCES } from '../kube/resources.ts';
 import type { Step, StepContext } from './step.ts';
 
 /**
- * The last look at the source and the seal: from here on the helper does not thaw by itself. The commit itself is the
+ * The last look at the source and the seal: from here on it does not run again by itself. The commit itself is the
  * runner's guarded write to the journal, right after this step.
  */
 export const commit: Step<'commit'> = {
@@ -15,11 +15,7 @@ export const commit: Step<'commit'> = {
   deadline: 'maxFreeze',
   plan: () => [],
   async apply(context) {
-    const { plan, engine, signal } = context;
-    await Promise.all([
-      checkSource(context),
-      engine.call('source', 'seal', { containerId: plan.source.container.id }, { signal }),
-    ]);
+    await Promise.all([checkSource(context), context.engine.seal(context)]);
     return {};
   },
 };

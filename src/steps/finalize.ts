@@ -27,7 +27,7 @@ export const finalize: Step<'finalize'> = {
         onProgress: waiting,
       },
     );
-    await engine.remove({ signal, onProgress: waiting });
+    await engine.remove(context);
     await removeEmptyNamespaces(context, ['target']);
     return {};
   },

@@ -35,22 +35,19 @@ export const placeholder: Step<'placeholder'> = {
     if (!running) throw new Error('a started placeholder exists');
     const containerId = bareContainerId(running.status?.containerStatuses?.[0]?.containerID ?? '');
     const addresses = podAddresses(running);
-    const sourceAddresses = [...plan.source.addresses];
-    await engine.call('target', 'prepare-restore', { containerId, sourceAddresses }, { signal });
+    await engine.prepareRestore(context, containerId);
     await checkReachable(context, addresses);
     return { uid: running.metadata.uid ?? '', containerId, addresses };
   },
-  async revert({ plan, gateway, target, engine, signal, waiting }) {
+  async revert(context) {
+    const { plan, gateway, target, engine, signal, waiting } = context;
     const { namespace, pod: name } = plan.target;
     const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
     const uid = found?.metadata.uid;
     // A pod of that name may be what another move of the same pod made: after its commit, the only copy there is.
     if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return;
     const containerId = bareContainerId(found?.status?.containerStatuses?.[0]?.containerID ?? '');
-    if (engine.has('target') && containerId !== '') {
-      // What waits in its cgroups for the restore would keep kubelet from ending it; the helper's own end does so too.
-      await engine.call('target', 'discard', { containerId }, { signal }).catch(() => undefined);
-    }
+    if (containerId !== '') await engine.discard(context, containerId);
     await gateway.delete(targetPod(plan), { signal, uid, gracePeriodSeconds: 1 });
     const gone = (seen: Pod | undefined): Verdict =>
       seen?.metadata.uid === uid ? { done: false, why: 'kubelet is still ending it' } : { done: true };
@@ -102,11 +99,12 @@ function started(plan: Plan, pod: Pod | undefined): Verdict {
 }
 
 /** Services of the source cluster can only lead to the target pod if its address answers there. */
-async function checkReachable({ plan, engine, signal }: StepContext, addresses: readonly string[]): Promise<void> {
+async function checkReachable(context: StepContext, addresses: readonly string[]): Promise<void> {
+  const { plan, engine } = context;
   if (plan.route.services.length === 0) return;
   const [address] = addresses;
   if (address === undefined) return;
-  const { reachable, detail } = await engine.call('source', 'reach', { address, timeoutMs: 3000 }, { signal });
+  const { reachable, detail } = await engine.reach(context, address);
   if (reachable) return;
   throw declined([
     {

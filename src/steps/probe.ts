@@ -1,6 +1,5 @@
 import { declined } from '../domain/errors.ts';
 import { blocking } from '../domain/finding.ts';
-import { compareNodes, containerFindings } from '../engines/helper/findings.ts';
 import type { Pod } from '../kube/objects.ts';
 import { asWritten } from '../workloads/placeholder-pod.ts';
 import { movedVolumes } from '../workloads/volumes.ts';
@@ -13,21 +12,12 @@ export const probe: Step<'probe'> = {
   title: 'look at the container and both nodes',
   deadline: 'helperTimeout',
   plan: () => [],
-  async apply({ plan, engine, signal, reporter }) {
+  async apply(context) {
+    const { plan, engine, reporter } = context;
     const volumes = movedVolumes(plan);
-    const containerId = plan.source.container.id;
-    const [{ node, container }, targetNode] = await Promise.all([
-      engine.call('source', 'probe', { containerId, volumes }, { signal }),
-      engine.call('target', 'probe-node', {}, { signal }),
-    ]);
-    const findings = [...containerFindings(plan, container), ...compareNodes(plan, { node, container }, targetNode)];
+    const { args, findings, memoryBytes, processes } = await engine.probe(context, volumes);
     if (blocking(findings).length > 0) throw declined(blocking(findings));
     for (const { code, what } of findings) reporter.notify({ code: 'W421', step: 'probe', text: `${code} ${what}` });
-    return {
-      commandLine: asWritten(plan.manifest as unknown as Pod, container.process.args),
-      volumes,
-      memoryBytes: container.memoryBytes,
-      processes: container.processes.length,
-    };
+    return { commandLine: asWritten(plan.manifest as unknown as Pod, args), volumes, memoryBytes, processes };
   },
 };

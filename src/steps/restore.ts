@@ -1,4 +1,3 @@
-import { need } from './need.ts';
 import type { Step } from './step.ts';
 
 /**
@@ -12,10 +11,5 @@ export const restore: Step<'restore'> = {
   deadline: 'maxFreeze',
   covered: true,
   plan: () => [],
-  async apply({ engine, results, signal }) {
-    const { containerId } = need(results, 'placeholder');
-    const { handover } = need(results, 'freeze');
-    const { criu, totalMs } = await engine.call('target', 'restore', { containerId, handover }, { signal });
-    return { criu, totalMs };
-  },
+  apply: (context) => context.engine.restore(context),
 };

@@ -1,4 +1,6 @@
-import type { CriuTimes, Handover, HelperResult, MovedVolume } from '../helper/protocol.ts';
+import type { Json } from '../domain/json.ts';
+import type { Frozen, TargetContainer } from '../engines/engine.ts';
+import type { MovedVolume } from '../helper/protocol.ts';
 import type { OwnSlice } from '../routes/endpoints-route.ts';
 
 /** What each step yields for those after it. Absent until the step is done. All of it can be written to the journal. */
@@ -10,19 +12,13 @@ export interface StepResults {
     readonly memoryBytes: number;
     readonly processes: number;
   };
-  placeholder?: { readonly uid: string; readonly containerId: string; readonly addresses: readonly string[] };
+  placeholder?: TargetContainer;
   routes?: { readonly own: readonly OwnSlice[] };
   copy?: { readonly bytes: number; readonly files: number };
-  freeze?: {
-    readonly handover: Handover;
-    readonly criu: CriuTimes;
-    readonly timings: HelperResult<'freeze'>['timings'];
-    readonly bytes: number;
-    /** Milliseconds since the epoch, when the freeze was asked for. */
-    readonly askedAt: number;
-  };
+  freeze?: Frozen;
   transfer?: { readonly bytes: number };
-  restore?: { readonly criu: CriuTimes; readonly totalMs: number };
+  /** What the engine tells of it, for people and measurements. */
+  restore?: Readonly<Record<string, Json>>;
   verify?: { readonly processes: number };
   commit?: Record<string, never>;
   switch?: { readonly downMs: number };

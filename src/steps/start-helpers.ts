@@ -8,11 +8,9 @@ export const startHelpers: Step<'helpers'> = {
   title: 'start helper pods',
   deadline: 'helperTimeout',
   plan: helperEffects,
-  async apply({ engine, signal, waiting }) {
-    await engine.start({ signal, onProgress: waiting });
+  async apply(context) {
+    await context.engine.start(context);
     return {};
   },
-  async revert({ engine, signal, waiting }) {
-    await engine.remove({ signal, onProgress: waiting });
-  },
+  revert: (context) => context.engine.remove(context),
 };

@@ -2,7 +2,7 @@ import type { Effect } from '../domain/effect.ts';
 import type { Json } from '../domain/json.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Deadlines, Plan, PlanDraft } from '../domain/plan.ts';
-import type { HelperEngine } from '../engines/helper/helper-engine.ts';
+import type { Engine } from '../engines/engine.ts';
 import type { ClusterReader, Gateway } from '../kube/ports.ts';
 import type { Reporter } from '../report/message.ts';
 import type { StepResults } from './results.ts';
@@ -13,7 +13,7 @@ export interface StepContext {
   readonly source: ClusterReader;
   readonly target: ClusterReader;
   readonly gateway: Gateway;
-  readonly engine: HelperEngine;
+  readonly engine: Engine;
   readonly reporter: Reporter;
   readonly results: StepResults;
   /** Aborted when the act should stop: interrupt, deadline. */

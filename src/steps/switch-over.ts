@@ -1,9 +1,8 @@
-import { CHANNEL } from '../engines/helper/helper-engine.ts';
+import { need } from '../domain/need.ts';
 import type { Pod } from '../kube/objects.ts';
 import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { switchRoutes } from '../routes/endpoints-route.ts';
-import { need } from './need.ts';
 import { sourcePod } from './source-pod.ts';
 import type { Step } from './step.ts';
 
@@ -24,18 +23,14 @@ export const switchOver: Step<'switch'> = {
   ],
   async apply(context) {
     const { plan, engine, gateway, target, results, signal, waiting } = context;
-    const { containerId, addresses } = need(results, 'placeholder');
+    const { addresses } = need(results, 'placeholder');
     const { own } = need(results, 'routes');
-    await Promise.all([
-      engine.call('target', 'continue', { containerId }, { signal }),
-      switchRoutes(context, own, addresses),
-      engine.call('source', 'release-connections', { containerId: plan.source.container.id }, { signal }),
-    ]);
+    await Promise.all([engine.handOver(context), switchRoutes(context, own, addresses)]);
     const downMs = Date.now() - need(results, 'freeze').askedAt;
     // Before anything is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh. Its
     // processes are stopped and do not react to SIGTERM, so a longer grace period would only be waited out.
     await gateway.delete(sourcePod(plan), { signal, uid: plan.source.uid, gracePeriodSeconds: 1 });
-    await engine.call('source', 'close-channel', { channel: CHANNEL }, { signal });
+    await engine.settle(context);
     const { namespace, pod } = plan.target;
     await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, ready, {
       name: `pod ${namespace}/${pod} in ${plan.target.context} to be ready`,

@@ -8,7 +8,5 @@ export const transfer: Step<'transfer'> = {
   deadline: 'maxFreeze',
   covered: true,
   plan: () => [],
-  async apply({ engine }) {
-    return { bytes: await engine.imagesArrived() };
-  },
+  apply: (context) => context.engine.transfer(context),
 };

@@ -1,4 +1,3 @@
-import { need } from './need.ts';
 import type { Step } from './step.ts';
 
 /** Every process of the image is there and stopped. */
@@ -9,8 +8,5 @@ export const verify: Step<'verify'> = {
   deadline: 'maxFreeze',
   covered: true,
   plan: () => [],
-  async apply({ engine, results, signal }) {
-    const { containerId } = need(results, 'placeholder');
-    return engine.call('target', 'verify', { containerId }, { signal });
-  },
+  apply: (context) => context.engine.verify(context),
 };

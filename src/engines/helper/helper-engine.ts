@@ -1,158 +1,116 @@
-import { HELPER_CONTAINER } from '../../domain/names.ts';
+import { need } from '../../domain/need.ts';
 import type { Plan } from '../../domain/plan.ts';
-import { SIDES, type Side } from '../../domain/refs.ts';
-import { bulkCommand } from '../../helper/pod-spec.ts';
-import type { HelperArgs, HelperOp, HelperResult, Transfer } from '../../helper/protocol.ts';
-import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
-import { RESOURCES } from '../../kube/resources.ts';
-import { type Relay, startRelay } from '../../transfer/relay.ts';
-import { helperPod, helperRef } from './helper-pod.ts';
+import { type HelperResult, helperOps, type MovedVolume } from '../../helper/protocol.ts';
+import type { Engine, EngineContext, Frozen, Probed } from '../engine.ts';
+import { compareNodes, containerFindings } from './findings.ts';
+import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { sameDigest } from './same-digest.ts';
-import { type CallOptions, HelperSession } from './session.ts';
-import { ensureRunning, type WaitReport } from './start-pod.ts';
-import { ensureNamespace } from './system-namespace.ts';
 
-type Received = HelperResult<'receive'>;
+/** How long the source's node may take to hear from an address of the target, in ms. */
+const REACH_MS = 3000;
 
-/** The one bulk channel of a migration. */
-export const CHANNEL = 'move';
+const handoverSchema = helperOps.restore.args.shape.handover;
 
-export interface HelperEngineOptions {
-  readonly plan: Plan;
-  readonly source: ClusterReader;
-  readonly target: ClusterReader;
-  readonly gateway: Gateway;
+/** The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes. */
+export function createHelperEngine(options: HelperPodsOptions): Engine {
+  const pods = new HelperPods(options);
+  return {
+    name: 'helper',
+    start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
+    remove: ({ signal, waiting }) => pods.remove({ signal, onProgress: waiting }),
+    close: () => pods.close(),
+    probe: (context, volumes) => probe(pods, context, volumes),
+    reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
+    prepareRestore: async ({ plan, signal }, containerId) => {
+      const sourceAddresses = [...plan.source.addresses];
+      await pods.call('target', 'prepare-restore', { containerId, sourceAddresses }, { signal });
+    },
+    discard: async ({ signal }, containerId) => {
+      if (!pods.has('target')) return;
+      // What waits in its cgroups for the restore would keep kubelet from ending it; the helper's own end does so too.
+      await pods.call('target', 'discard', { containerId }, { signal }).catch(() => undefined);
+    },
+    copyAhead: (context) => copyAhead(pods, context),
+    freeze: (context) => freeze(pods, context),
+    thaw: async ({ plan, signal }) => {
+      if (pods.has('source')) await pods.call('source', 'thaw', source(plan), { signal });
+    },
+    transfer: async () => ({ bytes: await pods.imagesArrived() }),
+    restore: async (context) => {
+      const handover = handoverSchema.parse(need(context.results, 'freeze')['handover']);
+      const args = { ...target(context), handover };
+      const { criu, totalMs } = await pods.call('target', 'restore', args, { signal: context.signal });
+      return { criu, totalMs };
+    },
+    verify: (context) => pods.call('target', 'verify', target(context), { signal: context.signal }),
+    seal: async ({ plan, signal }) => {
+      await pods.call('source', 'seal', source(plan), { signal });
+    },
+    handOver: async (context) => {
+      const { plan, signal } = context;
+      await Promise.all([
+        pods.call('target', 'continue', target(context), { signal }),
+        pods.call('source', 'release-connections', source(plan), { signal }),
+      ]);
+    },
+    settle: async ({ signal }) => {
+      await pods.call('source', 'close-channel', { channel: CHANNEL }, { signal });
+    },
+  };
 }
 
-/**
- * The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes and moves the
- * bytes. This class starts and removes the pods and speaks with them; what is asked of them is up to the steps.
- */
-export class HelperEngine {
-  readonly #options: HelperEngineOptions;
-  readonly #sessions = new Map<Side, HelperSession>();
-  #expected: { received: Promise<[Received, Received]>; sent: [Transfer, Transfer] | undefined } | undefined;
-  #channel: { relay: Relay; streams: ExecStream[] } | undefined;
+function source({ source: { container } }: Plan) {
+  return { containerId: container.id };
+}
 
-  constructor(options: HelperEngineOptions) {
-    this.#options = options;
-  }
+function target({ results }: EngineContext) {
+  return { containerId: need(results, 'placeholder').containerId };
+}
 
-  /** Creates both helper pods, with their namespace where it is missing, and opens a session with each. */
-  async start(report: WaitReport): Promise<void> {
-    await Promise.all(SIDES.map((side) => this.#start(side, report)));
-  }
+async function probe(pods: HelperPods, { plan, signal }: EngineContext, volumes: MovedVolume[]): Promise<Probed> {
+  const [{ node, container }, targetNode] = await Promise.all([
+    pods.call('source', 'probe', { ...source(plan), volumes }, { signal }),
+    pods.call('target', 'probe-node', {}, { signal }),
+  ]);
+  return {
+    args: container.process.args,
+    memoryBytes: container.memoryBytes,
+    processes: container.processes.length,
+    findings: [...containerFindings(plan, container), ...compareNodes(plan, { node, container }, targetNode)],
+  };
+}
 
-  async #start(side: Side, report: WaitReport): Promise<void> {
-    const { plan, gateway } = this.#options;
-    await ensureNamespace(gateway, plan, side, report.signal);
-    await gateway.create(side, RESOURCES.pod, helperPod(plan, side), { signal: report.signal });
-    await ensureRunning(this.#options[side], helperRef(plan, side), plan.deadlines.helperTimeout, report);
-    const session = new HelperSession(side, (command) => this.#exec(side, command));
-    this.#sessions.set(side, session);
-    await session.attach();
-  }
+/** Changed files and volumes. */
+async function copyAhead(pods: HelperPods, context: EngineContext) {
+  const { plan, results, signal, copied } = context;
+  const { volumes } = need(results, 'probe');
+  // The channel stays open for the freeze, whose bytes are not this step's.
+  let own = true;
+  await pods.openChannel(signal, (bytes, rate) => {
+    if (own) copied(bytes, rate);
+  });
+  const [received, sent] = await Promise.all([
+    pods.call('target', 'receive', { channel: CHANNEL, what: 'files', ...target(context) }, { signal }),
+    pods.call('source', 'precopy', { ...source(plan), channel: CHANNEL, volumes }, { signal }),
+  ]);
+  own = false;
+  sameDigest('files', sent.transfer, received.transfer);
+  return { bytes: sent.transfer.bytes, files: sent.files };
+}
 
-  /** Asks one helper for an operation. Throws F331, F332, F340, F341, F342. */
-  call<O extends HelperOp>(
-    side: Side,
-    op: O,
-    args: HelperArgs<O>,
-    options: CallOptions = {},
-  ): Promise<HelperResult<O>> {
-    const session = this.#sessions.get(side);
-    if (!session) throw new Error(`no session with the ${side} helper`);
-    return session.call(op, args, options);
-  }
-
-  /** True while there is somebody to ask: false before `start` and after a failed start. */
-  has(side: Side): boolean {
-    return this.#sessions.has(side);
-  }
-
-  /** Opens the bulk channel from source to target helper through this process, ready before the freeze. */
-  async openChannel(signal: AbortSignal, onBytes: (bytes: number, bytesPerSecond: number) => void): Promise<void> {
-    const [sender, receiver] = await Promise.all([
-      this.#exec('source', bulkCommand('send', CHANNEL)),
-      this.#exec('target', bulkCommand('receive', CHANNEL)),
-    ]);
-    const relay = startRelay(sender, receiver, {
-      onProgress: ({ bytes, bytesPerSecond }) => onBytes(bytes, bytesPerSecond),
-    });
-    // What breaks the channel also breaks the transfer on it, which is where it is reported.
-    relay.done.catch(() => undefined);
-    this.#channel = { relay, streams: [sender, receiver] };
-    const timeoutMs = this.#options.plan.deadlines.helperTimeout;
-    await Promise.all(
-      SIDES.map((side) => this.call(side, 'await-channel', { channel: CHANNEL, timeoutMs }, { signal })),
-    );
-  }
-
-  /** Lets the target helper take what a freeze sends: the images, then the files that changed since the copy. */
-  expectImages(containerId: string, signal: AbortSignal): void {
-    const receive = (what: 'images' | 'files') =>
-      this.call('target', 'receive', { channel: CHANNEL, what, containerId }, { signal });
-    const received = Promise.all([receive('images'), receive('files')]);
-    // Awaited by imagesArrived; a freeze that fails leaves it behind.
-    received.catch(() => undefined);
-    this.#expected = { received, sent: undefined };
-  }
-
-  /** What the source says it sent. */
-  sentImages({ images, delta }: HelperResult<'freeze'>): void {
-    if (this.#expected) this.#expected.sent = [images, delta];
-  }
-
-  /** Waits for the end of what `expectImages` began; yields the bytes. Throws F342 when the ends disagree. */
-  async imagesArrived(): Promise<number> {
-    const { received, sent } = this.#expected ?? {};
-    if (!received || !sent) throw new Error('nothing was sent');
-    const arrived = await received;
-    sameDigest('images', sent[0], arrived[0].transfer);
-    sameDigest('changed files', sent[1], arrived[1].transfer);
-    return sent[0].bytes + sent[1].bytes;
-  }
-
-  /** Ends streams and sessions; the pods stay. Idempotent. */
-  close(): void {
-    for (const stream of this.#channel?.streams ?? []) stream.close();
-    this.#channel = undefined;
-    for (const session of this.#sessions.values()) session.close();
-    this.#sessions.clear();
-  }
-
-  /**
-   * Removes both helper pods and waits until they are gone. Idempotent; a helper that has to thaw its source does so
-   * before it ends.
-   */
-  async remove(report: WaitReport): Promise<void> {
-    this.close();
-    await Promise.all(SIDES.map((side) => this.#remove(side, report)));
-  }
-
-  async #remove(side: Side, report: WaitReport): Promise<void> {
-    const { plan, gateway } = this.#options;
-    const ref = helperRef(plan, side);
-    const cluster = this.#options[side];
-    // The source's has its own grace period: it may be in the middle of a dump, which it has to undo before it ends.
-    const grace = side === 'target' ? { gracePeriodSeconds: 1 } : {};
-    await gateway.delete(ref, { signal: report.signal, ...grace });
-    await cluster.waitFor(
-      RESOURCES.pod,
-      ref,
-      (pod) => (pod ? { done: false, why: 'kubelet is still ending it' } : { done: true }),
-      {
-        name: `helper pod ${ref.namespace}/${ref.name} in ${cluster.context} to be gone`,
-        deadlineMs: plan.deadlines.removeTimeout,
-        flag: '--remove-timeout',
-        ...report,
-      },
-    );
-  }
-
-  #exec(side: Side, command: readonly string[]): Promise<ExecStream> {
-    const { plan, gateway } = this.#options;
-    const { namespace, name } = helperRef(plan, side);
-    return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });
-  }
+/** Dumped and left stopped behind the network lock; images and changed files leave as soon as they are there. */
+async function freeze(pods: HelperPods, context: EngineContext): Promise<Frozen> {
+  const { plan, results, signal } = context;
+  const { volumes } = need(results, 'probe');
+  pods.expectImages(target(context).containerId, signal);
+  const askedAt = Date.now();
+  const frozen: HelperResult<'freeze'> = await pods.call(
+    'source',
+    'freeze',
+    { ...source(plan), channel: CHANNEL, volumes, thawAfterMs: plan.deadlines.maxFreeze },
+    { signal },
+  );
+  pods.sentImages(frozen);
+  const { handover, criu, timings, images, delta } = frozen;
+  return { handover, criu, timings, bytes: images.bytes + delta.bytes, askedAt };
 }

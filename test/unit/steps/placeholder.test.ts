@@ -24,7 +24,7 @@ async function revert(clusters: Clusters, pod?: Pod): Promise<string | undefined
     gateway: gatewayFor(clusters, made),
     signal,
     waiting: () => undefined,
-    engine: { has: () => false },
+    engine: { discard: async () => undefined },
   };
   await inFakeTime(async () => placeholder.revert?.(context as unknown as StepContext, null));
   return seeded?.metadata.uid;

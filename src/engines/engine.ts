@@ -1,0 +1,88 @@
+import type { Finding } from '../domain/finding.ts';
+import type { Json } from '../domain/json.ts';
+import type { EngineName, Plan } from '../domain/plan.ts';
+import type { MovedVolume } from '../helper/protocol.ts';
+
+/** What an engine sees of the container before the freeze. */
+export interface Probed {
+  /** The command line as the runtime started it; it may hold values of Secrets. */
+  readonly args: readonly string[];
+  readonly memoryBytes: number;
+  readonly processes: number;
+  readonly findings: readonly Finding[];
+}
+
+/** The target pod's container, running. */
+export interface TargetContainer {
+  readonly uid: string;
+  readonly containerId: string;
+  readonly addresses: readonly string[];
+}
+
+/** What the freeze yields, with what the engine itself will want to know of it later. */
+export interface Frozen {
+  readonly bytes: number;
+  /** Milliseconds since the epoch, when the freeze was asked for. */
+  readonly askedAt: number;
+  readonly [own: string]: Json | undefined;
+}
+
+/** Results of earlier steps that an engine looks at. */
+export interface EngineResults {
+  readonly probe?: { readonly volumes: MovedVolume[] };
+  readonly placeholder?: TargetContainer;
+  readonly freeze?: Frozen;
+}
+
+/** What an engine is told in every step. */
+export interface EngineContext {
+  readonly plan: Plan;
+  readonly results: EngineResults;
+  /** Aborted when the act should stop. */
+  readonly signal: AbortSignal;
+  /** Says what is waited for and why it is not there yet. */
+  readonly waiting: (why: string) => void;
+  /** Says how much has been copied. */
+  readonly copied: (bytes: number, bytesPerSecond: number) => void;
+}
+
+/**
+ * Who takes a container's processes on one node and rebuilds them on another. The list of steps is the same for every
+ * engine; these are the parts of them that differ. One instance serves one migration; `context.results` is what the
+ * journal has, so that another instance can go on where this one stopped.
+ * All methods throw MigrateError; they stop when the context's signal is aborted.
+ */
+export interface Engine {
+  readonly name: EngineName;
+  /** Makes what the engine works with, and returns when it can be asked. */
+  start(context: EngineContext): Promise<void>;
+  /** Takes that away again and waits until it is gone. Idempotent; a source that has to go on does so first. */
+  remove(context: EngineContext): Promise<void>;
+  /** Ends streams of this process; what runs in the clusters stays. Idempotent. */
+  close(): void;
+  /** Looks at the container and the nodes. Changes nothing. */
+  probe(context: EngineContext, volumes: MovedVolume[]): Promise<Probed>;
+  /** Whether an address of the target answers on the source's node. Changes nothing. */
+  reach(context: EngineContext, address: string): Promise<{ readonly reachable: boolean; readonly detail: string }>;
+  /** The placeholder runs: everything that can be done in it ahead of the restore is done. */
+  prepareRestore(context: EngineContext, containerId: string): Promise<void>;
+  /** Lets go of a placeholder that is about to be removed. Idempotent. */
+  discard(context: EngineContext, containerId: string): Promise<void>;
+  /** Copies while the source serves, so that less is left for the freeze. */
+  copyAhead(context: EngineContext): Promise<{ readonly bytes: number; readonly files: number }>;
+  /** Takes the process image; afterwards the source does not run. On failure the source runs as before. */
+  freeze(context: EngineContext): Promise<Frozen>;
+  /** Lets the source run again, whatever part of the freeze was done. Idempotent. */
+  thaw(context: EngineContext): Promise<void>;
+  /** Returns when the image is complete in the target and has been compared with what was sent. */
+  transfer(context: EngineContext): Promise<{ readonly bytes: number }>;
+  restore(context: EngineContext): Promise<Readonly<Record<string, Json>>>;
+  /** Throws when a process of the image is missing. */
+  verify(context: EngineContext): Promise<{ readonly processes: number }>;
+  /** Right before the commit: from here on nothing but `thaw` makes the source run again. */
+  seal(context: EngineContext): Promise<void>;
+  /** After the commit: the target runs, and connections to the source end. Idempotent. */
+  handOver(context: EngineContext): Promise<void>;
+  /** After the hand-over, when nobody waits any more: ends what was only needed for the transfer. Idempotent. */
+  settle(context: EngineContext): Promise<void>;
+}

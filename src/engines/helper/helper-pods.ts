@@ -1,0 +1,158 @@
+import { HELPER_CONTAINER } from '../../domain/names.ts';
+import type { Plan } from '../../domain/plan.ts';
+import { SIDES, type Side } from '../../domain/refs.ts';
+import { bulkCommand } from '../../helper/pod-spec.ts';
+import type { HelperArgs, HelperOp, HelperResult, Transfer } from '../../helper/protocol.ts';
+import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
+import { RESOURCES } from '../../kube/resources.ts';
+import { type Relay, startRelay } from '../../transfer/relay.ts';
+import { helperPod, helperRef } from './helper-pod.ts';
+import { sameDigest } from './same-digest.ts';
+import { type CallOptions, HelperSession } from './session.ts';
+import { ensureRunning, type WaitReport } from './start-pod.ts';
+import { ensureNamespace } from './system-namespace.ts';
+
+type Received = HelperResult<'receive'>;
+
+/** The one bulk channel of a migration. */
+export const CHANNEL = 'move';
+
+export interface HelperPodsOptions {
+  readonly plan: Plan;
+  readonly source: ClusterReader;
+  readonly target: ClusterReader;
+  readonly gateway: Gateway;
+}
+
+/**
+ * A privileged pod on each of the two nodes, and what this process has to do with them: it starts and removes them,
+ * speaks with them and carries bytes from one to the other. What is asked of them is up to the engine.
+ */
+export class HelperPods {
+  readonly #options: HelperPodsOptions;
+  readonly #sessions = new Map<Side, HelperSession>();
+  #expected: { received: Promise<[Received, Received]>; sent: [Transfer, Transfer] | undefined } | undefined;
+  #channel: { relay: Relay; streams: ExecStream[] } | undefined;
+
+  constructor(options: HelperPodsOptions) {
+    this.#options = options;
+  }
+
+  /** Creates both helper pods, with their namespace where it is missing, and opens a session with each. */
+  async start(report: WaitReport): Promise<void> {
+    await Promise.all(SIDES.map((side) => this.#start(side, report)));
+  }
+
+  async #start(side: Side, report: WaitReport): Promise<void> {
+    const { plan, gateway } = this.#options;
+    await ensureNamespace(gateway, plan, side, report.signal);
+    await gateway.create(side, RESOURCES.pod, helperPod(plan, side), { signal: report.signal });
+    await ensureRunning(this.#options[side], helperRef(plan, side), plan.deadlines.helperTimeout, report);
+    const session = new HelperSession(side, (command) => this.#exec(side, command));
+    this.#sessions.set(side, session);
+    await session.attach();
+  }
+
+  /** Asks one helper for an operation. Throws F331, F332, F340, F341, F342. */
+  call<O extends HelperOp>(
+    side: Side,
+    op: O,
+    args: HelperArgs<O>,
+    options: CallOptions = {},
+  ): Promise<HelperResult<O>> {
+    const session = this.#sessions.get(side);
+    if (!session) throw new Error(`no session with the ${side} helper`);
+    return session.call(op, args, options);
+  }
+
+  /** True while there is somebody to ask: false before `start` and after a failed start. */
+  has(side: Side): boolean {
+    return this.#sessions.has(side);
+  }
+
+  /** Opens the bulk channel from source to target helper through this process, ready before the freeze. */
+  async openChannel(signal: AbortSignal, onBytes: (bytes: number, bytesPerSecond: number) => void): Promise<void> {
+    const [sender, receiver] = await Promise.all([
+      this.#exec('source', bulkCommand('send', CHANNEL)),
+      this.#exec('target', bulkCommand('receive', CHANNEL)),
+    ]);
+    const relay = startRelay(sender, receiver, {
+      onProgress: ({ bytes, bytesPerSecond }) => onBytes(bytes, bytesPerSecond),
+    });
+    // What breaks the channel also breaks the transfer on it, which is where it is reported.
+    relay.done.catch(() => undefined);
+    this.#channel = { relay, streams: [sender, receiver] };
+    const timeoutMs = this.#options.plan.deadlines.helperTimeout;
+    await Promise.all(
+      SIDES.map((side) => this.call(side, 'await-channel', { channel: CHANNEL, timeoutMs }, { signal })),
+    );
+  }
+
+  /** Lets the target helper take what a freeze sends: the images, then the files that changed since the copy. */
+  expectImages(containerId: string, signal: AbortSignal): void {
+    const receive = (what: 'images' | 'files') =>
+      this.call('target', 'receive', { channel: CHANNEL, what, containerId }, { signal });
+    const received = Promise.all([receive('images'), receive('files')]);
+    // Awaited by imagesArrived; a freeze that fails leaves it behind.
+    received.catch(() => undefined);
+    this.#expected = { received, sent: undefined };
+  }
+
+  /** What the source says it sent. */
+  sentImages({ images, delta }: HelperResult<'freeze'>): void {
+    if (this.#expected) this.#expected.sent = [images, delta];
+  }
+
+  /** Waits for the end of what `expectImages` began; yields the bytes. Throws F342 when the ends disagree. */
+  async imagesArrived(): Promise<number> {
+    const { received, sent } = this.#expected ?? {};
+    if (!received || !sent) throw new Error('nothing was sent');
+    const arrived = await received;
+    sameDigest('images', sent[0], arrived[0].transfer);
+    sameDigest('changed files', sent[1], arrived[1].transfer);
+    return sent[0].bytes + sent[1].bytes;
+  }
+
+  /** Ends streams and sessions; the pods stay. Idempotent. */
+  close(): void {
+    for (const stream of this.#channel?.streams ?? []) stream.close();
+    this.#channel = undefined;
+    for (const session of this.#sessions.values()) session.close();
+    this.#sessions.clear();
+  }
+
+  /**
+   * Removes both helper pods and waits until they are gone. Idempotent; a helper that has to thaw its source does so
+   * before it ends.
+   */
+  async remove(report: WaitReport): Promise<void> {
+    this.close();
+    await Promise.all(SIDES.map((side) => this.#remove(side, report)));
+  }
+
+  async #remove(side: Side, report: WaitReport): Promise<void> {
+    const { plan, gateway } = this.#options;
+    const ref = helperRef(plan, side);
+    const cluster = this.#options[side];
+    // The source's has its own grace period: it may be in the middle of a dump, which it has to undo before it ends.
+    const grace = side === 'target' ? { gracePeriodSeconds: 1 } : {};
+    await gateway.delete(ref, { signal: report.signal, ...grace });
+    await cluster.waitFor(
+      RESOURCES.pod,
+      ref,
+      (pod) => (pod ? { done: false, why: 'kubelet is still ending it' } : { done: true }),
+      {
+        name: `helper pod ${ref.namespace}/${ref.name} in ${cluster.context} to be gone`,
+        deadlineMs: plan.deadlines.removeTimeout,
+        flag: '--remove-timeout',
+        ...report,
+      },
+    );
+  }
+
+  #exec(side: Side, command: readonly string[]): Promise<ExecStream> {
+    const { plan, gateway } = this.#options;
+    const { namespace, name } = helperRef(plan, side);
+    return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });
+  }
+}
