@@ -24,6 +24,7 @@ export interface PodOptions extends DeadlineOptions {
   readonly 'helper-image'?: string | undefined;
   readonly engine: EngineName;
   readonly route: RouteName;
+  readonly 'force-unlock': boolean;
   readonly 'dry-run': boolean;
   readonly yes: boolean;
   readonly output?: 'json' | 'yaml' | undefined;
@@ -40,8 +41,8 @@ export async function migratePod(options: PodOptions, streams: Streams): Promise
       return 'done';
     }
     await consent(plan, options, streams, composition);
-    const session = await composition.begin(plan);
-    const results = await run({ steps: STEPS, ...session, interrupt: streams.interrupt });
+    const session = await composition.begin(plan, options['force-unlock']);
+    const results = await run({ steps: STEPS, ...session });
     const downMs = results.switch?.downMs ?? 0;
     const fact = lastLine(plan, downMs);
     if (options.output !== undefined) out.reporter.notify({ code: 'I409', text: fact, data: { downMs } });
@@ -63,6 +64,7 @@ async function planPod(options: PodOptions, { source, target }: Composition, str
     engine: options.engine,
     route: options.route,
     ...(helperImage && { helperImage }),
+    forceUnlock: options['force-unlock'],
     deadlines: toDeadlines(options),
   };
   const signal = streams.interrupt;

@@ -33,6 +33,11 @@ export const podCommand = defineCommand({
           describe: 'how clients of the source cluster get to the target',
         })
         .option('helper-image', { type: 'string', describe: 'image of the helper pods (KUBECTL_MIGRATE_HELPER_IMAGE)' })
+        .option('force-unlock', {
+          type: 'boolean',
+          default: false,
+          describe: 'take the lock that another migration of the pod left, if nobody is at work on that',
+        })
         .option('dry-run', {
           type: 'boolean',
           default: false,

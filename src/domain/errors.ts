@@ -48,6 +48,8 @@ export const FAILURES = {
   F344: 'the source changed under the move',
   F350: 'the journal could not be written',
   F360: 'the command inside the pod failed',
+  F370: 'another migration holds this pod',
+  F371: 'the lock of this migration was taken by somebody else',
   F390: 'the way back could not be finished',
   F391: 'the move is committed but not finished',
   F399: `this is a defect in ${COMMAND}`,

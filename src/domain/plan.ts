@@ -16,6 +16,8 @@ export interface MigrationRequest {
   readonly route: RouteName;
   /** Reference of the helper image; absent when neither flag nor variable names one. */
   readonly helperImage?: string;
+  /** A lock that another migration left is no reason against the move. */
+  readonly forceUnlock?: boolean;
   readonly deadlines: Deadlines;
 }
 
@@ -104,6 +106,8 @@ export interface Plan {
   readonly createdAt: string;
   readonly source: PlanSource;
   readonly target: PlanTarget;
+  /** Source and target are one cluster: there is one record and, for one name, one lock. */
+  readonly oneCluster: boolean;
   readonly engine: { readonly name: EngineName; readonly reason: string };
   readonly transfer: { readonly name: 'relay'; readonly reason: string };
   readonly route: { readonly name: RouteName; readonly services: readonly PlannedRoute[] };

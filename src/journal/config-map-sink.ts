@@ -1,7 +1,8 @@
 import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
 import { COMMAND, SYSTEM_NAMESPACE } from '../domain/names.ts';
-import type { ObjectRef, Side } from '../domain/refs.ts';
+import type { PlanDraft } from '../domain/plan.ts';
+import { type ObjectRef, SIDES, type Side } from '../domain/refs.ts';
 import { neverSent } from '../kube/failures.ts';
 import type { ConfigMap } from '../kube/objects.ts';
 import type { ClusterReader, Gateway } from '../kube/ports.ts';
@@ -25,6 +26,11 @@ const TRIES = 3;
 /** The ConfigMap of a record, named like its migration. */
 export function journalRef(side: Side, id: string, namespace = SYSTEM_NAMESPACE): ObjectRef {
   return { side, apiVersion: 'v1', kind: 'ConfigMap', namespace, name: id };
+}
+
+/** The clusters that hold a record: the source, whose word counts, and the target, unless that is the same cluster. */
+export function recordSides({ oneCluster }: Pick<PlanDraft, 'oneCluster'>): readonly Side[] {
+  return oneCluster ? ['source'] : SIDES;
 }
 
 /** What a plan must declare so that its record can be kept in a cluster; the namespace is the caller's. */

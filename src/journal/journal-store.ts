@@ -2,7 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { neverSent } from '../kube/failures.ts';
-import type { Journal, JournalSink, JournalStart, JournalStore, NewEntry, WriteOptions } from './ports.ts';
+import type { Journal, JournalSink, JournalStart, JournalStore, NewEntry, Testimony, WriteOptions } from './ports.ts';
 import {
   checkId,
   type JournalEntry,
@@ -17,12 +17,12 @@ import {
 export interface JournalStoreOptions {
   /** The place that decides what is true, such as the source cluster. */
   readonly authority: JournalSink;
-  /** Copies: written at the same time, except at the commit, where the authority comes first. */
+  /** Copies: written at the same time, except for decisions (commit, end), where the authority comes first. */
   readonly copies: readonly JournalSink[];
   readonly clock: Clock;
   /** Makes a random UUID. */
   readonly newUuid: () => string;
-  /** Told when a copy missed a write that the authority has and that cannot be taken back: the commit, the end. */
+  /** Told when a copy begins to miss writes. */
   readonly onStaleCopy?: (place: string, error: unknown) => void;
 }
 
@@ -34,9 +34,9 @@ export const RESERVED = 200_000;
 /** Keeps every record in several places at once. See JournalStore and Journal for the contract. */
 export function createJournalStore(options: JournalStoreOptions): JournalStore {
   const sinks = [options.authority, ...options.copies];
-  const load = async (id: string, write?: WriteOptions): Promise<JournalRecord | undefined> => {
-    const records = await Promise.all(sinks.map((sink) => sink.load(checkId(id), write)));
-    return furthest(records, id);
+  const survey = (id: string, write?: WriteOptions): Promise<Testimony[]> => {
+    checkId(id);
+    return Promise.all(sinks.map((sink) => ask(sink, sink === options.authority, id, write)));
   };
   return {
     open: async (start, write) => {
@@ -44,15 +44,46 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
       await createEverywhere(header, options, write);
       return createJournal({ ...header, serial: 0, state: 'running', entries: [] }, options);
     },
-    load,
+    survey,
+    load: async (id, write) => furthest(await survey(id, write), id),
     reopen: async (id, write) => {
-      const record = await load(id, write);
+      const told = await survey(id, write);
+      const unknown = told.find(({ authority, error }) => authority && error !== undefined);
+      if (unknown) throw unknown.error;
+      const record = furthest(told, id);
       if (record === undefined) return undefined;
-      const records = await Promise.all(sinks.map((sink) => sink.load(id, write)));
-      await Promise.all(sinks.map((sink, index) => catchUp(sink, records[index], record, write)));
+      await Promise.all(
+        sinks.map(async (sink, index) => {
+          const testimony = told[index];
+          const caughtUp = testimony?.error ?? (await failing(() => catchUp(sink, testimony?.record, record, write)));
+          if (caughtUp === undefined) return;
+          if (sink === options.authority) throw caughtUp;
+          options.onStaleCopy?.(sink.place, caughtUp);
+        }),
+      );
       return createJournal(record, options);
     },
   };
+}
+
+async function ask(sink: JournalSink, authority: boolean, id: string, write?: WriteOptions): Promise<Testimony> {
+  const { place } = sink;
+  try {
+    const record = await sink.load(id, write);
+    return { place, authority, ...(record && { record }) };
+  } catch (error) {
+    return { place, authority, error };
+  }
+}
+
+/** What an act throws, as a value. */
+async function failing(act: () => Promise<void>): Promise<unknown> {
+  try {
+    await act();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 function newHeader(start: JournalStart, options: JournalStoreOptions): JournalHeader {
@@ -88,15 +119,18 @@ async function createEverywhere(
   }
 }
 
-/** The record with most writes; throws F350 when places tell of different migrations. */
-function furthest(records: readonly (JournalRecord | undefined)[], id: string): JournalRecord | undefined {
-  const found = records.filter((record) => record !== undefined);
+/** The record with most writes, of the places that can be asked. */
+function furthest(told: readonly Testimony[], id: string): JournalRecord | undefined {
+  const found = told.flatMap(({ record }) => (record ? [record] : []));
   if (new Set(found.map((record) => record.lineage)).size > 1) {
     throw new MigrateError('F350', {
       detail: `the places that hold record ${id} tell of different migrations`,
       remedy: 'move the local copy away, and keep it for a report',
     });
   }
+  const broken = told.find(({ error }) => failureCode(error) === 'F350') ?? told.find(({ error }) => error);
+  // A record that cannot be read is not one that does not exist.
+  if (broken && (found.length === 0 || failureCode(broken.error) === 'F350')) throw broken.error;
   return found.reduce<JournalRecord | undefined>(
     (best, record) => (best === undefined || record.serial > best.serial ? record : best),
     undefined,
@@ -128,6 +162,14 @@ interface Place {
   backlog: readonly JournalWrite[];
 }
 
+/** A place that may fall behind. */
+interface Copy extends Place {
+  /** It missed a write, and that was told. */
+  stale: boolean;
+  /** Ends when the last write to it has; never rejects. */
+  turn: Promise<void>;
+}
+
 async function send(place: Place, id: string, write: JournalWrite, options: WriteOptions | undefined): Promise<void> {
   const writes = [...place.backlog, write];
   place.backlog = writes;
@@ -135,11 +177,25 @@ async function send(place: Place, id: string, write: JournalWrite, options: Writ
   place.backlog = [];
 }
 
+/** Writes to a copy after what is under way there; what it misses is told once and sent again with the next write. */
+function copyTo(copy: Copy, write: JournalWrite, id: string, told: JournalStoreOptions['onStaleCopy']): Promise<void> {
+  copy.backlog = [...copy.backlog, write];
+  copy.turn = copy.turn.then(async () => {
+    const writes = copy.backlog;
+    const error = await failing(() => copy.sink.write(id, writes));
+    if (error === undefined) copy.backlog = copy.backlog.slice(writes.length);
+    else if (!copy.stale) told?.(copy.sink.place, error);
+    copy.stale = error !== undefined;
+  });
+  // Nobody waits for one that is behind already: it may be a cluster that is gone.
+  return copy.stale ? Promise.resolve() : copy.turn;
+}
+
 function createJournal(start: JournalRecord, options: JournalStoreOptions): Journal {
   let record = start;
   let size = byteLength(start);
   const authority: Place = { sink: options.authority, backlog: [] };
-  const copies = options.copies.map((sink): Place => ({ sink, backlog: [] }));
+  const copies = options.copies.map((sink): Copy => ({ sink, backlog: [], stale: false, turn: Promise.resolve() }));
   const compose = (entries: readonly NewEntry[], state: RecordState): JournalWrite => {
     const write = { serial: record.serial + 1, state, entries: entries.map(stamp(record, options.clock)) };
     const forward = entries.some((entry) => entry.kind === 'intent' || entry.kind === 'done');
@@ -150,20 +206,18 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
     size += byteLength(write);
     record = { ...record, serial: write.serial, state: write.state, entries: [...record.entries, ...write.entries] };
   };
+  const copy = (write: JournalWrite) =>
+    Promise.all(copies.map((place) => copyTo(place, write, record.id, options.onStaleCopy)));
   const append = async (entries: readonly NewEntry[], write?: WriteOptions): Promise<void> => {
     if (entries.length === 0) return;
-    await copying;
     const next = compose(entries, record.state);
     keep(next);
     // All of them to their end, or the next write would overlap with one that is still under way.
-    const sent = await Promise.allSettled([authority, ...copies].map((place) => send(place, record.id, next, write)));
-    for (const outcome of sent) if (outcome.status === 'rejected') throw outcome.reason;
+    const [sent] = await Promise.allSettled([send(authority, record.id, next, write), copy(next)]);
+    if (sent.status === 'rejected') throw sent.reason;
   };
-  /** Copies of a decision that are still being written; the next write waits for them. */
-  let copying: Promise<unknown> = Promise.resolve();
   /** The authority first, and it alone decides: a copy must never know of a commit that did not happen. */
   const decide = async (entries: readonly NewEntry[], state: RecordState, write?: WriteOptions): Promise<void> => {
-    await copying;
     if (record.state === state) return;
     const next = compose(entries, state);
     const before = authority.backlog;
@@ -174,10 +228,7 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
       throw error;
     }
     keep(next);
-    const told = copies.map((place) =>
-      send(place, record.id, next, write).catch((error: unknown) => options.onStaleCopy?.(place.sink.place, error)),
-    );
-    copying = Promise.all(told);
+    void copy(next);
   };
   const inTurn = createQueue();
   return {
@@ -195,7 +246,7 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
     close: (state, write) =>
       inTurn(async () => {
         await decide([], state, write);
-        await copying;
+        await Promise.all(copies.map(({ turn }) => turn));
       }),
   };
 }

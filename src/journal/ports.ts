@@ -24,7 +24,9 @@ export interface WriteOptions {
 
 /**
  * The open record of one migration. Calls that overlap are carried out one after the other.
- * Every method is one small write to each place, and returns when all of them hold it durably.
+ * Every method is one small write to each place, and returns when all of them hold it durably, but for copies that are
+ * known to be behind: those are told once, and caught up with a later write. The authority alone decides whether a write
+ * succeeded.
  * All throw F315 when somebody else wrote to the record (the run must stop), F350 when a write is impossible,
  * and F310 to F317 when a cluster does not take it.
  */
@@ -46,13 +48,31 @@ export interface Journal {
   close(state: RecordState, options?: WriteOptions): Promise<void>;
 }
 
+/** What one place knows of a migration: its record, nothing, or why it cannot be asked. */
+export interface Testimony {
+  readonly place: string;
+  /** The place whose word counts. */
+  readonly authority: boolean;
+  readonly record?: JournalRecord;
+  readonly error?: unknown;
+}
+
 /** Where records are kept. */
 export interface JournalStore {
   /** Starts a record. Throws F350 when there is one of that id. */
   open(start: JournalStart, options?: WriteOptions): Promise<Journal>;
-  /** Reads a record without changing it, the furthest one of all places; undefined when no place has it. */
+  /** Asks every place, the authority first. Throws F350 only for an id that is none. */
+  survey(id: string, options?: WriteOptions): Promise<readonly Testimony[]>;
+  /**
+   * Reads a record without changing it, the furthest one of all places that can be asked; undefined when none of them
+   * has it. Throws F350 when places tell of different migrations, and what a place said when none can be asked.
+   */
   load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;
-  /** Takes up a record that an earlier process left; undefined when no place has it. Throws F350 when places disagree. */
+  /**
+   * Takes up a record that an earlier process left, and brings every place that can be asked to where the furthest is;
+   * undefined when no place has it. Throws F350 when places disagree, and what the authority said when it cannot be
+   * asked.
+   */
   reopen(id: string, options?: WriteOptions): Promise<Journal | undefined>;
 }
 

@@ -4,15 +4,32 @@ import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { COMMAND } from '../domain/names.ts';
 
-/** The version of the record that this program writes. It reads this one and older ones, and refuses newer ones. */
-export const SCHEMA_VERSION = 1;
+/**
+ * The version of the record that this program writes. It reads this one and older ones, and refuses newer ones.
+ * 2: entries that tell who else worked on the migration (`taken-over`, `resumed`).
+ */
+export const SCHEMA_VERSION = 2;
+type SchemaVersion = 1 | typeof SCHEMA_VERSION;
 
 /** Where a migration stands. Only `running` and `committed` still need something done. */
 const RECORD_STATES = ['running', 'committed', 'done', 'rolled-back', 'rollback-incomplete'] as const;
 export type RecordState = (typeof RECORD_STATES)[number];
 
-const ENTRY_KINDS = ['intent', 'done', 'failed', 'revert-intent', 'reverted', 'revert-failed', 'commit'] as const;
-/** What an entry says about its step: `intent` comes before the act, the others tell how it went. */
+const ENTRY_KINDS = [
+  'intent',
+  'done',
+  'failed',
+  'revert-intent',
+  'reverted',
+  'revert-failed',
+  'commit',
+  'taken-over',
+  'resumed',
+] as const;
+/**
+ * What an entry says about its step: `intent` comes before the act, the others tell how it went. `taken-over`: the lock
+ * was somebody else's. `resumed`: another process goes on with the migration.
+ */
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 
 const json: z.ZodType<Json> = z.json();
@@ -28,7 +45,7 @@ const entrySchema = z.strictObject({
 });
 
 const headerSchema = z.strictObject({
-  schemaVersion: z.literal(SCHEMA_VERSION),
+  schemaVersion: z.union([z.literal(1), z.literal(SCHEMA_VERSION)]),
   id,
   lineage: z.uuid(),
   createdAt: z.iso.datetime({ precision: 3 }),
@@ -57,7 +74,7 @@ export interface JournalEntry {
 
 /** What is fixed when a migration starts. `lineage` tells two migrations of the same id apart. */
 export interface JournalHeader {
-  readonly schemaVersion: typeof SCHEMA_VERSION;
+  readonly schemaVersion: SchemaVersion;
   readonly id: string;
   readonly lineage: string;
   readonly createdAt: string;

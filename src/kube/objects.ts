@@ -214,3 +214,14 @@ export interface EndpointSlice extends KubeObject {
 export interface ConfigMap extends KubeObject {
   data?: Record<string, string>;
 }
+
+export interface Lease extends KubeObject {
+  spec?: {
+    holderIdentity?: string | null;
+    leaseDurationSeconds?: number | null;
+    /** RFC 3339 with six digits after the point; the API server refuses any other number of them. */
+    acquireTime?: string | null;
+    renewTime?: string | null;
+    leaseTransitions?: number | null;
+  };
+}

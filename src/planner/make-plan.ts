@@ -5,7 +5,9 @@ import type { Json } from '../domain/json.ts';
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
 import { PLAN_SCHEMA, type Plan, type PlanDraft, type PlanSource, type PlanTarget } from '../domain/plan.ts';
 import { SIDES } from '../domain/refs.ts';
-import { journalEffects, journalRef } from '../journal/config-map-sink.ts';
+import { journalEffects, journalRef, recordSides } from '../journal/config-map-sink.ts';
+import { type LockPlaces, lockEffects } from '../journal/lease.ts';
+import { expectUnlocked } from '../journal/lock.ts';
 import type { Pod } from '../kube/objects.ts';
 import { bareContainerId, podAddresses } from '../kube/pod-status.ts';
 import { planRoutes } from '../routes/plan-routes.ts';
@@ -38,11 +40,14 @@ export interface PlanOptions {
  */
 export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan> {
   const { request, target } = facts;
+  const read = options.signal ? { signal: options.signal } : {};
+  // First: what another migration is doing would be found as many other obstacles.
+  if (!request.forceUnlock)
+    await expectUnlocked({ ...facts, plan: placesOf(facts), now: Date.parse(options.createdAt), ...read });
   const original = originalPod(facts.pod);
   const placement = place(facts, original);
   const image = imageByDigest(facts.pod);
   const routes = planRoutes(request, facts.pod, facts.services, contextsOf(facts));
-  const read = options.signal ? { signal: options.signal } : {};
   const state = checkPodState(facts.pod);
   const budget = checkLiveness(original, request.deadlines);
   // A container that does not run has no digest yet, and that is not what is wrong with it.
@@ -64,6 +69,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     createdAt: options.createdAt,
     source: planSource(facts, image),
     target: planTarget(facts, placement.node),
+    oneCluster: facts.sameCluster,
     engine: { name: request.engine, reason: 'the only engine of this version' },
     transfer: { name: 'relay', reason: 'through this machine, the only way of this version' },
     route: { name: request.route, services: routes.routes },
@@ -81,11 +87,21 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   };
   const plan: Plan = {
     ...draft,
-    effects: [...recordEffects(draft), ...options.steps.flatMap((step) => step.plan(draft))],
+    effects: [...lockEffects(draft), ...recordEffects(draft), ...options.steps.flatMap((step) => step.plan(draft))],
   };
   const refused = await Promise.all([facts.source, target].map((cluster) => checkAccess(cluster, plan.effects, read)));
   if (refused.flat().length > 0) throw declined(refused.flat());
   return plan;
+}
+
+function placesOf({ request, sameCluster }: Facts): LockPlaces {
+  const { pod, namespace, targetNamespace } = request;
+  return {
+    source: { namespace, pod },
+    target: { namespace: targetNamespace, pod },
+    helper: { namespace: SYSTEM_NAMESPACE },
+    oneCluster: sameCluster,
+  };
 }
 
 function planTarget({ request, target, pod }: Facts, node: string): PlanTarget {
@@ -110,18 +126,12 @@ function contextsOf({ source, target }: Facts) {
   return { source: source.context, target: target.context };
 }
 
-/** The record of the migration, which goes away again only after a complete way back. */
-function recordEffects({ id }: PlanDraft): Effect[] {
-  const object = journalRef('source', id);
-  const forget: Effect = {
-    step: 'journal',
-    phase: 'prepare',
-    verb: 'delete',
-    object,
-    detail: 'way back',
-    undoes: true,
-  };
-  return [...journalEffects('source', id), forget];
+/** The records of the migration, which go away again only after a complete way back, or with `cleanup`. */
+function recordEffects(draft: PlanDraft): Effect[] {
+  return recordSides(draft).flatMap((side) => {
+    const forget = { step: 'journal', phase: 'prepare', verb: 'delete', detail: 'way back', undoes: true } as const;
+    return [...journalEffects(side, draft.id), { ...forget, object: journalRef(side, draft.id) }];
+  });
 }
 
 function planSource({ request, source, pod }: Facts, image: string): PlanSource {

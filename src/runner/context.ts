@@ -1,4 +1,5 @@
 import type { Json } from '../domain/json.ts';
+import type { Lock } from '../journal/lock.ts';
 import type { Journal } from '../journal/ports.ts';
 import type { StepResults } from '../steps/results.ts';
 import type { Step, StepContext } from '../steps/step.ts';
@@ -10,7 +11,9 @@ export interface RunOptions {
   readonly journal: Journal;
   /** Aborted by the first interrupt: before the commit the run turns back, after it the run goes on to its end. */
   readonly interrupt: AbortSignal;
-  /** Takes back what was made for the journal itself, after a complete way back. */
+  /** Kept from other migrations of the same pod while this runs; removed when the migration has ended. */
+  readonly lock: Pick<Lock, 'takenFrom' | 'remove' | 'leave'>;
+  /** Takes back what was made for journal and lock themselves, after a complete way back. */
   readonly forget: (signal: AbortSignal) => Promise<void>;
 }
 

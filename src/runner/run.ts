@@ -1,5 +1,6 @@
 import { asMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
+import { COMMAND } from '../domain/names.ts';
 import { isAfterCommit } from '../domain/phase.ts';
 import type { StepResults } from '../steps/results.ts';
 import type { Step, StepContext } from '../steps/step.ts';
@@ -29,6 +30,7 @@ export async function run(options: RunOptions): Promise<StepResults> {
   };
   options.interrupt.addEventListener('abort', announce, { once: true });
   try {
+    await noteTakeover(options);
     for (const step of options.steps) {
       const context = contextFor(options, step, results, committed);
       const undo = (await step.capture?.(context)) ?? null;
@@ -47,6 +49,7 @@ export async function run(options: RunOptions): Promise<StepResults> {
       }
     }
     await chronicle.close();
+    await unlock(options);
     return results;
   } catch (thrown) {
     const error = asMigrateError(thrown);
@@ -62,6 +65,24 @@ export async function run(options: RunOptions): Promise<StepResults> {
     throw error;
   } finally {
     options.interrupt.removeEventListener('abort', announce);
+    await options.lock.leave();
+  }
+}
+
+/** Whoever took somebody else's lock says so in the record. */
+async function noteTakeover({ lock, journal }: RunOptions): Promise<void> {
+  if (lock.takenFrom.length === 0) return;
+  await journal.append([{ step: 'lock', kind: 'taken-over', data: lock.takenFrom.map((holder) => ({ ...holder })) }]);
+}
+
+/** The move is done whether or not this succeeds. */
+async function unlock({ lock, context }: RunOptions): Promise<void> {
+  try {
+    await lock.remove(new AbortController().signal);
+  } catch (error) {
+    const { detail } = asMigrateError(error);
+    const text = `the lock of this migration could not be removed: ${detail}; ${COMMAND} cleanup ${context.plan.id} does that`;
+    context.reporter.notify({ code: 'W421', text });
   }
 }
 

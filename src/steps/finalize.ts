@@ -1,4 +1,3 @@
-import { removeEmptyNamespaces } from '../engines/helper/system-namespace.ts';
 import type { Pod } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { restoreInTarget } from '../routes/endpoints-route.ts';
@@ -28,7 +27,6 @@ export const finalize: Step<'finalize'> = {
       },
     );
     await engine.remove(context);
-    await removeEmptyNamespaces(context, ['target']);
     return {};
   },
 };

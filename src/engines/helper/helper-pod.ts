@@ -74,16 +74,9 @@ export function helperEffects(plan: PlanDraft): Effect[] {
     const namespace: ObjectRef = { side, apiVersion: 'v1', kind: 'Namespace', name: plan.helper.namespace };
     const made: Effect[] = plan.helper.createNamespaceIn.includes(side)
       ? [
-          { ...prepare, verb: 'create', object: namespace, detail: 'for helper pods' },
-          // The source's keeps the record of the migration and goes away only on the way back.
-          {
-            step: 'finalize',
-            phase: 'finalize',
-            verb: 'delete',
-            object: namespace,
-            detail: 'when nothing is in it',
-            undoes: side === 'source',
-          },
+          { ...prepare, verb: 'create', object: namespace, detail: 'for helper pods and records' },
+          // It keeps the record of the migration and goes away only on the way back.
+          { ...prepare, verb: 'delete', object: namespace, detail: 'when nothing is in it', undoes: true },
         ]
       : [];
     return [

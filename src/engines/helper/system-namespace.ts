@@ -34,14 +34,20 @@ export async function removeEmptyNamespaces(context: NamespaceContext, sides: re
   }
 }
 
-/** Helper pods of ours that are still ending do not count; everybody else's do, and so do journals. */
+/** Helper pods of ours that are still ending do not count; everybody else's do, and so do journals and locks. */
 async function inUse(context: NamespaceContext, side: Side): Promise<boolean> {
   const { plan, signal } = context;
   const options = { namespace: plan.helper.namespace, signal };
   const cluster = context[side];
-  const [pods, journals] = await Promise.all([
+  const ours = { ...options, labelSelector: 'app.kubernetes.io/managed-by=kubectl-migrate' };
+  const [pods, journals, locks] = await Promise.all([
     cluster.list(RESOURCES.pod, options),
-    cluster.list(RESOURCES.configMap, { ...options, labelSelector: 'app.kubernetes.io/managed-by=kubectl-migrate' }),
+    cluster.list(RESOURCES.configMap, ours),
+    cluster.list(RESOURCES.lease, ours),
   ]);
-  return journals.length > 0 || pods.some((pod) => pod.metadata.labels?.['kubectl-migrate.io/migration'] !== plan.id);
+  return (
+    journals.length > 0 ||
+    locks.length > 0 ||
+    pods.some((pod) => pod.metadata.labels?.['kubectl-migrate.io/migration'] !== plan.id)
+  );
 }

@@ -10,6 +10,7 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   endpoints: ['get'],
   endpointslices: ['get', 'list'],
   configmaps: ['get'],
+  leases: ['get'],
 };
 
 /** The questions to ask about a plan's effects on one cluster, and about what it reads to get on: each once. Pure. */

@@ -1,0 +1,223 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { EXIT, type MigrateError } from '../../../src/domain/errors.ts';
+import { SYSTEM_NAMESPACE } from '../../../src/domain/names.ts';
+import type { Plan } from '../../../src/domain/plan.ts';
+import { leaseName, lockEffects } from '../../../src/journal/lease.ts';
+import { expectUnlocked, type LockOptions, takeLock } from '../../../src/journal/lock.ts';
+import { createReader } from '../../../src/kube/client.ts';
+import { createGateway } from '../../../src/kube/gateway.ts';
+import type { Lease } from '../../../src/kube/objects.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
+import { FakeCluster } from '../../fakes/fake-cluster.ts';
+import { namespace } from '../../fixtures/objects.ts';
+import { inFakeTime } from '../../support/fake-time.ts';
+
+const NAME = 'pod.shop.cart-0';
+const never = new AbortController().signal;
+
+let clock: FakeClock;
+let east: FakeCluster;
+let west: FakeCluster;
+beforeEach(() => {
+  clock = new FakeClock({ auto: true });
+  [east, west] = [new FakeCluster({ clock }), new FakeCluster({ clock })];
+  for (const cluster of [east, west]) cluster.seed(RESOURCES.namespace, namespace(SYSTEM_NAMESPACE));
+});
+
+function options(id: string, parts: Partial<LockOptions> = {}, oneCluster = false): LockOptions {
+  const place = { namespace: 'shop', pod: 'cart-0' };
+  const plan = { id, source: place, target: place, helper: { namespace: SYSTEM_NAMESPACE }, oneCluster } as Plan;
+  const api = { source: east.client('source', 'east'), target: (oneCluster ? east : west).client('target', 'west') };
+  return {
+    plan,
+    source: createReader(api.source, clock),
+    target: createReader(api.target, clock),
+    gateway: createGateway({ ...api, effects: lockEffects(plan), clock }),
+    clock,
+    worker: { operation: 'pod', user: 'ann', host: 'desk', version: '0.1.0' },
+    process: `desk/${id}`,
+    force: false,
+    signal: never,
+    ...parts,
+  };
+}
+
+const leaseIn = (cluster: FakeCluster) => cluster.peek<Lease>(RESOURCES.lease, SYSTEM_NAMESPACE, NAME);
+const thrown = (act: Promise<unknown>) => act.then(() => undefined as never).catch((error: MigrateError) => error);
+
+describe('the lock of a pod', () => {
+  it('is a Lease in both clusters that says who, where, since when, with what', async () => {
+    await takeLock(options('m-one'));
+    for (const cluster of [east, west]) {
+      expect(leaseIn(cluster)).toMatchObject({
+        metadata: {
+          labels: { 'kubectl-migrate.io/migration': 'm-one', 'app.kubernetes.io/managed-by': 'kubectl-migrate' },
+          annotations: {
+            'kubectl-migrate.io/user': 'ann',
+            'kubectl-migrate.io/host': 'desk',
+            'kubectl-migrate.io/operation': 'pod',
+            'kubectl-migrate.io/version': '0.1.0',
+          },
+        },
+        spec: {
+          holderIdentity: 'desk/m-one',
+          leaseDurationSeconds: 15,
+          acquireTime: expect.stringMatching(/\.\d{6}Z$/),
+        },
+      });
+    }
+  });
+
+  it('is one where both places are the same name in one cluster', async () => {
+    await takeLock(options('m-one', {}, true));
+    expect(east.all(RESOURCES.lease)).toHaveLength(1);
+    expect(west.all(RESOURCES.lease)).toEqual([]);
+  });
+
+  it('has a name that no other pod shares and that the API server takes', () => {
+    expect(leaseName('a', 'b.c')).not.toBe(leaseName('a-b', 'c'));
+    const long = 'x'.repeat(253);
+    expect(leaseName('n', long).length).toBeLessThanOrEqual(253);
+    expect(leaseName('n', long)).not.toBe(leaseName('n', `${long.slice(0, -1)}y`));
+  });
+
+  it('refuses a second migration, from any machine, and says who has it since when: exit 6', async () => {
+    await takeLock(options('m-one'));
+    const error = await thrown(takeLock(options('m-two', { process: 'lap/m-two' })));
+    expect(error).toMatchObject({ code: 'F370', outcome: 'locked' });
+    expect(EXIT[error.outcome]).toBe(6);
+    for (const word of ['m-one', 'ann', 'desk', '2026-01-01T00:00:00', 'pod', '0.1.0', 'east'])
+      expect(error.detail).toContain(word);
+    expect(leaseIn(east)?.spec?.holderIdentity).toBe('desk/m-one');
+  });
+
+  it('held in the target alone refuses as well, and leaves nothing in the source', async () => {
+    await takeLock(options('m-one'));
+    east.remove(RESOURCES.lease, SYSTEM_NAMESPACE, NAME);
+    expect(await thrown(takeLock(options('m-two')))).toMatchObject({ code: 'F370' });
+    expect(leaseIn(east)).toBeUndefined();
+  });
+
+  it('is told before a plan is made', async () => {
+    const asked = options('m-two');
+    await expectUnlocked({ ...asked, now: clock.now() });
+    await takeLock(options('m-one'));
+    await expect(expectUnlocked({ ...asked, now: clock.now() })).rejects.toMatchObject({ code: 'F370' });
+  });
+
+  it('goes away at the end, in both clusters, and only once', async () => {
+    const lock = await takeLock(options('m-one'));
+    await lock.remove(never);
+    await lock.remove(never);
+    await lock.leave();
+    expect([leaseIn(east), leaseIn(west)]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('the lock of a migration that stopped midway', () => {
+  it('stays, names nobody, and is its own to take up at once', async () => {
+    await (await takeLock(options('m-one'))).leave();
+    expect(leaseIn(east)?.spec?.holderIdentity).toBeFalsy();
+    const before = clock.now();
+    const lock = await takeLock(options('m-one', { process: 'lap/2' }));
+    expect(clock.now()).toBe(before);
+    expect(lock.takenFrom).toMatchObject([{ migration: 'm-one' }, { migration: 'm-one' }]);
+    expect(leaseIn(west)?.spec).toMatchObject({ holderIdentity: 'lap/2', leaseTransitions: 1 });
+  });
+
+  it('keeps others off, with the command that brings it to an end', async () => {
+    await (await takeLock(options('m-one'))).leave();
+    const error = await thrown(takeLock(options('m-two')));
+    expect(error).toMatchObject({ code: 'F370', remedy: expect.stringContaining('resume m-one') });
+    expect(error.detail).toContain('nobody is at work');
+  });
+
+  it('of a killed process is taken up after a look at whether it is alive', async () => {
+    await takeLock(options('m-one'));
+    const before = clock.now();
+    const lock = await takeLock(options('m-one', { process: 'lap/2' }));
+    expect(clock.now() - before).toBeGreaterThanOrEqual(14_000);
+    expect(lock.takenFrom[0]).toMatchObject({ process: 'desk/m-one', user: 'ann' });
+  });
+
+  it('of a process that is alive is not: not even with --force-unlock', async () => {
+    await takeLock(options('m-one'));
+    for (const [id, force] of [
+      ['m-one', false],
+      ['m-two', true],
+    ] as const) {
+      const alive = {
+        ...clock,
+        now: () => clock.now(),
+        random: () => 0,
+        sleep: async (ms: number) => {
+          await clock.sleep(ms);
+          east.change<Lease>(RESOURCES.lease, SYSTEM_NAMESPACE, NAME, (lease) => {
+            if (lease.spec) lease.spec.renewTime = new Date(clock.now()).toISOString();
+          });
+        },
+      };
+      expect(await thrown(takeLock(options(id, { process: 'lap/2', force, clock: alive })))).toMatchObject({
+        code: 'F370',
+      });
+    }
+  });
+
+  it('of another migration is taken with --force-unlock once nobody is at work, which is told', async () => {
+    await takeLock(options('m-one'));
+    expect(await thrown(takeLock(options('m-two')))).toMatchObject({ code: 'F370' });
+    const lock = await takeLock(options('m-two', { force: true }));
+    expect(lock.takenFrom).toMatchObject([{ migration: 'm-one', user: 'ann', host: 'desk' }, { migration: 'm-one' }]);
+    expect(leaseIn(east)?.metadata.labels?.['kubectl-migrate.io/migration']).toBe('m-two');
+  });
+});
+
+describe('while a run goes on', () => {
+  it('its lock is renewed', async () => {
+    const lock = await inFakeTime(async () => {
+      const taken = await takeLock(options('m-one'));
+      const before = leaseIn(east)?.spec?.renewTime;
+      await clock.sleep(6000);
+      await new Promise((resolve) => setTimeout(resolve, 6000));
+      expect(leaseIn(east)?.spec?.renewTime).not.toBe(before);
+      expect(leaseIn(west)?.spec?.renewTime).not.toBe(before);
+      return taken;
+    }, 500);
+    expect(lock.lost.aborted).toBe(false);
+    await lock.leave();
+  });
+
+  it.each([
+    [
+      'taken by another',
+      () => {
+        east.change<Lease>(RESOURCES.lease, SYSTEM_NAMESPACE, NAME, (lease) => {
+          if (lease.spec) lease.spec.holderIdentity = 'lap/2';
+        });
+      },
+    ],
+    ['removed', () => east.remove(RESOURCES.lease, SYSTEM_NAMESPACE, NAME)],
+  ])('a lock that is %s stops it', async (_how, meddle) => {
+    const lock = await inFakeTime(async () => {
+      const taken = await takeLock(options('m-one'));
+      meddle();
+      await new Promise((resolve) => setTimeout(resolve, 6000));
+      return taken;
+    }, 500);
+    expect(lock.lost.reason).toMatchObject({ code: 'F371' });
+    await lock.leave();
+    expect(leaseIn(east)?.spec?.holderIdentity).not.toBe('desk/m-one');
+  });
+
+  it('a cluster that does not answer for a while does not stop it', async () => {
+    const lock = await inFakeTime(async () => {
+      const taken = await takeLock(options('m-one'));
+      west.faults.add({ when: () => true, fault: { kind: 'silence' }, times: 5 });
+      await new Promise((resolve) => setTimeout(resolve, 12_000));
+      return taken;
+    }, 500);
+    expect(lock.lost.aborted).toBe(false);
+    await lock.leave();
+  });
+});
