@@ -47,6 +47,7 @@ export const FAILURES = {
   F343: 'the placeholder did not start',
   F344: 'the source changed under the move',
   F350: 'the journal could not be written',
+  F351: 'the audit record could not be written',
   F360: 'the command inside the pod failed',
   F370: 'another migration holds this pod',
   F371: 'the lock of this migration was taken by somebody else',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MigrateError } from '../domain/errors.ts';
-import type { Json } from '../domain/json.ts';
+import { canonicalJson, type Json } from '../domain/json.ts';
 import { COMMAND } from '../domain/names.ts';
 
 /**
@@ -162,16 +162,4 @@ function unreadable(where: string, error: z.ZodError): MigrateError {
     detail: `${where} is not a record of ${COMMAND}: ${reasons.join('; ')}`,
     remedy: 'look at both clusters and clean up by hand; keep the record for a report',
   });
-}
-
-function canonicalJson(value: Json | undefined): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
-  if (typeof value === 'object' && value !== null) {
-    const fields = Object.entries(value)
-      .filter(([, field]) => field !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
-    return `{${fields.join(',')}}`;
-  }
-  return JSON.stringify(value ?? null);
 }

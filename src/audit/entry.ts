@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+/** What somebody did to a workload with this program. */
+const AUDIT_ACTIONS = ['migrate', 'resume', 'rollback', 'finalize', 'force-unlock', 'cleanup'] as const;
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const text = z.string().max(400);
+const place = z.strictObject({
+  /** URL of the API server; contexts mean something on one machine only. */
+  server: text,
+  namespace: text,
+  pod: text,
+  node: text,
+  /** Who acts, as this cluster's API server sees it; '' where it does not tell. */
+  user: text,
+});
+
+/**
+ * One thing that was begun or has ended. Holds names, digests and codes: no value of an environment, a Secret or memory.
+ * The same entry, by its id, is in the chains of both clusters.
+ */
+export const auditEntrySchema = z.strictObject({
+  id: z.uuid(),
+  /** RFC 3339. */
+  at: z.iso.datetime(),
+  action: z.enum(AUDIT_ACTIONS),
+  event: z.enum(['begun', 'ended']),
+  migration: text,
+  /** The machine that acted. */
+  host: text,
+  version: text,
+  source: place,
+  target: place,
+  /** SHA-256 of the plan (`planDigest` of the journal). */
+  planDigest: digest,
+  /** SHA-256 of the process image, once there is one. */
+  archiveDigest: digest.optional(),
+  /** How it ended: an outcome of the exit code table, with the failure's code where there is one. */
+  outcome: text.optional(),
+  code: text.optional(),
+});
+export type AuditEntry = z.infer<typeof auditEntrySchema>;
