@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import { MigrateError } from '../domain/errors.ts';
+import { type TarEntry, TarReader } from './tar-reader.ts';
+
+/**
+ * What containerd (internal/cri/server/container_checkpoint_linux.go) and CRI-O (internal/lib/checkpoint.go) put beside
+ * each other in the archive of one container. Anything else was not written by them.
+ */
+const KNOWN = new Set([
+  'checkpoint',
+  'artifacts',
+  'config.dump',
+  'spec.dump',
+  'status',
+  'status.dump',
+  'network.status',
+  'stats-dump',
+  'dump.log',
+  'container.log',
+  'rootfs-diff.tar',
+  'deleted.files',
+  'bind.mounts',
+  'descriptors.json',
+  'volumes',
+  'devshm-checkpoint.tar',
+  'io.kubernetes.cri-o.LogPath',
+]);
+
+const MAX_ENTRIES = 100_000;
+/** Documents are kept up to so many bytes each. */
+const MAX_DOCUMENT = 4 * 1024 * 1024;
+const DOCUMENTS = ['config.dump', 'spec.dump'] as const;
+
+const configSchema = z.looseObject({
+  rootfsImage: z.string().default(''),
+  rootfsImageRef: z.string().default(''),
+  rootfsImageName: z.string().default(''),
+});
+const specSchema = z.looseObject({ annotations: z.record(z.string(), z.string()).nullish() });
+
+export interface Expected {
+  /** Length of the archive in bytes, as the node tells it. */
+  readonly bytes: number;
+  /** Digest of the image that the container runs: `sha256:...`. */
+  readonly imageDigest: string;
+  /** The image's id, where the runtime names that instead. */
+  readonly imageId?: string;
+}
+
+/**
+ * Looks at the archive of one container while it passes. Runtimes have believed such archives over the pod's own request
+ * (CVE-2026-53492, CVE-2026-53489, CVE-2026-50195, CVE-2024-8676): what they took from there is refused here, whatever
+ * the target runs. Throws F347.
+ */
+export class CheckpointCheck {
+  readonly #expected: Expected;
+  readonly #tar: TarReader;
+  readonly #documents = new Map<string, Buffer[]>();
+  readonly #names = new Set<string>();
+
+  constructor(expected: Expected) {
+    this.#expected = expected;
+    const bounds = { maxEntries: MAX_ENTRIES, maxBytes: expected.bytes };
+    this.#tar = new TarReader(bounds, (entry) => this.#entry(entry));
+  }
+
+  write(chunk: Buffer): void {
+    this.#tar.write(chunk);
+  }
+
+  /** All bytes have come. */
+  end(): void {
+    this.#tar.end();
+    for (const name of ['checkpoint', ...DOCUMENTS]) if (!this.#names.has(name)) throw unexpected(`it has no ${name}`);
+    this.#checkImage();
+    const { annotations } = this.#document('spec.dump', specSchema);
+    const device = Object.keys(annotations ?? {}).find((key) => key.startsWith('cdi.k8s.io/'));
+    if (device !== undefined) throw unexpected(`it asks for devices (${device.slice(0, 100)}; CVE-2026-53492)`);
+  }
+
+  #entry({ path, kind, size }: TarEntry): ((chunk: Buffer) => void) | undefined {
+    const [top = ''] = path.split('/');
+    if (!KNOWN.has(top))
+      throw unexpected(`it holds ${JSON.stringify(path.slice(0, 100))}, which no runtime puts there`);
+    this.#names.add(top);
+    if (!(DOCUMENTS as readonly string[]).includes(path)) return undefined;
+    if (kind !== 'file' || size > MAX_DOCUMENT) throw unexpected(`its ${path} has ${size} bytes`);
+    const parts: Buffer[] = [];
+    this.#documents.set(path, parts);
+    return (chunk) => parts.push(Buffer.from(chunk));
+  }
+
+  /** On restore the runtime starts from the image that the archive names; it must be the one that the plan names. */
+  #checkImage(): void {
+    const { rootfsImage, rootfsImageRef, rootfsImageName } = this.#document('config.dump', configSchema);
+    const { imageDigest, imageId } = this.#expected;
+    const named = [rootfsImage, rootfsImageRef, rootfsImageName];
+    const isPlanned = named.some((name) => name.endsWith(imageDigest) || (imageId !== undefined && name === imageId));
+    if (!isPlanned) {
+      const [shown = ''] = named.filter(Boolean);
+      throw unexpected(`it was taken of another image than the plan names (${shown.slice(0, 200)}; CVE-2026-50195)`);
+    }
+  }
+
+  #document<T>(name: (typeof DOCUMENTS)[number], schema: z.ZodType<T>): T {
+    try {
+      return schema.parse(JSON.parse(Buffer.concat(this.#documents.get(name) ?? []).toString('utf8')));
+    } catch {
+      throw unexpected(`its ${name} is not one of a runtime`);
+    }
+  }
+}
+
+function unexpected(why: string): MigrateError {
+  return new MigrateError('F347', {
+    detail: `the archive of the checkpoint is refused: ${why}`,
+    remedy: 'look at the source node: somebody may have changed the archive there',
+  });
+}

@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import { Readable, Transform } from 'node:stream';
+import { z } from 'zod';
+import { isMigrateError } from '../../domain/errors.ts';
+import type { RegistryLogin } from './credentials.ts';
+import { type RegistryAct, refused, unreachable } from './errors.ts';
+import {
+  basic,
+  createHttp,
+  parseChallenge,
+  parseJson,
+  type RegistryAnswer,
+  type RegistryRequest,
+  refusalOf,
+} from './http.ts';
+import type { RepositoryRef } from './reference.ts';
+
+/** How long a registry may be silent, in ms. */
+const SILENT_MS = 30_000;
+
+export interface RegistryOptions extends RepositoryRef {
+  /** PEM of authorities to trust beside the system's. */
+  readonly ca?: string;
+  /** Asked for once, when the registry wants to know who asks. */
+  readonly login?: () => Promise<RegistryLogin | undefined>;
+  readonly silentMs?: number;
+}
+
+/**
+ * One repository of a registry (OCI distribution-spec 1.1 over TLS). Methods throw F380 to F385; they stop when the
+ * signal is aborted. None of them is tried again.
+ */
+export interface Registry {
+  has(digest: string, signal?: AbortSignal): Promise<boolean>;
+  /** Sends a blob in one go; `size` must be its length. The digest is taken on the way. */
+  upload(data: Buffer | Readable, size: number, signal?: AbortSignal): Promise<{ digest: string; size: number }>;
+  /** Makes an image of blobs that are there; yields the manifest's digest. */
+  putManifest(tag: string, body: Buffer, mediaType: string, signal?: AbortSignal): Promise<string>;
+  /**
+   * Removes a manifest; blobs go with the registry's own garbage collection. `kept` where the registry does not delete
+   * (distribution answers 405 unless `storage.delete.enabled`). Idempotent.
+   */
+  remove(digest: string, signal?: AbortSignal): Promise<'removed' | 'kept'>;
+  /** Ends connections. Idempotent. */
+  close(): void;
+}
+
+const tokenSchema = z.looseObject({ token: z.string().optional(), access_token: z.string().optional() });
+
+/** Connects to a repository; sends nothing yet. */
+export function connectRegistry(options: RegistryOptions): Registry {
+  const { host, repository, ca, login, silentMs = SILENT_MS } = options;
+  const http = createHttp({ host, silentMs, ...(ca !== undefined && { ca }) });
+  const base = `/v2/${repository}`;
+  let authorization: string | undefined;
+  let known: Promise<RegistryLogin | undefined> | undefined;
+
+  const reach = async (request: RegistryRequest, act: string): Promise<RegistryAnswer> => {
+    try {
+      // A login is for whom it was made: an upload may lead to a store elsewhere, which has its own way in the address.
+      const isOwn = new URL(request.at, `https://${host}`).host === host;
+      const headers = { ...(isOwn && authorization !== undefined && { authorization }), ...request.headers };
+      return await http.send({ ...request, headers });
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw isMigrateError(error) ? error : unreachable(error, { host, repository, act });
+    }
+  };
+  const authorize = async (answer: RegistryAnswer, about: RegistryAct): Promise<void> => {
+    known ??= login?.() ?? Promise.resolve(undefined);
+    const who = await known;
+    const { scheme, parameters } = parseChallenge(answer.headers['www-authenticate']);
+    if (scheme === 'bearer') authorization = `Bearer ${await token(parameters, who, about)}`;
+    else if (scheme === 'basic' && who) authorization = basic(who);
+    else throw refused(refusalOf(answer), about);
+  };
+  const token = async (
+    { realm, service, scope }: Readonly<Record<string, string>>,
+    who: RegistryLogin | undefined,
+    about: RegistryAct,
+  ): Promise<string> => {
+    if (realm === undefined || !realm.startsWith('https://')) {
+      throw refused({ status: 401, code: '', message: 'it names no place over TLS to log in at' }, about);
+    }
+    const url = new URL(realm);
+    if (service !== undefined) url.searchParams.set('service', service);
+    if (scope !== undefined) url.searchParams.set('scope', scope);
+    const headers = who ? { authorization: basic(who) } : {};
+    const answer = await reach({ method: 'GET', at: url.href, headers }, 'log in');
+    const parsed = tokenSchema.safeParse(parseJson(answer.text));
+    const found = parsed.success ? (parsed.data.token ?? parsed.data.access_token) : undefined;
+    if (answer.status !== 200 || found === undefined) throw refused({ ...refusalOf(answer), status: 401 }, about);
+    return found;
+  };
+  /** Asks; logs in once and asks again where the registry wants to know who asks. A stream cannot be sent twice. */
+  const ask = async (request: RegistryRequest, act: string, expected: readonly number[]): Promise<RegistryAnswer> => {
+    const about = { host, repository, act };
+    let answer = await reach(request, act);
+    if (answer.status === 401 && !(request.body?.data instanceof Readable)) {
+      await authorize(answer, about);
+      answer = await reach(request, act);
+    }
+    if (expected.includes(answer.status)) return answer;
+    throw refused(refusalOf(answer), about);
+  };
+
+  return {
+    has: async (digest, signal) => {
+      const request: RegistryRequest = { method: 'HEAD', at: `${base}/blobs/${digest}`, signal };
+      return (await ask(request, 'look for a blob', [200, 404])).status === 200;
+    },
+    upload: async (data, size, signal) => {
+      const started = await ask({ method: 'POST', at: `${base}/blobs/uploads/`, signal }, 'start an upload', [202]);
+      const hash = createHash('sha256');
+      const hashing = new Transform({
+        transform(chunk: Buffer, _encoding, pass) {
+          hash.update(chunk);
+          pass(null, chunk);
+        },
+      });
+      if (!Buffer.isBuffer(data)) data.on('error', (error) => hashing.destroy(error)).pipe(hashing);
+      else hash.update(data);
+      const body = { data: Buffer.isBuffer(data) ? data : hashing, size };
+      const headers = { 'content-type': 'application/octet-stream', 'content-range': `0-${Math.max(0, size - 1)}` };
+      const at = locationOf(started);
+      const sent = await ask({ method: 'PATCH', at, headers, body, signal }, 'take the image', [202]);
+      const digest = `sha256:${hash.digest('hex')}`;
+      const last = new URL(locationOf(sent), `https://${host}`);
+      last.searchParams.set('digest', digest);
+      await ask({ method: 'PUT', at: last.href, signal, body: EMPTY }, 'finish an upload', [201]);
+      return { digest, size };
+    },
+    putManifest: async (tag, body, mediaType, signal) => {
+      const at = `${base}/manifests/${tag}`;
+      const headers = { 'content-type': mediaType };
+      const put: RegistryRequest = { method: 'PUT', at, headers, body: { data: body, size: body.length }, signal };
+      await ask(put, 'keep the manifest', [201]);
+      return `sha256:${createHash('sha256').update(body).digest('hex')}`;
+    },
+    remove: async (digest, signal) => {
+      const at = `${base}/manifests/${digest}`;
+      const answer = await ask({ method: 'DELETE', at, signal }, 'remove the image', [200, 202, 404, 405]);
+      return answer.status === 405 ? 'kept' : 'removed';
+    },
+    close: http.close,
+  };
+}
+
+const EMPTY = { data: Buffer.alloc(0), size: 0 };
+
+/** Where an upload goes on; the registry may name another host. */
+function locationOf({ headers }: RegistryAnswer): string {
+  return headers.location ?? '';
+}

@@ -1,0 +1,105 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CheckpointCheck } from '../../../src/archive/checkpoint-archive.ts';
+import { writeTar } from '../../../src/helper/image/tar-writer.ts';
+
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+const CONFIG = { rootfsImageRef: `registry.example/redis@${DIGEST}`, rootfsImageName: 'redis' };
+
+type Files = Readonly<Record<string, string>>;
+const GOOD: Files = {
+  'config.dump': JSON.stringify(CONFIG),
+  'spec.dump': JSON.stringify({ annotations: { 'io.kubernetes.cri.container-name': 'main' } }),
+  'checkpoint/inventory.img': 'pages',
+  'rootfs-diff.tar': 'x'.repeat(1500),
+};
+
+function archive(files: Files = GOOD): Buffer {
+  return writeTar([
+    { kind: 'directory', path: 'checkpoint', mode: 0o700 },
+    ...Object.entries(files).map(([name, text]) => ({
+      kind: 'file' as const,
+      path: name,
+      mode: 0o600,
+      data: Buffer.from(text),
+    })),
+  ]);
+}
+
+function check(data: Buffer, portion = 700, bytes = data.length): void {
+  const looks = new CheckpointCheck({ bytes, imageDigest: DIGEST });
+  for (let at = 0; at < data.length; at += portion) looks.write(data.subarray(at, at + portion));
+  looks.end();
+}
+
+/** Overwrites a field of the first header and mends the sum. */
+function withField(data: Buffer, at: number, text: string): Buffer {
+  const changed = Buffer.from(data);
+  changed.write(text, at, 'latin1');
+  changed.write('        ', 148, 'latin1');
+  const sum = changed.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+  changed.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return changed;
+}
+
+const F347 = expect.objectContaining({ code: 'F347' });
+
+describe('the archive of a checkpoint', () => {
+  it.each([1, 511, 512, 513, 65_536])('passes as a runtime writes it, in portions of %i bytes', (portion) => {
+    expect(() => check(archive(), portion)).not.toThrow();
+  });
+
+  it('passes with long names and extended headers, as GNU tar and Go write them', () => {
+    for (const format of ['gnu', 'pax']) {
+      const folder = mkdtempSync(path.join(tmpdir(), 'checkpoint-'));
+      mkdirSync(path.join(folder, 'checkpoint', 'd'.repeat(120)), { recursive: true });
+      writeFileSync(path.join(folder, 'checkpoint', 'd'.repeat(120), 'pages.img'), 'p');
+      for (const [name, text] of Object.entries(GOOD)) writeFileSync(path.join(folder, name), text);
+      const tar = execFileSync('tar', [
+        `--format=${format}`,
+        '-C',
+        folder,
+        '-c',
+        'checkpoint',
+        'config.dump',
+        'spec.dump',
+      ]);
+      expect(() => check(tar)).not.toThrow();
+    }
+  });
+
+  it.each<[string, Buffer]>([
+    ['was taken of another image', archive({ ...GOOD, 'config.dump': '{"rootfsImageRef":"evil@sha256:bb"}' })],
+    ['asks for devices', archive({ ...GOOD, 'spec.dump': '{"annotations":{"cdi.k8s.io/x":"vendor/gpu"}}' })],
+    ['has documents that are none', archive({ ...GOOD, 'spec.dump': 'not json' })],
+    ['has no description', archive({ 'checkpoint/inventory.img': 'x' })],
+    ['holds what no runtime puts there', archive({ ...GOOD, 'etc/passwd': 'root' })],
+    ['leads elsewhere', archive({ ...GOOD, 'checkpoint/../../x': 'y' })],
+    ['starts at the root', archive({ ...GOOD, '/config.dump': 'y' })],
+    ['names a file twice', Buffer.concat([archive().subarray(0, -1024), archive().subarray(512)])],
+    ['is cut off', archive().subarray(0, 2048)],
+    ['is cut off before its end', archive().subarray(0, -1024)],
+    ['is no archive', Buffer.alloc(2048, 'x')],
+    ['has a header whose sum is wrong', Buffer.from(archive()).fill('y', 0, 3)],
+    ['has an entry that is longer than the whole', withField(archive(), 124, '77777777777')],
+    ['has a size beyond all bounds', withField(archive(), 124, `\x80${'\xff'.repeat(11)}`)],
+    ['has an endless extended header', withField(withField(archive(), 156, 'x'), 124, '77777777777')],
+    ['has a device', withField(archive(), 156, '3')],
+    ['is followed by bytes', Buffer.concat([archive().subarray(0, -512), archive()])],
+  ])('is refused when it %s', (_name, data) => {
+    expect(() => check(data)).toThrow(F347);
+  });
+
+  it('is refused when it holds a link, which a runtime once followed (CVE-2026-53489)', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'checkpoint-'));
+    symlinkSync('/etc/shadow', path.join(folder, 'container.log'));
+    expect(() => check(execFileSync('tar', ['-C', folder, '-c', 'container.log']))).toThrow(F347);
+  });
+
+  it('is refused when it is longer than the node said', () => {
+    expect(() => check(archive(), 700, archive().length - 512)).toThrow(F347);
+  });
+});
