@@ -5,20 +5,12 @@ import { VERSION } from '../src/domain/version.ts';
 
 import { createFileSink, journalFolder } from '../src/journal/file-sink.ts';
 import { systemClock } from '../src/kube/clock.ts';
-import { type Cluster, connectCluster } from '../src/kube/connect.ts';
-import { type Kubeconfig, loadKubeconfig } from '../src/kube/kubeconfig.ts';
+import type { Cluster } from '../src/kube/connect.ts';
 import type { Reporter } from '../src/report/message.ts';
-import { parseDuration } from './flags/duration.ts';
+import { connectSide } from './connection.ts';
+import type { ConnectionOptions } from './flags/clusters.ts';
 import { beginSession, type Session } from './session.ts';
 import type { Streams } from './streams.ts';
-
-export interface ConnectionOptions {
-  readonly context?: string | undefined;
-  readonly kubeconfig?: string | undefined;
-  readonly 'to-context'?: string | undefined;
-  readonly 'to-kubeconfig'?: string | undefined;
-  readonly 'request-timeout': string;
-}
 
 /** The program put together for one command: the only place that names concrete adapters. */
 export interface Composition {
@@ -36,17 +28,8 @@ export interface Composition {
 
 /** Connects both clusters. Sends nothing yet. Throws F302, or a refusal with E101. */
 export function compose(options: ConnectionOptions, streams: Streams, reporter: Reporter): Composition {
-  const requestTimeoutMs = parseDuration(options['request-timeout']) ?? 10_000;
-  const load = (file: string | undefined): Kubeconfig => loadKubeconfig({ file, env: streams.env });
-  const kubeconfig = load(options.kubeconfig);
-  const targetConfig = options['to-kubeconfig'] === undefined ? kubeconfig : load(options['to-kubeconfig']);
-  const source = connectCluster({ kubeconfig, context: options.context, side: 'source', requestTimeoutMs });
-  const target = connectCluster({
-    kubeconfig: targetConfig,
-    context: options['to-context'],
-    side: 'target',
-    requestTimeoutMs,
-  });
+  const source = connectSide('source', options, streams.env, reporter);
+  const target = connectSide('target', options, streams.env, reporter);
   return {
     source,
     target,

@@ -6,26 +6,21 @@ import { gatherFacts } from '../src/planner/facts.ts';
 import { makePlan } from '../src/planner/make-plan.ts';
 import { run } from '../src/runner/run.ts';
 import { STEPS } from '../src/steps/index.ts';
+import { seconds } from '../src/ui/format.ts';
 import { renderPlan } from '../src/ui/plan-view.ts';
 import { type Composition, compose } from './context.ts';
+import type { ConnectionOptions, PlaceOptions, TargetPlaceOptions } from './flags/clusters.ts';
 import { type DeadlineOptions, toDeadlines } from './flags/deadlines.ts';
 import { output } from './output.ts';
 import type { Streams } from './streams.ts';
 
-export interface PodOptions extends DeadlineOptions {
+export interface PodOptions extends DeadlineOptions, ConnectionOptions, PlaceOptions, TargetPlaceOptions {
   readonly pod: string;
-  readonly context?: string | undefined;
-  readonly namespace?: string | undefined;
-  readonly kubeconfig?: string | undefined;
-  readonly 'to-context'?: string | undefined;
-  readonly 'to-namespace'?: string | undefined;
-  readonly 'to-node'?: string | undefined;
-  readonly 'to-kubeconfig'?: string | undefined;
   readonly 'helper-image'?: string | undefined;
   readonly engine: EngineName;
   readonly route: RouteName;
   readonly 'force-unlock': boolean;
-  readonly 'dry-run': boolean;
+  readonly 'dry-run': 'none' | 'client' | 'server';
   readonly yes: boolean;
   readonly output?: 'json' | 'yaml' | undefined;
 }
@@ -36,7 +31,7 @@ export async function migratePod(options: PodOptions, streams: Streams): Promise
   const composition = compose(options, streams, out.reporter);
   try {
     const plan = await planPod(options, composition, streams);
-    if (options['dry-run']) {
+    if (options['dry-run'] !== 'none') {
       out.result(plan, () => renderPlan(plan));
       return 'done';
     }
@@ -86,5 +81,5 @@ async function consent(plan: Plan, options: PodOptions, streams: Streams, { repo
 }
 
 function lastLine({ source, target }: Plan, downMs: number): string {
-  return `${source.pod} serves from ${target.context}/${target.node}. Down ${(downMs / 1000).toFixed(2)} s.`;
+  return `${source.pod} serves from ${target.context}/${target.node}. Down ${seconds(downMs)}.`;
 }

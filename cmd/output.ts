@@ -3,7 +3,9 @@ import { MigrateError } from '../src/domain/errors.ts';
 import type { Reporter } from '../src/report/message.ts';
 import { lineRenderer } from '../src/ui/line-renderer.ts';
 import { ndjsonRenderer } from '../src/ui/ndjson-renderer.ts';
-import type { Streams } from './streams.ts';
+import type { PromptStreams } from '../src/ui/prompt/index.ts';
+import { terminalOf } from '../src/ui/terminal.ts';
+import { isInteractive, type Streams } from './streams.ts';
 
 export interface Output {
   readonly reporter: Reporter;
@@ -19,9 +21,9 @@ export function output(form: 'json' | 'yaml' | undefined, streams: Streams): Out
     reporter: {
       notify: form === undefined ? lineRenderer(write, now) : ndjsonRenderer(write, now),
       ask: async ({ text }) => {
-        if (!streams.stdin.isTTY || !streams.stderr.isTTY) throw nobodyToAsk();
-        const { confirm } = await import('../src/ui/prompt.ts');
-        return confirm(text, streams.stdin, streams.stderr);
+        if (!isInteractive(streams)) throw nobodyToAsk();
+        const { confirm } = await import('../src/ui/prompt/index.ts');
+        return confirm(text, promptStreams(streams));
       },
     },
     result: (value, human) => {
@@ -30,6 +32,11 @@ export function output(form: 'json' | 'yaml' | undefined, streams: Streams): Out
       else streams.stdout.write(human());
     },
   };
+}
+
+/** Where questions are asked: on stderr, so that stdout stays the result's. */
+export function promptStreams({ stdin, stderr, env, interrupt }: Streams): PromptStreams {
+  return { input: stdin, output: stderr, terminal: terminalOf(stderr, env), signal: interrupt };
 }
 
 function nobodyToAsk(): MigrateError {

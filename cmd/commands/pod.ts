@@ -1,9 +1,10 @@
 import { COMMAND } from '../../src/domain/names.ts';
 import { ENGINES, ROUTES } from '../../src/domain/plan.ts';
 import { defineCommand } from '../command.ts';
-import { clusterFlags, emptyComplaints } from '../flags/clusters.ts';
+import { clusterFlags, connectionComplaints } from '../flags/clusters.ts';
 import { deadlineComplaints, deadlineFlags } from '../flags/deadlines.ts';
 import { migratePod } from '../migrate-pod.ts';
+import { pickPod } from '../pickers/pod.ts';
 
 /** `kubectl migrate pod`: moves one running pod to another cluster. */
 export const podCommand = defineCommand({
@@ -11,7 +12,8 @@ export const podCommand = defineCommand({
   aliases: ['pods', 'po'],
   summary: 'Move a running pod, memory and all, to another cluster',
   examples: [
-    ['$0 pod redis --context east --to-context west', 'show the plan, ask, and move'],
+    ['$0 pod', 'ask for everything: what to move, and where to'],
+    ['$0 pod redis -n shop --context east --to-context west', 'show the plan, ask, and move'],
     ['$0 pod redis -n shop --to-context west --dry-run', 'show the plan and change nothing'],
     [
       '$0 pod redis --to-context west --to-node west-2 --yes -o json',
@@ -39,8 +41,8 @@ export const podCommand = defineCommand({
           describe: 'take the lock that another migration of the pod left, if nobody is at work on that',
         })
         .option('dry-run', {
-          type: 'boolean',
-          default: false,
+          choices: ['none', 'client'] as const,
+          default: 'none' as const,
           describe: 'print the plan that would run, change nothing',
         })
         .option('yes', { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' })
@@ -50,10 +52,12 @@ export const podCommand = defineCommand({
           describe: 'print plan and result in this form',
         }),
     ),
+  complete: (options, streams) => pickPod(options, streams),
   validate: (options) => {
-    const complaints = [...emptyComplaints(options), ...deadlineComplaints(options)];
+    const complaints = [...connectionComplaints(options), ...deadlineComplaints(options)];
     const name = podName(options.name);
-    if (options.name === undefined) complaints.push(`which pod? name it: ${COMMAND} pod NAME`);
+    if (options.name === undefined)
+      complaints.push(`which pod? name it: ${COMMAND} pod NAME (in a terminal it is asked for)`);
     else if (name === undefined) complaints.push(`'${options.name}' is not a pod: use NAME or pod/NAME`);
     if (options['to-context'] === undefined) complaints.push('where to? name the target with --to-context');
     return complaints;

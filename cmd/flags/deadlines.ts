@@ -20,26 +20,20 @@ const BOUNDS: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 type DeadlineFlag = keyof typeof FLAGS;
-export type DeadlineOptions = { readonly [Flag in DeadlineFlag]: string } & { readonly 'request-timeout': string };
+export type DeadlineOptions = { readonly [Flag in DeadlineFlag]: string };
 
 /** One flag for every wait. */
 export function deadlineFlags<T>(yargs: Argv<T>): Argv<T & DeadlineOptions> {
-  const withRequest = yargs.option('request-timeout', {
-    type: 'string',
-    default: '10s',
-    group: GROUP,
-    describe: 'for one request to an API server',
-  });
   return Object.entries(FLAGS).reduce<Argv<unknown>>(
     (flags, [flag, [deadline, describe]]) =>
       flags.option(flag, { type: 'string', default: `${DEFAULT_DEADLINES[deadline] / 1000}s`, group: GROUP, describe }),
-    withRequest as Argv<unknown>,
+    yargs as Argv<unknown>,
   ) as Argv<T & DeadlineOptions>;
 }
 
 /** Complaints about deadlines that are no durations, or out of bounds. Pure. */
 export function deadlineComplaints(options: DeadlineOptions): string[] {
-  return [...Object.keys(FLAGS), 'request-timeout'].flatMap((flag) => {
+  return Object.keys(FLAGS).flatMap((flag) => {
     const text = options[flag as DeadlineFlag];
     const ms = parseDuration(text);
     if (ms === undefined) return [`--${flag}: '${text}' is not a duration such as 30s or 2m`];

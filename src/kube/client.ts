@@ -5,7 +5,7 @@ import type { ApiClient } from './api-client.ts';
 import { toMigrateError } from './errors.ts';
 import type { KubeObject } from './objects.ts';
 import type { ClusterReader, ListOptions, Resource } from './ports.ts';
-import { getObject, listObjects } from './read.ts';
+import { getObject, listObjects, listPages } from './read.ts';
 import { withRetry } from './retry.ts';
 import { waitForObject } from './wait.ts';
 
@@ -32,6 +32,10 @@ export function createReader(api: ApiClient, clock: Clock): ClusterReader {
     list: <T extends KubeObject>(resource: Resource, options: ListOptions = {}) =>
       guarded('list', resource.plural, resource.plural, () =>
         retrying(options.signal, () => listObjects<T>(api, resource, options)),
+      ),
+    pages: <T extends KubeObject>(resource: Resource, options: ListOptions = {}) =>
+      listPages<T>(api, resource, options, (act) =>
+        guarded('list', resource.plural, resource.plural, () => retrying(options.signal, act)),
       ),
     refused: (questions, options = {}) =>
       guarded('create', 'selfsubjectaccessreviews', 'access review', () =>

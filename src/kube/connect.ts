@@ -6,6 +6,7 @@ import { systemClock } from './clock.ts';
 import { createCredentials } from './credentials.ts';
 import { createHttpClient } from './http-client.ts';
 import { type Kubeconfig, selectContext } from './kubeconfig.ts';
+import { type ContextOverrides, overrideContext } from './overrides.ts';
 import type { ClusterReader } from './ports.ts';
 
 export interface ConnectOptions {
@@ -13,6 +14,8 @@ export interface ConnectOptions {
   /** The current context when absent. */
   readonly context?: string | undefined;
   readonly side: Side;
+  /** What flags change of the context. */
+  readonly overrides?: ContextOverrides;
   /** `--request-timeout`, in ms. */
   readonly requestTimeoutMs?: number;
   readonly clock?: Clock;
@@ -39,7 +42,8 @@ export interface Cluster {
  */
 export function connectCluster(options: ConnectOptions): Cluster {
   const flag = options.side === 'source' ? '--context' : '--to-context';
-  const selected = selectContext(options.kubeconfig, options.context, flag);
+  const chosen = selectContext(options.kubeconfig, options.context, flag);
+  const selected = overrideContext(chosen, options.overrides ?? {});
   const credentials = createCredentials(selected);
   const api = createHttpClient({
     side: options.side,

@@ -3,11 +3,12 @@ import type https from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { MigrateError } from '../domain/errors.ts';
 import type { SelectedContext, UserEntry } from './kubeconfig.ts';
+import { impersonationHeaders } from './overrides.ts';
 
 /** What a request needs to be let in: both https.request and ws take it as it is. */
 export interface ConnectionOptions {
   readonly agent: http.Agent;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   /** `user:password` for basic authentication. */
   readonly auth?: string;
 }
@@ -43,7 +44,7 @@ export function createCredentials(context: SelectedContext): Credentials {
   const make = async (): Promise<ConnectionOptions> => {
     const options = server.protocol === 'https:' ? await secureOptions(config, context) : plainOptions(agent);
     agent = options.agent;
-    return options;
+    return { ...options, headers: { ...options.headers, ...impersonationHeaders(context.user) } };
   };
   return {
     server,

@@ -30,6 +30,9 @@ const userSchema = z.looseObject({
   'client-certificate': text,
   'client-key': text,
   tokenFile: text,
+  as: text,
+  'as-groups': z.array(z.string()).nullish(),
+  'as-uid': text,
   exec: execSchema.nullish(),
 });
 const contextSchema = z.looseObject({ cluster: z.string(), user: text, namespace: text });

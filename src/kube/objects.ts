@@ -225,3 +225,8 @@ export interface Lease extends KubeObject {
     leaseTransitions?: number | null;
   };
 }
+
+/** What a metrics server measured last. */
+export interface PodMetrics extends KubeObject {
+  containers?: { name: string; usage?: Record<string, string> }[];
+}

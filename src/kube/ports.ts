@@ -59,6 +59,8 @@ export interface ClusterReader {
   readonly server: string;
   get<T extends KubeObject>(resource: Resource, name: string, options?: ListOptions): Promise<T | undefined>;
   list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<T[]>;
+  /** The same page by page, for whoever shows a list before it is whole. Throws F315 when the server forgot the list midway. */
+  pages<T extends KubeObject>(resource: Resource, options?: ListOptions): AsyncIterable<T[]>;
   /** Yields those of the questions that the API server answers with no. */
   refused(questions: readonly Access[], options?: ReadOptions): Promise<Access[]>;
   /**

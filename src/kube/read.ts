@@ -50,6 +50,22 @@ export async function listObjects<T extends KubeObject>(
   }
 }
 
+/** The pages of a list one after the other; each may be asked for again. Throws ApiFailure. */
+export async function* listPages<T extends KubeObject>(
+  api: ApiClient,
+  resource: Resource,
+  options: ListOptions,
+  again: <P>(act: () => Promise<P>) => Promise<P>,
+): AsyncGenerator<T[]> {
+  let token: string | undefined;
+  do {
+    const from = token;
+    const page = await again(() => listPage<T>(api, resource, options, { limit: String(PAGE), continue: from }));
+    yield page.items;
+    token = page.continue;
+  } while (token !== undefined);
+}
+
 /** One page of a list with the version to watch from. Throws ApiFailure. */
 export async function listPage<T extends KubeObject>(
   api: ApiClient,

@@ -19,3 +19,11 @@ export const RESOURCES = {
   lease: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', plural: 'leases', namespaced: true },
   event: { apiVersion: 'v1', kind: 'Event', plural: 'events', namespaced: true },
 } as const satisfies Record<string, Resource>;
+
+/** What a metrics server serves, where there is one. */
+export const POD_METRICS = {
+  apiVersion: 'metrics.k8s.io/v1beta1',
+  kind: 'PodMetrics',
+  plural: 'pods',
+  namespaced: true,
+} as const satisfies Resource;

@@ -19,10 +19,10 @@ import { checkClusters } from './checks/clusters.ts';
 import { checkDependencies } from './checks/dependencies.ts';
 import { checkLiveness } from './checks/liveness.ts';
 import { type Candidate, chooseNode, judgeNodes } from './checks/placement.ts';
-import { checkPodFeatures } from './checks/pod-features.ts';
 import { checkPodState, imageByDigest } from './checks/pod-state.ts';
 import { namingForbidden } from './checks/reads.ts';
 import type { Facts } from './facts.ts';
+import { judgePod } from './survey.ts';
 
 export interface PlanOptions {
   /** Id of the migration: lower case, fit for object names. */
@@ -54,8 +54,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const unknownImage = image === undefined && !state.some((finding) => finding.code === 'E105');
   const findings = [
     ...checkClusters(facts),
-    ...checkPodFeatures(original),
-    ...state,
+    ...judgePod(facts.pod),
     ...placement.findings,
     ...routes.findings,
     ...budget.findings,

@@ -19,6 +19,7 @@ export const MESSAGES = {
   I411: 'interrupt received',
   W421: 'warning',
   W422: 'step is tried again',
+  W423: 'certificate is not checked',
 } as const;
 
 export type MessageCode = keyof typeof MESSAGES;

@@ -4,11 +4,11 @@ import type { Route } from './fake-routes.ts';
 import type { FakeStore } from './fake-store.ts';
 import { isRecord, matchesFields, matchesLabels } from './selectors.ts';
 
-/** A list as the API server sends it: one page, with items that do not say what they are. */
+/** A list (of the store's own objects: to be copied) as the API server sends it: one page, with items that do not say what they are. */
 export function listAnswer(store: FakeStore, route: Route, request: ApiRequest): unknown {
   const { limit, continue: token, labelSelector, fieldSelector } = request.query ?? {};
   const matching = store
-    .list(route.resource.plural, route.namespace)
+    .view(route.resource.plural, route.namespace)
     .filter((object) => matchesLabels(object, labelSelector) && matchesFields(object, fieldSelector));
   const start = Number(token ?? 0);
   const end = limit === undefined ? matching.length : start + Number(limit);

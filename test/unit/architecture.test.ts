@@ -40,7 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const CONFINED: Readonly<Record<string, string>> = {
   '@kubernetes/client-node': 'src/kube/',
   yargs: 'cmd/',
-  inquirer: 'src/ui/prompt.ts',
+  '@inquirer': 'src/ui/prompt/',
   'cli-table3': 'src/ui/table.ts',
 };
 

@@ -1,0 +1,121 @@
+import { COMMAND } from '../src/domain/names.ts';
+import type { AnyCommand } from './command.ts';
+import { commandWord } from './command.ts';
+import { ACCESS_GROUPS } from './flags/clusters.ts';
+import { type FlagInfo, flagsOfCommand } from './introspect.ts';
+
+const WIDEST = 100;
+
+export interface HelpTexts {
+  readonly commands: readonly AnyCommand[];
+  /** Commands that have others under them, with what they are about. */
+  readonly parents: Readonly<Record<string, string>>;
+}
+
+/** The page of the program: what it is for, examples, commands. `columns` is the width of the terminal. Pure. */
+export function rootHelp({ commands, parents }: HelpTexts, columns: number): string {
+  const flat = commands.filter(({ under }) => under === undefined);
+  const list = [
+    ...flat.map((command): Row => [commandWord(command), command.summary]),
+    ...Object.entries(parents).map(([parent, summary]): Row => [parent, summary]),
+  ];
+  return page([
+    'Moves running pods, memory and all, to another node or cluster.\nWithout a command it asks what to move, and where to.',
+    examples(flat.flatMap((command) => command.examples.slice(0, 1))),
+    `Commands:\n${rows(list, columns)}`,
+    `Usage:\n  ${COMMAND} [COMMAND] [flags]`,
+    `Use "${COMMAND} COMMAND --help" for more about a command, and "${COMMAND} options" for flags that all of them take.`,
+  ]);
+}
+
+/** The page of a command that has others under it. Pure. */
+export function parentHelp(parent: string, { commands, parents }: HelpTexts, columns: number): string {
+  const children = commands.filter(({ under }) => under === parent);
+  return page([
+    parents[parent] ?? '',
+    examples(children.flatMap((command) => command.examples)),
+    `Commands:\n${rows(
+      children.map((command) => [commandWord(command), command.summary]),
+      columns,
+    )}`,
+    `Usage:\n  ${COMMAND} ${parent} COMMAND [flags]`,
+  ]);
+}
+
+/** The page of one command: what it does, examples, its flags by group, how it is written. Pure. */
+export function commandHelp(command: AnyCommand, columns: number): string {
+  const flags = flagsOfCommand(command);
+  const shown = flags.filter(({ group }) => !ACCESS_GROUPS.includes(group));
+  const more =
+    shown.length < flags.length ? `Use "${COMMAND} options" for flags that say how each cluster is reached.` : '';
+  return page([
+    command.description ?? command.summary,
+    command.examples.length > 0 ? examples(command.examples) : '',
+    command.aliases ? `Aliases:\n  ${[commandWord(command), ...command.aliases].join(', ')}` : '',
+    ...flagGroups(shown, columns),
+    `Usage:\n  ${[COMMAND, command.under, usageWords(command)].filter(Boolean).join(' ')} [flags]`,
+    more,
+  ]);
+}
+
+/** Flags by group, in the order in which groups first appear. Pure. */
+export function flagGroups(flags: readonly FlagInfo[], columns: number): string[] {
+  const groups = [...new Set(flags.map(({ group }) => group))].toSorted((a, b) => rank(a) - rank(b));
+  return groups.map((group) => `${group}\n${rows(flags.filter((flag) => flag.group === group).map(flagRow), columns)}`);
+}
+
+const ORDER = ['Source:', 'Target:', 'Options:'];
+
+function rank(group: string): number {
+  const at = ORDER.indexOf(group);
+  return at === -1 ? ORDER.length : at;
+}
+
+/** `[name]` as kubectl writes it: `[NAME]`. */
+function usageWords({ usage }: AnyCommand): string {
+  return usage.replace(/(?<=[[<])[\w.-]+(?=[\]>])/g, (name) => name.toUpperCase()).replace(/<([^>]+)>/g, '$1');
+}
+
+type Row = readonly [string, string];
+
+function flagRow(flag: FlagInfo): Row {
+  const short = flag.aliases.find((alias) => alias.length === 1);
+  const name = `${short ? `-${short}, ` : '    '}--${flag.name}`;
+  const value =
+    flag.type === 'boolean' || flag.type === 'count'
+      ? ''
+      : `=${flag.choices.length > 0 ? flag.choices.join('|') : '…'}`;
+  const preset = flag.default === undefined || flag.default === false ? '' : ` (default: ${String(flag.default)})`;
+  return [`${name}${value}`, `${flag.describe}${preset}`];
+}
+
+function rows(list: readonly Row[], columns: number): string {
+  const width = Math.min(columns, WIDEST);
+  const first = Math.min(34, Math.max(...list.map(([name]) => name.length)) + 2);
+  return list.map(([name, text]) => row(name, text, first, width)).join('\n');
+}
+
+/** A name that is too long for its column gets a line of its own; texts are broken between words. */
+function row(name: string, text: string, first: number, width: number): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && 2 + first + line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  lines.push(line);
+  const indent = `\n${' '.repeat(2 + first)}`;
+  const head = name.length + 2 > first ? `  ${name}${indent}` : `  ${name.padEnd(first)}`;
+  return head + lines.join(indent);
+}
+
+function examples(lines: readonly (readonly [string, string])[]): string {
+  const shown = lines.map(([line, what]) => `  # ${what}\n  ${line.replace('$0', COMMAND)}`);
+  return `Examples:\n${shown.join('\n\n')}`;
+}
+
+function page(parts: readonly string[]): string {
+  return `${parts.filter(Boolean).join('\n\n')}\n`;
+}

@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RESOURCES } from '../../src/kube/resources.ts';
+import { runningPod } from '../fixtures/objects.ts';
+import { type Served, serveClusters } from '../fixtures/served.ts';
+import { type Clusters, twoClusters } from '../fixtures/two-clusters.ts';
+import { KEYS, type TerminalOptions, TerminalSession } from '../support/terminal.ts';
+
+let clusters: Clusters;
+let served: Served;
+let session: TerminalSession | undefined;
+
+beforeEach(async () => {
+  const metadata = {
+    ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Job', name: 'once', uid: 'u', controller: true }],
+  };
+  clusters = twoClusters({
+    siblings: [runningPod({ name: 'once-x', metadata }), runningPod({ name: 'netty', spec: { hostNetwork: true } })],
+  });
+  served = await serveClusters(clusters);
+});
+
+afterEach(async () => {
+  await session?.end();
+  session = undefined;
+  await served.close();
+});
+
+function open(argv: readonly string[], options: TerminalOptions = {}): TerminalSession {
+  session = new TerminalSession(argv, { ...options, env: { ...served.env, ...options.env } });
+  return session;
+}
+
+function writes(): string[] {
+  return [...clusters.east.calls, ...clusters.west.calls]
+    .filter(({ method, path: to }) => method !== 'GET' && !to.endsWith('reviews'))
+    .map(({ method, path: to }) => `${method} ${to}`);
+}
+
+describe('the pickers', { timeout: 60_000 }, () => {
+  it('ask for everything, tell the command line that says the same, and show the plan before they ask', async () => {
+    const at = open([]);
+    const contexts = await at.shows(/gone .*✗/);
+    expect(contexts).toMatch(/\? Source context/);
+    expect(contexts).toMatch(/› east \(current\)/);
+    expect(contexts).toMatch(/gone +✗ .*refused/);
+    expect(contexts).toMatch(/west +✓ reachable · helper engine allowed · 2 nodes/);
+    at.type(KEYS.enter);
+    await at.shows(/\? Namespace/);
+    await at.shows(/› shop/);
+    at.type(KEYS.enter);
+    const pods = await at.shows(/\? Pod[\s\S]*3 · type to filter/);
+    expect(pods).toMatch(/cart-0 +no owner +1 container +\d+\w+ +✓/);
+    expect(pods).toMatch(/netty .*✗ E120 pod netty has hostNetwork/);
+    expect(pods).toMatch(/once-x +Job once/);
+    at.type('cart');
+    await at.shows(/1 of 3/);
+    at.type(KEYS.enter);
+    await at.shows(/\? Target context › *\n[\s\S]*› west +✓/);
+    at.type(KEYS.enter);
+    await at.shows(/\? Target namespace[\s\S]*› shop/);
+    at.type(KEYS.enter);
+    await at.shows(/\? Target node[\s\S]*west-2 +✓/);
+    at.type(`west-2${KEYS.enter}`);
+    const asked = await at.shows(/Move shop\/cart-0 now\?/);
+    expect(asked).toContain(
+      'kubectl migrate pod cart-0 --context east --namespace shop --to-context west --to-namespace shop --to-node west-2',
+    );
+    expect(asked).toMatch(/Plan m-\w+[\s\S]*west-2/);
+    at.type(`n${KEYS.enter}`);
+    expect(await at.exit()).toBe(5);
+    expect(writes()).toEqual([]);
+  });
+
+  it('ask only for what no flag gives', async () => {
+    const at = open(['pod', 'cart-0', '--to-namespace', 'shop', '--to-node', 'west-1', '--dry-run']);
+    await at.shows(/\? Target context/);
+    expect(at.screen()).not.toMatch(/Source context|Namespace/);
+    await at.shows(/west +✓/);
+    at.type(KEYS.enter);
+    const code = await at.exit();
+    expect({ code, screen: at.screen() }).toMatchObject({ code: 0 });
+    expect(at.screen()).toContain(
+      'kubectl migrate pod cart-0 --to-namespace shop --to-node west-1 --dry-run=client --to-context west',
+    );
+  });
+
+  it('do not let a cluster be picked that does not answer, nor a pod that cannot move, and say why', async () => {
+    const at = open(['--to-context', 'west']);
+    await at.shows(/gone .*✗/);
+    at.type(`gone${KEYS.enter}`);
+    await at.shows(/gone: .*refused/);
+    at.type(KEYS.backspace.repeat(4));
+    at.type(`east${KEYS.enter}`);
+    await at.shows(/\? Namespace[\s\S]*› shop/);
+    at.type(KEYS.enter);
+    await at.shows(/netty/);
+    at.type(`netty${KEYS.enter}`);
+    await at.shows(/netty: E120 pod netty has hostNetwork/);
+  });
+
+  it.each([
+    ['Escape', KEYS.escape],
+    ['Ctrl-C', KEYS.interrupt],
+  ])('%s leaves the terminal as it was', async (_name, key) => {
+    const at = open(['pod', '--to-context', 'west']);
+    await at.shows(/\? Source context[\s\S]*west/);
+    at.type(key);
+    expect(await at.exit()).toBe(130);
+    expect(at.cursorShown()).toBe(true);
+    expect(at.screen()).toMatch(/^error F306/);
+    expect(writes()).toEqual([]);
+  });
+});
+
+describe('a terminal', { timeout: 60_000 }, () => {
+  it('of 60 columns gets lines that fit, question and answer included', async () => {
+    const at = open([], { columns: 60 });
+    await at.shows(/gone .*✗/);
+    at.type(KEYS.enter);
+    await at.shows(/\? Namespace[\s\S]*› shop/);
+    at.type(KEYS.enter);
+    const screen = await at.shows(/netty[\s\S]*3 · type/);
+    expect(screen.split('\n').filter((line) => line.length > 60)).toEqual([]);
+    expect(screen).toMatch(/netty.*…/);
+  });
+
+  it('without colours gets none', async () => {
+    const at = open([], { env: { NO_COLOR: '1' } });
+    await at.shows(/gone .*✗/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+    expect(at.raw()).not.toMatch(/\u001b\[[\d;]*m/);
+  });
+
+  it('without UTF-8 gets ASCII', async () => {
+    const at = open(['pod', 'cart-0'], { env: { LANG: 'C', LC_ALL: '' } });
+    await at.shows(/west +\+ reachable/);
+    expect(at.raw()).toMatch(/^\p{ASCII}*$/u);
+  });
+
+  it('whose cursor cannot move gets a numbered list and no control sequences', async () => {
+    const at = open(['pod', '--to-context', 'west', '--to-namespace', 'shop', '--to-node', 'west-1'], {
+      env: { TERM: 'dumb' },
+    });
+    await at.shows(/Source context \(number or part of a name\):/);
+    at.type(`east${KEYS.enter}`);
+    await at.shows(/Namespace \(number/);
+    at.type(KEYS.enter);
+    await at.shows(/Pod \(number/);
+    at.type(`1${KEYS.enter}`);
+    await at.shows(/Move shop\/cart-0 now\? \(y\/N\)/);
+    at.type(`n${KEYS.enter}`);
+    expect(await at.exit()).toBe(5);
+    expect(at.raw()).not.toContain('\u001b');
+  });
+});
+
+// A machine that is busy with other tests gets another chance.
+describe('5,000 pods', { timeout: 120_000, retry: 3 }, () => {
+  it('are painted within a second, and can be filtered while they load', async () => {
+    for (let index = 0; index < 5000; index++) {
+      clusters.east.seed(RESOURCES.pod, runningPod({ name: `worker-${String(index).padStart(4, '0')}` }));
+    }
+    const at = open(['--context', 'east', '--to-context', 'west']);
+    await at.shows(/\? Namespace[\s\S]*› shop/);
+    at.type(KEYS.enter);
+    const asked = Date.now();
+    await at.shows(/› cart-0/);
+    expect(Date.now() - asked).toBeLessThan(1000);
+    await at.shows(/5003 · type/, 60_000);
+    const typed = Date.now();
+    at.type('worker-4321');
+    await at.shows(/› worker-4321[\s\S]*1 of 5003/);
+    expect(Date.now() - typed).toBeLessThan(500);
+  });
+});
