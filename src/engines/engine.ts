@@ -32,6 +32,7 @@ export interface EngineResults {
   readonly probe?: { readonly volumes: MovedVolume[] };
   readonly placeholder?: TargetContainer;
   readonly freeze?: Frozen;
+  readonly restore?: Readonly<Record<string, Json>>;
 }
 
 /** What an engine is told in every step. */

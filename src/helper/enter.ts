@@ -4,6 +4,8 @@ import { readProc } from './processes.ts';
 export const CRIU_HOME = '/opt/criu';
 /** The mount helper (native/mount-helper.c). */
 export const MOUNT_HELPER = `${CRIU_HOME}/mount-helper`;
+/** Ends the list of arguments that the mount helper takes on stdin (`--arguments stdin`). */
+export const ARGUMENTS_END = '--arguments-end';
 
 /**
  * Arguments of the mount helper for running a program of {@link CRIU_HOME} inside a container's mount namespace only, so

@@ -1,4 +1,5 @@
 import { type Armed, arm, execute, executeOrFail } from './command.ts';
+import { ARGUMENTS_END, MOUNT_HELPER } from './enter.ts';
 import { HelperFailure } from './failure.ts';
 
 /** The helper's table in the pod's network namespace; its presence is the lock. */
@@ -62,16 +63,21 @@ const LOOPBACK = ['127.0.0.0/8', '[::1]'];
 const anyOf = (side: string, addresses: readonly string[]) =>
   `( ${addresses.map((address) => `${side} ${address.includes(':') && !address.startsWith('[') ? `[${address}]` : address}`).join(' or ')} )`;
 
+/** {@link abortOutside}, started ahead: it acts once its input comes. */
+export function armAbort(pid: number, own: readonly string[]): Armed {
+  const filter = `${anyOf('src', own)} and not ${anyOf('dst', [...own, ...LOOPBACK])}`;
+  const enter = ['enter', '--pid', String(pid), '--ns', 'net', '--arguments', 'stdin', '--'];
+  return arm(MOUNT_HELPER, [...enter, '/usr/bin/ss', '-HKtun', 'state', 'connected', filter]);
+}
+
 /**
  * Ends connections of these local addresses with anything outside the pod (SOCK_DESTROY, kernel option
  * INET_DIAG_DESTROY; UDP too): the program gets an error at its next call, a TCP peer a reset if the network lets it
  * out. Returns how many.
  */
-export async function abortOutside(pid: number, own: readonly string[]): Promise<number> {
+export async function abortOutside(pid: number, own: readonly string[], armed?: Armed): Promise<number> {
   if (own.length === 0) return 0;
-  const filter = `${anyOf('src', own)} and not ${anyOf('dst', [...own, ...LOOPBACK])}`;
-  const args = inNetwork(pid, '/usr/bin/ss', '-HKtun', 'state', 'connected', filter);
-  const { status, stdout, stderr } = await execute('/usr/bin/nsenter', args);
+  const { status, stdout, stderr } = await (armed ?? armAbort(pid, own)).run(`${ARGUMENTS_END}\0`);
   if (status !== 0) throw new HelperFailure('tool-failed', 'connections could not be reset', stderr);
   return stdout.split('\n').filter(Boolean).length;
 }

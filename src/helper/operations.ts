@@ -59,7 +59,6 @@ export function makeOperations(context: OperationsContext): Operations {
     receive: (args, id) => receive(context, target, args, id),
     'prepare-restore': (args) => target.prepare(args),
     restore: (args) => target.restore(args),
-    verify: (args) => target.verify(args),
     continue: (args) => target.continue(args),
     discard: (args) => target.discard(args),
   };

@@ -172,7 +172,8 @@ export const helperOps = {
   ),
   /**
    * Target: restores the received images into the placeholder and leaves the tree stopped. The network guard keeps it
-   * silent until `continue`. On failure everything is taken away again and the placeholder waits on.
+   * silent until `continue`. Fails also when a process of the dump is not there or not stopped. On failure everything
+   * is taken away again and the placeholder waits on.
    */
   restore: op(
     z.strictObject({
@@ -181,14 +182,11 @@ export const helperOps = {
     }),
     z.strictObject({
       rootPid: z.number().int().positive(),
+      /** How many are there, all of them stopped. */
+      processes: z.number().int().positive(),
       criu: criuTimesSchema,
       totalMs: milliseconds,
     }),
-  ),
-  /** Target: every process of the dump is there and stopped, or it fails. Read-only. */
-  verify: op(
-    z.strictObject({ containerId: containerIdSchema }),
-    z.strictObject({ processes: z.number().int().positive() }),
   ),
   /**
    * Target, after the commit: connections with the outside are reset, the guard goes away, the placeholder learns

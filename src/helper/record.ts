@@ -33,10 +33,9 @@ const targetSchema = z.discriminatedUnion('state', [
     placeholderPid: z.number().int(),
     startTime: z.number(),
     sourceAddresses: z.array(z.string()),
-    /** The restored root and how many processes belong to it; 0 before the restore. */
+    /** The restored root; 0 before the restore. */
     rootPid: z.number().int(),
     rootStartTime: z.number(),
-    innerPids: z.array(z.number().int()),
   }),
 ]);
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Armed, arm } from './command.ts';
 import { COMMON_OPTIONS, criuCommand } from './criu.ts';
-import { CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
+import { ARGUMENTS_END, CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
 import { HelperFailure } from './failure.ts';
 import { parseMountInfo } from './mounts.ts';
 import { PLACEHOLDER_DIR } from './placeholder-spec.ts';
@@ -13,8 +13,6 @@ import type { Handover } from './protocol.ts';
 const ENGINE = `${PLACEHOLDER_DIR}/engine`;
 /** Descriptors of CRIU at the restore. */
 const NETWORK_FD = 10;
-/** Ends the list of arguments on stdin (native/mount-helper.c). */
-const ARGUMENTS_END = '--arguments-end';
 
 /** What does not depend on the dump, above all that the tree stays stopped. */
 const FIXED_OPTIONS: readonly string[] = [

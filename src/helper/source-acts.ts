@@ -3,23 +3,18 @@ import type { Armed } from './command.ts';
 import { IMAGE_FILES } from './criu.ts';
 import { describe, dump, emptyDirectories } from './dump.ts';
 import { removeLinkRemaps } from './files/link-remaps.ts';
-import { abortOutside, armNetwork, lockNetwork, permitResets, podAddresses, unlockNetwork } from './network.ts';
+import {
+  abortOutside,
+  armAbort,
+  armNetwork,
+  lockNetwork,
+  permitResets,
+  podAddresses,
+  unlockNetwork,
+} from './network.ts';
 import { continueTree, findRoot, readProcess } from './processes.ts';
 import type { MovedVolume } from './protocol.ts';
 import { loadSource, saveSource } from './record.ts';
-
-/** What releasing connections needs, begun at the seal, so that the commit need not wait for it. */
-export interface Release {
-  readonly armed: Armed;
-  readonly addresses: Promise<string[]>;
-}
-
-function prepareRelease(pid: number): Release {
-  const addresses = podAddresses(pid);
-  // Awaited at the release; a thaw by hand leaves it behind.
-  addresses.catch(() => {});
-  return { armed: armNetwork(pid), addresses };
-}
 
 /** What the source side does to a container and to the helper's files; tests put slow or failing ones in their place. */
 export const sourceActs = {
@@ -29,45 +24,64 @@ export const sourceActs = {
   startTime: (pid: number) => readProcess(pid)?.startTime,
   describe,
   emptyDirectories,
-  arm: armNetwork,
+  armNetwork,
+  armAbort,
+  podAddresses,
   lock: lockNetwork,
   dump,
   unlock: unlockNetwork,
   removeLinkRemaps,
   continueTree,
   removeImages: () => rmSync(IMAGE_FILES, { recursive: true, force: true }),
-  prepareRelease,
   permitResets,
   abortOutside,
 };
 
 export type SourceActs = typeof sourceActs;
 
-/** The lock of a pod's network, started at the last precopy and waiting for the freeze. */
-export class LockAhead {
+type Ready = { pid: number; addresses: readonly string[]; lock?: Armed; permit?: Armed; abort?: Armed };
+
+/**
+ * The acts on a pod's network, their programs started at the last precopy: the start of a process costs most of what the
+ * act itself does, and within the freeze it is downtime. Without a precopy of that pod they are started when needed.
+ */
+export class NetworkAhead {
   readonly #acts: SourceActs;
-  #ready: { pid: number; armed: Armed } | undefined;
+  #ready: Ready | undefined;
 
   constructor(acts: SourceActs) {
     this.#acts = acts;
   }
 
-  prepare(pid: number): void {
+  async prepare(pid: number): Promise<void> {
     this.disarm();
-    this.#ready = { pid, armed: this.#acts.arm(pid) };
+    const addresses = await this.#acts.podAddresses(pid);
+    const [lock, permit] = [this.#acts.armNetwork(pid), this.#acts.armNetwork(pid)];
+    this.#ready = { pid, addresses, lock, permit, abort: this.#acts.armAbort(pid, addresses) };
   }
 
-  take(pid: number): Promise<void> {
-    const ready = this.#ready;
-    this.#ready = undefined;
-    if (ready?.pid === pid) return this.#acts.lock(pid, ready.armed);
-    ready?.armed.disarm();
-    return this.#acts.lock(pid);
+  async lock(pid: number): Promise<void> {
+    await this.#acts.lock(pid, this.#take(pid, 'lock'));
+  }
+
+  /** Lets resets out and makes them. Returns how many connections were reset. */
+  async release(pid: number): Promise<number> {
+    const addresses = this.#ready?.pid === pid ? this.#ready.addresses : await this.#acts.podAddresses(pid);
+    await this.#acts.permitResets(pid, this.#take(pid, 'permit'));
+    return this.#acts.abortOutside(pid, addresses, this.#take(pid, 'abort'));
   }
 
   disarm(): void {
-    this.#ready?.armed.disarm();
+    for (const act of ['lock', 'permit', 'abort'] as const) this.#ready?.[act]?.disarm();
     this.#ready = undefined;
+  }
+
+  /** An armed program acts once. */
+  #take(pid: number, act: 'lock' | 'permit' | 'abort'): Armed | undefined {
+    if (this.#ready?.pid !== pid) return undefined;
+    const armed = this.#ready[act];
+    delete this.#ready[act];
+    return armed;
   }
 }
 

@@ -8,7 +8,7 @@ import { FileSender } from './files/sender.ts';
 import { innerPid, processTree } from './processes.ts';
 import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
 import { type SourceRecord, statusOf } from './record.ts';
-import { LockAhead, letGo, type Release, type SourceActs, sourceActs } from './source-acts.ts';
+import { letGo, NetworkAhead, type SourceActs, sourceActs } from './source-acts.ts';
 import { timed, toTransfer } from './timing.ts';
 
 /** A thaw that failed is tried again after so long. */
@@ -21,7 +21,7 @@ export type SourceContext = { channels: Channels; announce: (event: HelperEvent)
 export class Source {
   readonly #context: SourceContext;
   readonly #acts: SourceActs;
-  readonly #lock: LockAhead;
+  readonly #network: NetworkAhead;
   readonly #files = new FileSender();
   #record: SourceRecord = { state: 'idle' };
   #timer: NodeJS.Timeout | undefined;
@@ -29,12 +29,11 @@ export class Source {
   /** Lock and dump: what a thaw has to let come to an end first. */
   #dumping: Promise<unknown> = Promise.resolve();
   #thawing: Promise<void> | undefined;
-  #release: Release | undefined;
 
   constructor(context: SourceContext, acts: SourceActs = sourceActs) {
     this.#context = context;
     this.#acts = acts;
-    this.#lock = new LockAhead(acts);
+    this.#network = new NetworkAhead(acts);
   }
 
   status(): HelperResult<'status'>['source'] {
@@ -52,7 +51,7 @@ export class Source {
 
   async precopy({ containerId, channel, volumes }: HelperArgs<'precopy'>): Promise<HelperResult<'precopy'>> {
     const pid = this.#acts.findRoot(containerId);
-    this.#lock.prepare(pid);
+    await this.#network.prepare(pid);
     return this.#context.channels.use(channel, async ({ writer }) => {
       const { value, ms } = await timed(() => this.#files.send(containerId, pid, volumes, writer));
       return { transfer: toTransfer(value, ms), files: value.files };
@@ -110,7 +109,7 @@ export class Source {
   }
 
   async #lockAndDump(pid: number, externalMounts: readonly string[]): Promise<{ lockMs: number; dumpMs: number }> {
-    const { ms: lockMs } = await timed(() => this.#lock.take(pid));
+    const { ms: lockMs } = await timed(() => this.#network.lock(pid));
     // A thaw that came meanwhile waits for this to end; it must not find the tree stopped behind its back.
     this.#expectFrozen();
     const { ms: dumpMs } = await timed(() => this.#acts.dump(pid, externalMounts));
@@ -139,7 +138,6 @@ export class Source {
     if (record.state === 'frozen' && !this.#busy) {
       this.#become({ ...record, state: 'sealed' });
       clearTimeout(this.#timer);
-      this.#release = this.#acts.prepareRelease(record.rootPid);
     }
     if (this.#record.state !== 'sealed') throw new HelperFailure('wrong-state', `the source is ${this.#record.state}`);
     return {};
@@ -153,16 +151,12 @@ export class Source {
     }
     // Before the acts: a thaw that came between them would continue a source whose target runs.
     this.#become({ ...record, state: 'released' });
-    const { armed, addresses } = this.#release ?? this.#acts.prepareRelease(record.rootPid);
-    this.#release = undefined;
-    await this.#acts.permitResets(record.rootPid, armed);
-    return { connections: await this.#acts.abortOutside(record.rootPid, await addresses) };
+    return { connections: await this.#network.release(record.rootPid) };
   }
 
   /** The helper is about to end: what is frozen and not sealed goes on. */
   async end(): Promise<void> {
-    this.#lock.disarm();
-    this.#release?.armed.disarm();
+    this.#network.disarm();
     // No timer comes after this: a second try at once.
     if (this.#mustThaw()) await this.#thaw().catch(() => this.#thaw());
   }
@@ -225,8 +219,7 @@ export class Source {
       // In the middle of a dump CRIU holds the tree; it lets go when it is done or refuses.
       await this.#dumping;
       if (this.#acts.startTime(rootPid) === startTime) await letGo(this.#acts, rootPid, volumes);
-      this.#release?.armed.disarm();
-      this.#release = undefined;
+      this.#network.disarm();
       this.#acts.removeImages();
       this.#become({ state: 'thawed', ...who });
     } catch (error) {

@@ -13,6 +13,7 @@ import {
   abortOutside,
   addressesInUse,
   addToLoopback,
+  armAbort,
   armNetwork,
   lockNetwork,
   removeFromLoopback,
@@ -44,8 +45,8 @@ export class Target {
   #record: TargetRecord = { state: 'idle' };
   /** Begun when the restore is done, so that the commit need not wait for it: the copies are killed with a discard. */
   #aborted: Promise<number> | undefined;
-  #armedUnlock: Armed | undefined;
-  #armedRestore: Armed | undefined;
+  /** Programs started at the preparation, so that their start costs nothing within the freeze. */
+  #armed: { restore?: Armed; abort?: Armed; unlock?: Armed } = {};
   #cleaning: Promise<unknown> = Promise.resolve();
 
   status(): HelperResult<'status'>['target'] {
@@ -79,18 +80,27 @@ export class Target {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     await Promise.all([lockNetwork(placeholderPid), addToLoopback(placeholderPid, sourceAddresses)]);
     const startTime = readProcess(placeholderPid)?.startTime ?? 0;
-    const nothing = { rootPid: 0, rootStartTime: 0, innerPids: [] };
+    const nothing = { rootPid: 0, rootStartTime: 0 };
     this.#become({ state: 'prepared', containerId, placeholderPid, startTime, sourceAddresses, ...nothing });
-    this.#armedRestore?.disarm();
-    this.#armedRestore = armRestore(placeholderPid);
+    this.#disarm();
+    this.#armed = {
+      restore: armRestore(placeholderPid),
+      abort: armAbort(placeholderPid, sourceAddresses),
+      unlock: armNetwork(placeholderPid),
+    };
     return { placeholderPid };
   }
 
-  /** What was started at the preparation, or, after a restart of the helper, a fresh start. */
-  #enter(placeholderPid: number): Armed {
-    const armed = this.#armedRestore ?? armRestore(placeholderPid);
-    this.#armedRestore = undefined;
+  /** An armed program acts once; after a restart of the helper there is none. */
+  #take(act: 'restore' | 'abort' | 'unlock'): Armed | undefined {
+    const armed = this.#armed[act];
+    delete this.#armed[act];
     return armed;
+  }
+
+  #disarm(): void {
+    for (const armed of Object.values(this.#armed)) armed.disarm();
+    this.#armed = {};
   }
 
   async restore({ containerId, handover }: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
@@ -99,41 +109,25 @@ export class Target {
       throw new HelperFailure('wrong-state', `the target is ${record.state}, not prepared`);
     const started = performance.now();
     checkMounts(record.placeholderPid, handover);
-    const { value, ms } = await timed(() => this.#enter(record.placeholderPid).run(restoreArguments(handover)));
+    const armed = this.#take('restore') ?? armRestore(record.placeholderPid);
+    const { value, ms } = await timed(() => armed.run(restoreArguments(handover)));
     if (value.status !== 0) {
       const log = readLog('restore.log') || value.stderr;
       await killRestored(record.placeholderPid);
       const summary = `CRIU cannot restore the container: ${causeOf(log)}`;
       throw new HelperFailure('criu-refused-restore', summary, interestingLines(log).join('\n') || value.stderr);
     }
-    const root = findRestored(record.placeholderPid);
-    if (!root) throw new HelperFailure('criu-refused-restore', 'CRIU restored no process');
-    const { innerPids } = handover;
-    this.#become({ ...record, state: 'restored', rootPid: root.pid, rootStartTime: root.startTime, innerPids });
-    this.#armedUnlock = armNetwork(record.placeholderPid);
-    this.#aborted = abortOutside(record.placeholderPid, record.sourceAddresses);
-    this.#aborted.catch(() => {});
-    return { rootPid: root.pid, criu: readCriuTimes('restore', IMAGE_FILES, ms), totalMs: performance.now() - started };
-  }
-
-  async verify({ containerId }: HelperArgs<'verify'>): Promise<{ processes: number }> {
-    const record = this.#known(containerId);
-    if (record.state !== 'restored')
-      throw new HelperFailure('wrong-state', `the target is ${record.state}, not restored`);
-    const tree = processTree(record.rootPid);
-    const running = tree.filter(({ state }) => state !== 'T' && state !== 'Z');
-    if (running.length > 0) {
-      throw new HelperFailure(
-        'criu-refused-restore',
-        'a restored process is not stopped',
-        running.map(({ name }) => name).join(' '),
-      );
+    try {
+      const { root, processes } = checkRestored(record.placeholderPid, handover.innerPids);
+      this.#become({ ...record, state: 'restored', rootPid: root.pid, rootStartTime: root.startTime });
+      this.#aborted = abortOutside(record.placeholderPid, record.sourceAddresses, this.#take('abort'));
+      this.#aborted.catch(() => {});
+      const criu = readCriuTimes('restore', IMAGE_FILES, ms);
+      return { rootPid: root.pid, processes, criu, totalMs: performance.now() - started };
+    } catch (error) {
+      await killRestored(record.placeholderPid);
+      throw error;
     }
-    const present = new Set(tree.map(({ pid }) => innerPid(pid)));
-    const missing = record.innerPids.filter((pid) => !present.has(pid));
-    if (missing.length > 0)
-      throw new HelperFailure('criu-refused-restore', `processes are missing: ${missing.join(' ')}`);
-    return { processes: tree.length };
   }
 
   async continue({ containerId }: HelperArgs<'continue'>): Promise<HelperResult<'continue'>> {
@@ -149,9 +143,7 @@ export class Target {
       rememberAddresses(placeholderPid, sourceAddresses);
       tellPlaceholder(placeholderPid, rootPid);
     }
-    const armed = this.#armedUnlock;
-    this.#armedUnlock = undefined;
-    await unlockNetwork(placeholderPid, armed);
+    await unlockNetwork(placeholderPid, this.#take('unlock'));
     continueTree(rootPid);
     this.#become({ ...record, state: 'continued' });
     this.#cleaning = this.#cleanUp(placeholderPid, sourceAddresses).catch(() => {});
@@ -167,8 +159,7 @@ export class Target {
 
   /** The helper is about to end. */
   async end(): Promise<void> {
-    this.#armedUnlock?.disarm();
-    this.#armedRestore?.disarm();
+    this.#disarm();
     await this.#cleaning;
   }
 
@@ -177,9 +168,7 @@ export class Target {
     if (record.state === 'idle' || record.state === 'discarded') return {};
     if (this.#known(containerId).state === 'continued')
       throw new HelperFailure('wrong-state', 'the target runs already');
-    this.#armedUnlock?.disarm();
-    this.#armedRestore?.disarm();
-    this.#armedRestore = undefined;
+    this.#disarm();
     if (readProcess(record.placeholderPid)?.startTime === record.startTime) {
       await killRestored(record.placeholderPid);
       await unlockNetwork(record.placeholderPid);
@@ -213,9 +202,25 @@ function tellPlaceholder(placeholderPid: number, rootPid: number): void {
   process.kill(placeholderPid, SIGNAL_COMMITTED);
 }
 
-/** The restored root: a child of the placeholder that is pid 1 in a namespace of its own. */
-function findRestored(placeholderPid: number) {
-  return processTree(placeholderPid).find(({ pid, parent }) => parent === placeholderPid && innerPid(pid) === 1);
+/**
+ * The restored root: a child of the placeholder that is pid 1 in a namespace of its own. Throws unless all processes of
+ * the dump are there and stopped.
+ */
+function checkRestored(placeholderPid: number, innerPids: readonly number[]) {
+  const restored = processTree(placeholderPid)
+    .slice(1)
+    .map((info) => ({ ...info, innerPid: innerPid(info.pid) }));
+  const root = restored.find((each) => each.parent === placeholderPid && each.innerPid === 1);
+  if (!root) throw new HelperFailure('criu-refused-restore', 'CRIU restored no process');
+  const running = restored.filter(({ state }) => state !== 'T' && state !== 'Z');
+  if (running.length > 0) {
+    const names = running.map(({ name }) => name).join(' ');
+    throw new HelperFailure('criu-refused-restore', 'a restored process is not stopped', names);
+  }
+  const present = new Set(restored.map((each) => each.innerPid));
+  const missing = innerPids.filter((pid) => !present.has(pid));
+  if (missing.length === 0) return { root, processes: innerPids.length };
+  throw new HelperFailure('criu-refused-restore', `processes are missing: ${missing.join(' ')}`);
 }
 
 /** Kills what CRIU left behind; the root of a PID namespace takes all of it along. Waits until it is gone. */

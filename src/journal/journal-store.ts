@@ -238,7 +238,7 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
       inTurn(async () => {
         const entry: NewEntry = { step: 'commit', kind: 'commit', ...(data === undefined ? {} : { data }) };
         try {
-          await decide([entry], 'committed', write);
+          await decide([...(write?.before ?? []), entry], 'committed', write);
         } catch (error) {
           throw commitFailure(error, record.id);
         }

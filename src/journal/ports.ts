@@ -22,6 +22,11 @@ export interface WriteOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface CommitOptions extends WriteOptions {
+  /** What happened before it and is not written yet: part of the same write. */
+  readonly before?: readonly NewEntry[];
+}
+
 /**
  * The open record of one migration. Calls that overlap are carried out one after the other.
  * Every method is one small write to each place, and returns when all of them hold it durably, but for copies that are
@@ -43,7 +48,7 @@ export interface Journal {
    * When it throws with outcome `failed` the move is not committed; with outcome `midway` that cannot be known
    * (the answer was lost): then neither go on nor go back. Idempotent.
    */
-  commit(data?: Json, options?: WriteOptions): Promise<void>;
+  commit(data?: Json, options?: CommitOptions): Promise<void>;
   /** The last write. Idempotent for the same state. */
   close(state: RecordState, options?: WriteOptions): Promise<void>;
 }

@@ -67,8 +67,8 @@ export async function markEndpoints(
   );
 }
 
-/** A moment between two looks. The step's deadline ends the waiting through the signal. */
-export async function pause(signal: AbortSignal): Promise<void> {
+/** A moment, by default between two looks. The step's deadline ends the waiting through the signal. */
+export async function pause(signal: AbortSignal, ms = LOOK_MS): Promise<void> {
   signal.throwIfAborted();
-  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  await new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -5,13 +5,14 @@ import type { Step } from '../steps/step.ts';
 
 /**
  * Tells the journal what a run does. The result of one step and the intent of the next are one write. The write comes
- * before the act wherever the way back or a resume rests on it; within the freeze, where every write is downtime, it
- * goes on beside acts that an earlier intent covers.
+ * before the act wherever the way back or a resume rests on it. Acts that an earlier intent covers are told with the next
+ * write that somebody has to wait for: within the freeze, where every write is downtime, that is the commit itself.
  */
 export class Chronicle {
   readonly #journal: Journal;
   #pending: NewEntry[] = [];
   #beside: Promise<void>[] = [];
+  #committed = false;
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -19,21 +20,22 @@ export class Chronicle {
 
   /** Announces a step. Returns when the act may begin. Throws what the journal throws. */
   async intend(step: Step, undo: Json, covered: boolean): Promise<void> {
-    const written = this.#write([{ step: step.name, kind: 'intent', data: undo }]);
-    if (covered) this.#later(written);
-    else await written;
+    const intent: NewEntry = { step: step.name, kind: 'intent', data: undo };
+    if (covered) this.#pending.push(intent);
+    else await this.#write([intent]);
   }
 
-  /** Notes a result; it is written with the next intent. */
+  /** Notes a result; it is written with the next intent, and after the commit, when nobody waits any more, at once. */
   done(step: Step, result: Json): void {
     this.#pending.push({ step: step.name, kind: 'done', data: result });
+    if (this.#committed) this.#later(this.#write([]));
   }
 
-  /** The guarded write that decides, after everything that was announced before it. */
+  /** The guarded write that decides, and with it everything that was announced before it. */
   async commit(result: Json): Promise<void> {
-    this.#later(this.#write([]));
-    await this.#settled();
-    await this.#journal.commit(result);
+    await this.#journal.commit(result, { before: this.#pending });
+    this.#pending = [];
+    this.#committed = true;
   }
 
   /** Writes what is left and ends the record. */

@@ -6,6 +6,7 @@ import { placeholder } from './placeholder.ts';
 import { prepareServices } from './prepare-services.ts';
 import { probe } from './probe.ts';
 import { restore } from './restore.ts';
+import { settle } from './settle.ts';
 import { startHelpers } from './start-helpers.ts';
 import type { Step } from './step.ts';
 import { switchOver } from './switch-over.ts';
@@ -16,7 +17,7 @@ import { verify } from './verify.ts';
  * The program: every step of a migration, in order. Plan, dry run, progress, the journal and the way back all read
  * this list and no other.
  *
- * Up to `copy` the source serves. From `freeze` to `commit` nobody does, and every failure leads back to the source.
+ * Up to `settle` the source serves. From `freeze` to `commit` nobody does, and every failure leads back to the source.
  * With `commit` the source never runs again, and the way is forward.
  */
 export const STEPS: readonly Step[] = [
@@ -25,6 +26,7 @@ export const STEPS: readonly Step[] = [
   prepareServices,
   placeholder,
   copyFiles,
+  settle,
   freeze,
   transfer,
   restore,

@@ -6,11 +6,7 @@ import type { Step } from './step.ts';
 
 const beforeSchema = z.array(z.strictObject({ service: z.string(), selector: z.record(z.string(), z.string()) }));
 
-/**
- * Services hang on slices of our own, which still lead to the source: what the switch needs is one write for each.
- * Well before the freeze, because kube-proxy does not apply two changes within a second of each other (its
- * `minSyncPeriod`): starting the placeholder takes longer than that.
- */
+/** Services hang on slices of our own, which still lead to the source: what the switch needs is one write for each. */
 export const prepareServices: Step<'routes'> = {
   name: 'routes',
   phase: 'prepare',
@@ -19,7 +15,8 @@ export const prepareServices: Step<'routes'> = {
   plan: (draft) => routeEffects(draft),
   capture: async (context) => (await captureRoutes(context)) as unknown as Json,
   async apply(context) {
-    return { own: await prepareRoutes(context) };
+    const own = await prepareRoutes(context);
+    return { own, changedAt: Date.now() };
   },
   async revert(context, undo) {
     await revertRoutes(context, beforeSchema.parse(undo) satisfies RouteBefore[]);

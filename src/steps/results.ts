@@ -13,7 +13,13 @@ export interface StepResults {
     readonly processes: number;
   };
   placeholder?: TargetContainer;
-  routes?: { readonly own: readonly OwnSlice[] };
+  routes?: {
+    readonly own: readonly OwnSlice[];
+    /** Milliseconds since the epoch, after the last change of a Service. */
+    readonly changedAt: number;
+  };
+  /** How long the freeze was put off for kube-proxy, in ms. */
+  settle?: { readonly waitMs: number };
   copy?: { readonly bytes: number; readonly files: number };
   freeze?: Frozen;
   transfer?: { readonly bytes: number };

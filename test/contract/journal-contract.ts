@@ -104,6 +104,19 @@ export function journalContract(name: string, start: () => Promise<ContractPlace
       expect(record).toMatchObject({ state: 'committed', serial: 1 });
     });
 
+    it('commits in one write with what came before it', async () => {
+      const first = starting();
+      const journal = await connect().open(first);
+      await journal.commit({ at: 'seal' }, { before: [{ step: 'freeze', kind: 'done' }, intent('restore')] });
+      const record = await connect().load(first.id);
+      expect(record).toMatchObject({ state: 'committed', serial: 1 });
+      expect(record?.entries.map(({ step, kind }) => `${step} ${kind}`)).toEqual([
+        'freeze done',
+        'restore intent',
+        'commit commit',
+      ]);
+    });
+
     it('keeps room for the way back in a record that is full', async () => {
       const first = starting();
       const journal = await connect().open(first);

@@ -62,11 +62,17 @@ const RESULTS: Results = {
   seal: {},
   'release-connections': { connections: 0 },
   'prepare-restore': { placeholderPid: 1 },
-  restore: { rootPid: 1, criu, totalMs: 1 },
-  verify: { processes: 1 },
+  restore: { rootPid: 1, processes: 1, criu, totalMs: 1 },
   continue: { connections: 0, totalMs: 1 },
   discard: {},
 };
+
+/** The answer to a freeze of these processes. */
+export function frozenWith(innerPids: number[]): NonNullable<Results['freeze']> {
+  const { freeze } = RESULTS;
+  if (!freeze) throw new Error('every operation has a result');
+  return { ...freeze, handover: { ...freeze.handover, innerPids } };
+}
 
 /**
  * A helper that succeeds at everything at once, but for what `fail` names and what `answers` replaces. `asked` lists

@@ -1,7 +1,9 @@
+import { z } from 'zod';
+import { MigrateError } from '../../domain/errors.ts';
 import { need } from '../../domain/need.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { type HelperResult, helperOps, type MovedVolume } from '../../helper/protocol.ts';
-import type { Engine, EngineContext, Frozen, Probed } from '../engine.ts';
+import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
 import { compareNodes, containerFindings } from './findings.ts';
 import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { sameDigest } from './same-digest.ts';
@@ -10,6 +12,7 @@ import { sameDigest } from './same-digest.ts';
 const REACH_MS = 3000;
 
 const handoverSchema = helperOps.restore.args.shape.handover;
+const restoredSchema = z.looseObject({ processes: z.number() });
 
 /** The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes. */
 export function createHelperEngine(options: HelperPodsOptions): Engine {
@@ -39,10 +42,10 @@ export function createHelperEngine(options: HelperPodsOptions): Engine {
     restore: async (context) => {
       const handover = handoverSchema.parse(need(context.results, 'freeze')['handover']);
       const args = { ...target(context), handover };
-      const { criu, totalMs } = await pods.call('target', 'restore', args, { signal: context.signal });
-      return { criu, totalMs };
+      const { criu, processes, totalMs } = await pods.call('target', 'restore', args, { signal: context.signal });
+      return { criu, processes, totalMs };
     },
-    verify: (context) => pods.call('target', 'verify', target(context), { signal: context.signal }),
+    verify: async ({ results }) => verify(results),
     seal: async ({ plan, signal }) => {
       await pods.call('source', 'seal', source(plan), { signal });
     },
@@ -78,6 +81,17 @@ async function probe(pods: HelperPods, { plan, signal }: EngineContext, volumes:
     processes: container.processes.length,
     findings: [...containerFindings(plan, container), ...compareNodes(plan, { node, container }, targetNode)],
   };
+}
+
+/** As many processes are stopped in the target as were dumped; the helper has compared them one by one. */
+function verify(results: EngineResults): { processes: number } {
+  const { innerPids } = handoverSchema.parse(need(results, 'freeze')['handover']);
+  const { processes } = restoredSchema.parse(need(results, 'restore'));
+  if (processes === innerPids.length) return { processes };
+  throw new MigrateError('F341', {
+    detail: `${innerPids.length} processes were dumped, ${processes} were restored`,
+    remedy: 'report this with the plan (-o yaml --dry-run)',
+  });
 }
 
 /** Changed files and volumes. */

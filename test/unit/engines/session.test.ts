@@ -35,48 +35,48 @@ async function session(refuse: (attempt: number) => Error | undefined = () => un
 describe('a session', () => {
   it('gives each caller the reply to its own request, in whatever order they come', async () => {
     const { talk, line } = await session();
-    const verify = talk.call('verify', seal);
+    const going = talk.call('continue', seal);
     const release = talk.call('release-connections', seal);
     const [first, second] = [await line.arrived(1), await line.arrived(2)];
-    expect([first.op, second.op]).toEqual(['verify', 'release-connections']);
+    expect([first.op, second.op]).toEqual(['continue', 'release-connections']);
     expect(first.id).not.toBe(second.id);
     line.reply(second.id, { connections: 2 });
-    line.reply(first.id, { processes: 3 });
-    expect(await verify).toEqual({ processes: 3 });
+    line.reply(first.id, { connections: 3, totalMs: 1 });
+    expect(await going).toEqual({ connections: 3, totalMs: 1 });
     expect(await release).toEqual({ connections: 2 });
   });
 
   it('reads replies however they are cut', async () => {
     const { talk, line } = await session();
-    const call = talk.call('verify', seal);
+    const call = talk.call('continue', seal);
     const { id } = await line.arrived(1);
-    const text = `${JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result: { processes: 3 } })}\n`;
+    const text = `${JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result: { connections: 3, totalMs: 1 } })}\n`;
     for (const letter of text) line.say(letter);
-    expect(await call).toEqual({ processes: 3 });
+    expect(await call).toEqual({ connections: 3, totalMs: 1 });
   });
 
   it('passes progress on to the caller that it belongs to', async () => {
     const { talk, line } = await session();
     const seen: number[] = [];
-    const call = talk.call('verify', seal, { onProgress: (bytes) => seen.push(bytes) });
+    const call = talk.call('continue', seal, { onProgress: (bytes) => seen.push(bytes) });
     const { id } = await line.arrived(1);
     for (const bytes of [1, 2]) {
       line.say(`${JSON.stringify({ v: PROTOCOL_VERSION, id, event: 'progress', bytes })}\n`);
     }
     line.say(`${JSON.stringify({ v: PROTOCOL_VERSION, id: 'other', event: 'progress', bytes: 9 })}\n`);
     line.say(`${JSON.stringify({ v: PROTOCOL_VERSION, event: 'thawed', reason: 'deadline' })}\n`);
-    line.reply(id, { processes: 1 });
+    line.reply(id, { connections: 1, totalMs: 1 });
     await call;
     expect(seen).toEqual([1, 2]);
   });
 
   it('does not mistake another session’s replies for its own', async () => {
     const { talk, line } = await session();
-    const call = talk.call('verify', seal);
+    const call = talk.call('continue', seal);
     const { id } = await line.arrived(1);
-    line.reply('somebody-1', { processes: 9 });
-    line.reply(id, { processes: 1 });
-    expect(await call).toEqual({ processes: 1 });
+    line.reply('somebody-1', { connections: 9, totalMs: 1 });
+    line.reply(id, { connections: 1, totalMs: 1 });
+    expect(await call).toEqual({ connections: 1, totalMs: 1 });
   });
 });
 
@@ -118,7 +118,7 @@ describe('a helper of another version', () => {
     'is found by what it says: %j',
     async (text) => {
       const { talk, line } = await session();
-      const call = talk.call('verify', seal);
+      const call = talk.call('continue', seal);
       await line.arrived(1);
       line.say(`${text}\n`);
       await expect(call).rejects.toMatchObject({ code: 'F332', remedy: expect.stringContaining('--helper-image') });
@@ -127,19 +127,19 @@ describe('a helper of another version', () => {
 
   it('is found by a result of another shape', async () => {
     const { talk, line } = await session();
-    const call = talk.call('verify', seal);
-    line.reply((await line.arrived(1)).id, { processes: 'three' });
-    await expect(call).rejects.toMatchObject({ code: 'F332', detail: expect.stringContaining('verify') });
+    const call = talk.call('continue', seal);
+    line.reply((await line.arrived(1)).id, { connections: 'three', totalMs: 1 });
+    await expect(call).rejects.toMatchObject({ code: 'F332', detail: expect.stringContaining('continue') });
   });
 });
 
 describe('a lost stream', () => {
   it.each(['cut', 'end'] as const)('is attached again, and what is unanswered is sent again: %s', async (how) => {
     const { talk, line, opened } = await session();
-    const done = talk.call('verify', seal);
+    const done = talk.call('continue', seal);
     const open = talk.call('release-connections', seal);
     const [first, second] = [await line.arrived(1), await line.arrived(2)];
-    line.reply(first.id, { processes: 1 });
+    line.reply(first.id, { connections: 1, totalMs: 1 });
     await done;
     line[how](1);
     const next = await opened(2);
@@ -152,7 +152,7 @@ describe('a lost stream', () => {
 
   it('is given up after five times, with the reason', async () => {
     const { talk, opened, lines } = await session();
-    const call = talk.call('verify', seal);
+    const call = talk.call('continue', seal);
     call.catch(() => undefined);
     for (const count of [1, 2, 3, 4, 5, 6]) (await opened(count)).cut();
     await expect(call).rejects.toMatchObject({ code: 'F331', detail: expect.stringContaining('the network is gone') });
@@ -162,7 +162,7 @@ describe('a lost stream', () => {
   it('that cannot be attached again fails the calls that wait, and those to come', async () => {
     const gone = new MigrateError('F314', { detail: 'pod helper is gone', remedy: 'look' });
     const { talk, line } = await session((attempt) => (attempt > 1 ? gone : undefined));
-    const call = talk.call('verify', seal);
+    const call = talk.call('continue', seal);
     await line.arrived(1);
     line.cut();
     await expect(call).rejects.toBe(gone);
@@ -172,7 +172,7 @@ describe('a lost stream', () => {
   it('that could not be attached is tried once more by each later call, the way back’s for instance', async () => {
     const gone = new MigrateError('F310', { detail: 'unreachable for a moment', remedy: 'wait' });
     const { talk, line, opened } = await session((attempt) => (attempt === 2 ? gone : undefined));
-    const call = talk.call('verify', seal);
+    const call = talk.call('continue', seal);
     await line.arrived(1);
     line.cut();
     await expect(call).rejects.toBe(gone);
@@ -185,14 +185,14 @@ describe('a lost stream', () => {
 
   it('of before is not listened to any more', async () => {
     const { talk, line, opened } = await session();
-    const call = talk.call('verify', seal);
+    const call = talk.call('continue', seal);
     await line.arrived(1);
     line.cut();
     const next = await opened(2);
     line.end(0);
     const { id } = await next.arrived(1);
-    next.reply(id, { processes: 1 });
-    await expect(call).resolves.toEqual({ processes: 1 });
+    next.reply(id, { connections: 1, totalMs: 1 });
+    await expect(call).resolves.toEqual({ connections: 1, totalMs: 1 });
   });
 });
 
@@ -200,32 +200,32 @@ describe('a call', () => {
   it('that is aborted ends with the reason, and its late reply disturbs nobody', async () => {
     const { talk, line } = await session();
     const stop = new AbortController();
-    const call = talk.call('verify', seal, { signal: stop.signal });
+    const call = talk.call('continue', seal, { signal: stop.signal });
     const { id } = await line.arrived(1);
     stop.abort(new Error('enough'));
     await expect(call).rejects.toThrow('enough');
-    const next = talk.call('verify', seal);
-    line.reply(id, { processes: 1 });
-    line.reply((await line.arrived(2)).id, { processes: 2 });
-    await expect(next).resolves.toEqual({ processes: 2 });
+    const next = talk.call('continue', seal);
+    line.reply(id, { connections: 1, totalMs: 1 });
+    line.reply((await line.arrived(2)).id, { connections: 2, totalMs: 1 });
+    await expect(next).resolves.toEqual({ connections: 2, totalMs: 1 });
   });
 
   it('that is too late is not sent', async () => {
     const { talk, line } = await session();
-    await expect(talk.call('verify', seal, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow();
+    await expect(talk.call('continue', seal, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow();
     expect(line.requests).toEqual([]);
   });
 
   it('fails when the session is closed, before or after', async () => {
     const { talk, line, lines } = await session();
-    const call = talk.call('verify', seal);
+    const call = talk.call('continue', seal);
     call.catch(() => undefined);
     talk.close();
     talk.close();
     await expect(call).rejects.toMatchObject({ code: 'F331' });
     expect(line.closed()).toBe(true);
     line.end(0);
-    await expect(talk.call('verify', seal)).rejects.toMatchObject({ code: 'F331' });
+    await expect(talk.call('continue', seal)).rejects.toMatchObject({ code: 'F331' });
     expect(lines).toHaveLength(1);
   });
 });

@@ -3,7 +3,7 @@ import { Channels } from '../../../src/helper/bulk/channels.ts';
 import type { HelperEvent } from '../../../src/helper/envelope.ts';
 import type { SourceRecord } from '../../../src/helper/record.ts';
 import { Source } from '../../../src/helper/source.ts';
-import type { SourceActs } from '../../../src/helper/source-acts.ts';
+import { NetworkAhead, type SourceActs } from '../../../src/helper/source-acts.ts';
 
 const containerId = 'c'.repeat(64);
 const who = { containerId, rootPid: 77, startTime: 5, volumes: [] };
@@ -32,11 +32,12 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
     startTime: () => who.startTime,
     describe: () => ({ externalMounts: ['/'], stdio: ['', '', ''], rootMode: 0o755, innerPids: [1] }),
     emptyDirectories: () => {},
-    arm: () => armed,
+    armNetwork: () => armed,
+    armAbort: () => armed,
+    podAddresses: async () => [],
     removeLinkRemaps: () => {},
     continueTree: () => done.push('continueTree'),
     removeImages: () => {},
-    prepareRelease: () => ({ armed, addresses: Promise.resolve([]) }),
     abortOutside: async () => 0,
     save: (record) => {
       saved = record;
@@ -111,6 +112,30 @@ it('a release under way cannot be thawed', async () => {
   slow.open();
   await released;
   expect(done).toEqual(['permitResets']);
+});
+
+it('lock and resets are done by programs that were started before the freeze', async () => {
+  const spare = { ...armed };
+  const started = [{ ...armed }, { ...armed }];
+  const used: unknown[] = [];
+  const acts = {
+    podAddresses: async () => ['10.1.0.5'],
+    armNetwork: () => started.shift(),
+    armAbort: () => spare,
+    lock: async (_pid: number, ahead: unknown) => used.push(ahead),
+    permitResets: async (_pid: number, ahead: unknown) => used.push(ahead),
+    abortOutside: async (_pid: number, own: readonly string[], ahead: unknown) => used.push(own, ahead),
+  } as unknown as SourceActs;
+  const network = new NetworkAhead(acts);
+  const [first, second] = started;
+  await network.prepare(77);
+  await network.lock(77);
+  await network.release(77);
+  expect(used).toEqual([first, second, ['10.1.0.5'], spare]);
+  // An armed program acts once: after that, and for another pod, a fresh one is started.
+  await network.lock(77);
+  await network.release(78);
+  expect(used.slice(4)).toEqual([undefined, undefined, ['10.1.0.5'], undefined]);
 });
 
 describe('a thaw in the middle of a freeze', () => {

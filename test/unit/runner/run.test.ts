@@ -42,6 +42,23 @@ describe('a run', () => {
     expect(writes() - before).toBeLessThanOrEqual(NAMES.length + 3);
   });
 
+  it('writes what happens within the freeze with the commit, in one request', async () => {
+    const patches = () => world.cluster.calls.filter(({ method }) => method === 'PATCH').length;
+    const seen: number[] = [];
+    const apply = async () => ({ patches: seen.push(patches()) });
+    const world = await program({ freeze: { apply }, restore: { covered: true }, switch: { apply } });
+    await run(world.options);
+    const [frozen = 0, switched] = seen;
+    expect(switched).toBe(frozen + 1);
+    const told = (await record(world)).entries.map(({ step, kind }) => `${step} ${kind}`);
+    expect(told.slice(told.indexOf('freeze done'), told.indexOf('commit commit') + 1)).toEqual([
+      'freeze done',
+      'restore intent',
+      'restore done',
+      'commit commit',
+    ]);
+  });
+
   it('commits after the last act before it and before the first act behind it', async () => {
     const { options, log } = await program();
     await run(options);

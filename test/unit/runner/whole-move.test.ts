@@ -4,6 +4,7 @@ import type { HelperOp } from '../../../src/helper/protocol.ts';
 import type { ApiRequest } from '../../../src/kube/api-client.ts';
 import type { EndpointSlice, Pod, Service } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
+import { frozenWith } from '../../fakes/fake-helper.ts';
 import { move } from '../../fixtures/move.ts';
 import { runningPod, service } from '../../fixtures/objects.ts';
 import { type Clusters, contents, twoClusters } from '../../fixtures/two-clusters.ts';
@@ -45,7 +46,7 @@ describe('a move', () => {
     const { source, target } = clusters.helpers;
     const order: HelperOp[] = ['probe', 'precopy', 'freeze', 'seal', 'release-connections', 'close-channel'];
     expect(source.asked.filter((op) => order.includes(op))).toEqual(order);
-    const there: HelperOp[] = ['prepare-restore', 'restore', 'verify', 'continue'];
+    const there: HelperOp[] = ['prepare-restore', 'restore', 'continue'];
     expect(target.asked.filter((op) => there.includes(op))).toEqual(there);
     expect(source.asked).not.toContain('thaw');
   });
@@ -78,7 +79,6 @@ const before: readonly (readonly ['source' | 'target', HelperOp, string])[] = [
   ['target', 'receive', 'F332'],
   ['source', 'freeze', 'F332'],
   ['target', 'restore', 'F332'],
-  ['target', 'verify', 'F332'],
   ['source', 'seal', 'F332'],
 ];
 
@@ -96,6 +96,17 @@ describe('a move that fails before the commit', () => {
     expect(contents(clusters.west)).toEqual(was.west);
     const frozen = clusters.helpers.source.asked.includes('freeze');
     expect(clusters.helpers.source.asked.includes('thaw')).toBe(frozen);
+  });
+
+  it('because a process is missing in the target is told as F341', async () => {
+    const clusters = shop();
+    const was = { east: contents(clusters.east), west: contents(clusters.west) };
+    clusters.helpers.source.answers.freeze = frozenWith([1, 7]);
+    await expect(move(clusters)).rejects.toMatchObject({
+      code: 'F341',
+      detail: '2 processes were dumped, 1 were restored',
+    });
+    expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
   });
 
   it('because the target does not answer in the source cluster is declined with E160', async () => {
@@ -128,7 +139,7 @@ describe('a move that fails before the commit', () => {
   it('because the source pod was deleted meanwhile ends clean', async () => {
     const clusters = twoClusters({ services: [service('cart')] });
     clusters.helpers.target.on = (op) => {
-      if (op === 'verify') clusters.east.remove(RESOURCES.pod, 'shop', 'cart-0');
+      if (op === 'restore') clusters.east.remove(RESOURCES.pod, 'shop', 'cart-0');
     };
     const west = contents(clusters.west);
     await expect(move(clusters)).rejects.toMatchObject({ code: 'F344', outcome: 'failed' });
