@@ -34,6 +34,8 @@ import type { HelperArgs, HelperResult } from './protocol.ts';
 import { loadTarget, saveTarget, type TargetRecord } from './record.ts';
 import { armRestore, checkMounts, restoreArguments } from './restore.ts';
 import { timed } from './timing.ts';
+import { guardImages } from './trust/guard.ts';
+import { criuImages } from './trust/installed.ts';
 
 /** `SIGNAL_COMMITTED` of native/placeholder.c: SIGRTMIN as glibc counts. */
 const SIGNAL_COMMITTED = 34;
@@ -88,6 +90,7 @@ export class Target {
       abort: armAbort(placeholderPid, sourceAddresses),
       unlock: armNetwork(placeholderPid),
     };
+    criuImages().warmUp();
     return { placeholderPid };
   }
 
@@ -109,6 +112,7 @@ export class Target {
       throw new HelperFailure('wrong-state', `the target is ${record.state}, not prepared`);
     const started = performance.now();
     checkMounts(record.placeholderPid, handover);
+    guardImages(criuImages(), IMAGE_FILES, record.placeholderPid);
     const armed = this.#take('restore') ?? armRestore(record.placeholderPid);
     const { value, ms } = await timed(() => armed.run(restoreArguments(handover)));
     if (value.status !== 0) {

@@ -89,6 +89,11 @@ export async function compiledCriu(cacheDir: string, root: string): Promise<stri
   return path.join(entry, 'criu');
 }
 
+/** The folder of CRIU's own protobuf definitions, of the source that a program of {@link compiledCriu} was made from. */
+export function criuDefinitions(criu: string): string {
+  return path.join(path.dirname(criu), 'source/images');
+}
+
 async function compile(root: string, source: string): Promise<void> {
   // The archive lacks what a git checkout has: the build makes it from protobuf's own file.
   const google = path.join(source, 'images/google/protobuf');

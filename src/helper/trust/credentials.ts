@@ -1,0 +1,79 @@
+/** What a process may do, as the kernel tells it of the placeholder, whose limits the runtime set from the pod's spec. */
+export interface Granted {
+  /** Capabilities that it, or a program it starts, can ever have. */
+  readonly bounding: bigint;
+  readonly uids: readonly number[];
+  /** Its groups, supplementary ones included. */
+  readonly gids: readonly number[];
+  readonly noNewPrivileges: boolean;
+  /** Number of seccomp filters; 0 when it has none. */
+  readonly seccompFilters: number;
+  /** AppArmor profile or SELinux label; empty when it is not confined. */
+  readonly profile: string;
+}
+
+/** What one task of a process image would have after the restore. */
+export interface Asked {
+  /** All sets together: whatever is in one of them can be used or passed on. */
+  readonly capabilities: bigint;
+  readonly uids: readonly number[];
+  readonly gids: readonly number[];
+  readonly noNewPrivileges: boolean;
+  readonly filtered: boolean;
+  readonly profile: string;
+}
+
+/** CAP_SETGID and CAP_SETUID (capability.h): who has them may take any group or user. */
+const SETGID = 6n;
+const SETUID = 7n;
+
+/**
+ * What a task asks for beyond what the target's pod grants, in words; empty when nothing. CRIU restores as root of the
+ * node and takes all of this from the images, so nobody else would refuse it. Pure.
+ */
+export function excesses(asked: Asked, granted: Granted): string[] {
+  const found: string[] = [];
+  const beyond = asked.capabilities & ~granted.bounding;
+  if (beyond !== 0n) found.push(`capabilities ${bitsOf(beyond).join(', ')}`);
+  const may = (capability: bigint) => (granted.bounding & (1n << capability)) !== 0n;
+  const uids = may(SETUID) ? [] : asked.uids.filter((id) => !granted.uids.includes(id));
+  if (uids.length > 0) found.push(`user ${[...new Set(uids)].join(', ')}`);
+  const gids = may(SETGID) ? [] : asked.gids.filter((id) => !granted.gids.includes(id));
+  if (gids.length > 0) found.push(`group ${[...new Set(gids)].join(', ')}`);
+  if (granted.noNewPrivileges && !asked.noNewPrivileges) found.push('new privileges (no_new_privs is not set)');
+  if (granted.seccompFilters > 0 && !asked.filtered) found.push('system calls without a seccomp filter');
+  if (granted.profile !== '' && asked.profile !== granted.profile)
+    found.push(`the security profile '${asked.profile}' instead of '${granted.profile}'`);
+  return found;
+}
+
+function bitsOf(set: bigint): number[] {
+  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => (set & (1n << BigInt(bit))) !== 0n);
+}
+
+/** Reads /proc/PID/status (proc(5)) and the text of attr/current. Throws when a line that decides is not there. Pure. */
+export function parseGranted(status: string, label: string): Granted {
+  const line = (name: string): string => {
+    const value = new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1];
+    if (value === undefined) throw new Error(`/proc/PID/status has no line ${name}`);
+    return value;
+  };
+  const numbers = (name: string) => line(name).split(/\s+/).filter(Boolean).map(Number);
+  const filtered = line('Seccomp') === '2';
+  // Kernels before 5.9 do not count them.
+  const filters = /^Seccomp_filters:\s*(\d+)/m.exec(status)?.[1] ?? '1';
+  return {
+    bounding: BigInt(`0x${line('CapBnd')}`),
+    uids: numbers('Uid'),
+    gids: [...numbers('Gid'), ...numbers('Groups')],
+    noNewPrivileges: line('NoNewPrivs') === '1',
+    seccompFilters: filtered ? Number(filters) : 0,
+    profile: profileIn(label),
+  };
+}
+
+/** The profile as CRIU records it (criu/lsm.c): without the mode behind it, and none when unconfined. */
+function profileIn(label: string): string {
+  const [name = ''] = label.replace(/\0.*$/s, '').trim().split(' ');
+  return name === 'unconfined' || name === 'kernel' ? '' : name;
+}

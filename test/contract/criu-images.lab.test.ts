@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { HelperFailure } from '../../src/helper/failure.ts';
+import type { Granted } from '../../src/helper/trust/credentials.ts';
+import { CriuImages } from '../../src/helper/trust/criu-image.ts';
+import { coreExcesses, mountExcesses, type Named } from '../../src/helper/trust/guard.ts';
+import { forgeCore, labDescriptor } from '../support/criu-images.ts';
+
+// Images of a restricted Python program (user 1000, no capabilities, seccomp RuntimeDefault), dumped on a lab's node.
+const fixture = (name: string): Named => ({
+  name,
+  data: readFileSync(path.join(import.meta.dirname, '../fixtures/criu-images', name)),
+});
+const restricted: Granted = {
+  bounding: 0n,
+  uids: [1000],
+  gids: [1000, 2000],
+  noNewPrivileges: true,
+  seccompFilters: 1,
+  profile: '',
+};
+
+describe('images of CRIU, read by its own definitions', () => {
+  let descriptor: string;
+  let images: CriuImages;
+  beforeAll(async () => {
+    descriptor = await labDescriptor();
+    images = new CriuImages(descriptor);
+    images.warmUp();
+  });
+
+  const asked = (cores: readonly Named[]) => coreExcesses(images, cores, fixture('seccomp.img'), restricted);
+
+  it('of a restricted program ask for nothing more', () => {
+    expect(asked([fixture('core-1.img'), fixture('core-6.img')])).toEqual([]);
+  });
+
+  it('bring no mounts but those of the pod', () => {
+    expect(mountExcesses(images, fixture('mountpoints-14.img'))).toEqual([]);
+  });
+
+  it('that were made to ask for more are seen through', () => {
+    const { name, data } = fixture('core-1.img');
+    const forged = forgeCore(descriptor, data, ({ thread_core }) => {
+      Object.assign(thread_core.creds, { cap_eff: [0xffffffff, 0xff], euid: 0, no_new_privs: 0 });
+      thread_core.seccomp_mode = 0;
+    });
+    expect(asked([{ name, data: forged }, fixture('core-6.img')])).toEqual([
+      expect.stringMatching(/^core-1.img: capabilities 0, 1, 2/),
+      'core-1.img: user 0',
+      'core-1.img: new privileges (no_new_privs is not set)',
+      'core-1.img: system calls without a seccomp filter',
+      // Its filter was the leader's.
+      'core-6.img: system calls without a seccomp filter',
+    ]);
+  });
+
+  it('that are damaged are refused as such, and nothing else is thrown', () => {
+    const { name, data: whole } = fixture('core-1.img');
+    const damage = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), fc.nat(whole.length));
+    fc.assert(
+      fc.property(damage, ([at, change, length]) => {
+        const data = Buffer.from(whole.subarray(0, length));
+        if (at < data.length) data[at] = (data[at] ?? 0) ^ change;
+        try {
+          asked([{ name, data }]);
+        } catch (error) {
+          expect(error).toBeInstanceOf(HelperFailure);
+          expect((error as HelperFailure).code).toBe('not-movable');
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

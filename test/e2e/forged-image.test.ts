@@ -1,0 +1,80 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { forgeCore, labDescriptor } from '../support/criu-images.ts';
+import type { Kubectl } from '../support/kubectl.ts';
+import { imageOf, pod } from '../support/manifests.ts';
+import { type Scenario, scenario } from '../support/scenario.ts';
+
+/** So much memory that its image is still under way when the small images have arrived. */
+const FILL = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end return redis.call('incr','count')";
+
+async function redis(kubectl: Kubectl, context: 'east' | 'west', namespace: string, words: readonly string[]) {
+  return (await kubectl.run(context, ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', ...words])).trim();
+}
+
+/** Where the target helper keeps the images, as the machine sees it through the node's first process. */
+async function imagesFolder({ lab, kubectl }: Scenario, migration: string): Promise<string> {
+  const helper = await kubectl.json<{ metadata: { uid: string } }>('west', [
+    ...['-n', 'kubectl-migrate', 'pod', `helper-${migration}-target`],
+  ]);
+  const kubelet = path.join('/proc', String(lab.nodes['west-1'].init), 'root/var/lib/kubelet');
+  return path.join(kubelet, 'pods', helper.metadata.uid, 'volumes/kubernetes.io~empty-dir/images/img');
+}
+
+/** Makes the process one with all capabilities and without a filter, as soon as its image is there. */
+async function forge(file: string, descriptor: string, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (!existsSync(file)) continue;
+    try {
+      const forged = forgeCore(descriptor, readFileSync(file), ({ thread_core }) => {
+        Object.assign(thread_core.creds, { cap_eff: [0xffffffff, 0xff], cap_prm: [0xffffffff, 0xff] });
+        thread_core.seccomp_mode = 0;
+      });
+      writeFileSync(file, forged);
+      return;
+    } catch {
+      // Half of it has arrived.
+    }
+  }
+}
+
+it('an image that asks for more than the pod allows is not restored, and the source goes on', () =>
+  scenario('forged', async (scene) => {
+    const { lab, namespace, kubectl, migrate, leftOf } = scene;
+    const securityContext = {
+      ...{ runAsUser: 1234, runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      seccompProfile: { type: 'RuntimeDefault' },
+    };
+    const image = imageOf(lab, 'redis');
+    await kubectl.apply('east', [
+      pod({ namespace, name: 'redis', image, node: 'east-2', port: 6379, container: { securityContext } }),
+    ]);
+    await kubectl.ready('east', namespace, 'redis');
+    expect(await redis(kubectl, 'east', namespace, ['eval', FILL, '0'])).toBe('1');
+    const descriptor = await labDescriptor();
+    const over = new AbortController();
+    let forging: Promise<void> | undefined;
+    let seen = '';
+    const ended = await migrate(
+      ['pod/redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'],
+      {
+        onStderr: (text) => {
+          seen += text;
+          const migration = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
+          if (forging || !migration || !seen.includes('copy files ahead: done')) return;
+          forging = imagesFolder(scene, migration).then((folder) =>
+            forge(path.join(folder, 'core-1.img'), descriptor, over.signal),
+          );
+        },
+      },
+    );
+    over.abort();
+    await forging;
+    expect(ended.stderr).toMatch(/asks for more than the target’s pod allows; nothing was restored/);
+    expect(ended.stderr).toMatch(/core-1.img: capabilities 0, 1, 2/);
+    expect(ended.code).toBe(1);
+    expect(await redis(kubectl, 'east', namespace, ['incr', 'count'])).toBe('2');
+    expect(await leftOf(ended)).toEqual([]);
+  }));
