@@ -1,8 +1,11 @@
 import type { Phase } from './phase.ts';
 import { type ObjectRef, objectName } from './refs.ts';
 
-/** What is done to an object. `exec` opens a stream into a pod of ours; everything else is the API verb. */
-export type Verb = 'create' | 'patch' | 'delete' | 'exec';
+/**
+ * What is done to an object. `exec` opens a stream into a pod of ours, `checkpoint` asks a node's kubelet for an archive
+ * of a container; everything else is the API verb.
+ */
+export type Verb = 'create' | 'patch' | 'delete' | 'exec' | 'checkpoint';
 
 /**
  * One change to one cluster, declared by a plan. The gateway performs declared effects and nothing else.

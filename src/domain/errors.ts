@@ -46,6 +46,7 @@ export const FAILURES = {
   F342: 'the copy does not match its digest',
   F343: 'the placeholder did not start',
   F344: 'the source changed under the move',
+  F345: 'the runtime could not take the checkpoint',
   F347: 'the checkpoint is not what was expected',
   F350: 'the journal could not be written',
   F351: 'the audit record could not be written',

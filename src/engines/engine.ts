@@ -27,13 +27,34 @@ export interface Frozen {
   readonly [own: string]: Json | undefined;
 }
 
+/** What came of the restore, for people and measurements. */
+export interface Restored {
+  /** The target pod, where the restore itself has made it. */
+  readonly target?: TargetContainer;
+  readonly [own: string]: Json | TargetContainer | undefined;
+}
+
 /** Results of earlier steps that an engine looks at. */
 export interface EngineResults {
   readonly probe?: { readonly volumes: MovedVolume[] };
-  readonly placeholder?: TargetContainer;
+  /** Empty where the engine makes no pod ahead of the restore. */
+  readonly placeholder?: Partial<TargetContainer>;
   readonly freeze?: Frozen;
-  readonly restore?: Readonly<Record<string, Json>>;
+  readonly transfer?: Carried;
+  readonly restore?: Restored;
 }
+
+/** What was carried to where the target finds it. */
+export interface Carried {
+  readonly bytes: number;
+  readonly [own: string]: Json | undefined;
+}
+
+/**
+ * Creates the planned target pod, waits until its container runs and its address answers where it has to. `image`
+ * takes the place of the planned one.
+ */
+export type StartPod = (image?: string) => Promise<TargetContainer>;
 
 /** What an engine is told in every step. */
 export interface EngineContext {
@@ -43,6 +64,8 @@ export interface EngineContext {
   readonly signal: AbortSignal;
   /** Says what is waited for and why it is not there yet. */
   readonly waiting: (why: string) => void;
+  /** Says what the user should know of, and what is no reason to stop. */
+  readonly warn: (text: string) => void;
   /** Says how much has been copied. */
   readonly copied: (bytes: number, bytesPerSecond: number) => void;
 }
@@ -55,6 +78,11 @@ export interface EngineContext {
  */
 export interface Engine {
   readonly name: EngineName;
+  /**
+   * Whether the target runs as soon as it is restored. Then its start is on record before it happens, and the way back
+   * ends it before the source goes on.
+   */
+  readonly runsOnRestore: boolean;
   /** Makes what the engine works with, and returns when it can be asked. */
   start(context: EngineContext): Promise<void>;
   /** Takes that away again and waits until it is gone. Idempotent; a source that has to go on does so first. */
@@ -65,8 +93,11 @@ export interface Engine {
   probe(context: EngineContext, volumes: MovedVolume[]): Promise<Probed>;
   /** Whether an address of the target answers on the source's node. Changes nothing. */
   reach(context: EngineContext, address: string): Promise<{ readonly reachable: boolean; readonly detail: string }>;
-  /** The placeholder runs: everything that can be done in it ahead of the restore is done. */
-  prepareRestore(context: EngineContext, containerId: string): Promise<void>;
+  /**
+   * Does in the target what can be done ahead of the freeze. Calls `startPod` where the restore needs a pod that waits
+   * for it, and yields that.
+   */
+  prepareTarget(context: EngineContext, startPod: StartPod): Promise<Partial<TargetContainer>>;
   /** Lets go of a placeholder that is about to be removed. Idempotent. */
   discard(context: EngineContext, containerId: string): Promise<void>;
   /** Copies while the source serves, so that less is left for the freeze. */
@@ -76,8 +107,9 @@ export interface Engine {
   /** Lets the source run again, whatever part of the freeze was done. Idempotent. */
   thaw(context: EngineContext): Promise<void>;
   /** Returns when the image is complete in the target and has been compared with what was sent. */
-  transfer(context: EngineContext): Promise<{ readonly bytes: number }>;
-  restore(context: EngineContext): Promise<Readonly<Record<string, Json>>>;
+  transfer(context: EngineContext): Promise<Carried>;
+  /** Rebuilds the processes; where `prepareTarget` has made no pod, calls `startPod`. */
+  restore(context: EngineContext, startPod: StartPod): Promise<Restored>;
   /** Throws when a process of the image is missing. */
   verify(context: EngineContext): Promise<{ readonly processes: number }>;
   /** Right before the commit: from here on nothing but `thaw` makes the source run again. */
@@ -85,5 +117,5 @@ export interface Engine {
   /** After the commit: the target runs, and connections to the source end. Idempotent. */
   handOver(context: EngineContext): Promise<void>;
   /** After the hand-over, when nobody waits any more: ends what was only needed for the transfer. Idempotent. */
-  settle(context: EngineContext): Promise<void>;
+  endTransfer(context: EngineContext): Promise<void>;
 }

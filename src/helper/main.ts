@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
+import { sendArchive } from './archive.ts';
 import { runAttach } from './attach.ts';
 import { runBulk } from './bulk/program.ts';
-import { channelSchema } from './protocol.ts';
+import { archiveSchema, channelSchema } from './protocol.ts';
 import { tryAddress } from './reach.ts';
 import { serve } from './serve.ts';
 
-const USAGE = 'usage: helper serve --deadline-ms N | attach | bulk send|receive CHANNEL\n';
+const USAGE = 'usage: helper serve --deadline-ms N | attach | bulk send|receive CHANNEL | archive PATH\n';
 const LONGEST_DEADLINE_MS = 7 * 86_400_000;
 
 async function main(argv: string[]): Promise<number> {
@@ -21,6 +22,7 @@ async function main(argv: string[]): Promise<number> {
   if (act === 'bulk' && (direction === 'send' || direction === 'receive') && channelSchema.safeParse(channel).success) {
     return runBulk(direction, channel ?? '');
   }
+  if (act === 'archive' && archiveSchema.safeParse(direction).success) return sendArchive(direction ?? '');
   if (act === 'reach' && direction && Number(channel) > 0) {
     process.stdout.write(JSON.stringify(await tryAddress(direction, Number(channel))));
     return 0;

@@ -1,3 +1,4 @@
+import { removeArchive } from './archive.ts';
 import type { Channels } from './bulk/channels.ts';
 import { warmUp } from './criu.ts';
 import type { Handlers } from './dispatch.ts';
@@ -53,6 +54,12 @@ export function makeOperations(context: OperationsContext): Operations {
     reach: (args) => reach(args),
     precopy: (args) => source.precopy(args),
     freeze: (args) => source.freeze(args),
+    fence: (args) => source.fence(args),
+    halt: (args) => source.halt(args),
+    'remove-archive': async ({ archive }) => {
+      removeArchive(archive);
+      return {};
+    },
     thaw: (args) => source.thaw(args),
     seal: (args) => source.seal(args),
     'release-connections': (args) => source.release(args),

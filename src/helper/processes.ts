@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { HelperFailure } from './failure.ts';
 
 /** A process as /proc shows it to the helper. */
@@ -122,12 +123,34 @@ export function innerPid(pid: number): number {
 /** Continues every process of a tree, children first, so that no parent sees a child that it thinks stopped. */
 export function continueTree(rootPid: number): void {
   for (const { pid } of processTree(rootPid).reverse()) {
-    try {
-      process.kill(pid, 'SIGCONT');
-    } catch (error) {
-      // It ended meanwhile.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    signal(pid, 'SIGCONT');
+  }
+}
+
+/** How long a tree may take to stop, in ms. */
+const STOP_MS = 5000;
+
+/** Stops every process of a tree, those included that are forked meanwhile. Throws `deadline`. */
+export async function stopTree(rootPid: number): Promise<void> {
+  const until = Date.now() + STOP_MS;
+  for (;;) {
+    const running = processTree(rootPid).filter(({ state }) => !'TtZX'.includes(state));
+    if (running.length === 0) return;
+    if (Date.now() > until) {
+      const names = running.map(({ pid, name, state }) => `${name} (${pid}, ${state})`).join(', ');
+      throw new HelperFailure('deadline', `processes did not stop within ${STOP_MS} ms`, names);
     }
+    for (const { pid } of running) signal(pid, 'SIGSTOP');
+    await setTimeout(2);
+  }
+}
+
+function signal(pid: number, name: 'SIGCONT' | 'SIGSTOP'): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    // It ended meanwhile.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 

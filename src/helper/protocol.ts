@@ -25,6 +25,11 @@ const containerIdSchema = z.string().regex(/^[0-9a-f]{16,64}$/);
 /** Names a bulk stream; chosen by the plugin. */
 export const channelSchema = z.string().regex(/^[a-z0-9-]{1,40}$/);
 
+/** An archive where kubelet puts it (pkg/kubelet/kubelet.go, CheckpointContainer). */
+export const archiveSchema = absolutePath.regex(/\/checkpoints\/checkpoint-[A-Za-z0-9._:+-]+\.tar$/);
+/** What `helper archive` says on stderr when it has written the whole archive to stdout. */
+export const archiveSentSchema = z.strictObject({ bytes, sha256: z.string().regex(/^[0-9a-f]{64}$/) });
+
 /** What one end counted of a transfer. Equal on both ends, or the transfer failed. */
 const transferSchema = z.strictObject({ bytes, sha256: z.string().regex(/^[0-9a-f]{64}$/), milliseconds });
 
@@ -146,6 +151,21 @@ export const helperOps = {
       }),
     }),
   ),
+  /**
+   * Source, for a checkpoint that the runtime takes: nothing from outside reaches the pod any more, its connections are
+   * reset, new ones refused; the tree goes on running. On failure that is undone. Thaws by itself as after `freeze`.
+   */
+  fence: op(
+    z.strictObject({ containerId: containerIdSchema, thawAfterMs: z.number().int().min(100).max(86_400_000) }),
+    z.strictObject({ connections: z.number().int().nonnegative() }),
+  ),
+  /**
+   * Source, fenced: stops the tree, which the runtime left running, and tells how long the archive is that it wrote.
+   * The archive's bytes come by an exec of their own (`helper archive`).
+   */
+  halt: op(z.strictObject({ containerId: containerIdSchema, archive: archiveSchema }), z.strictObject({ bytes })),
+  /** Source: removes the archive from the node. Idempotent. */
+  'remove-archive': op(z.strictObject({ archive: archiveSchema }), nothing),
   /** Source: network unlocked, tree continued, leftovers of the dump removed. Idempotent. Refused once `released`. */
   thaw: op(z.strictObject({ containerId: containerIdSchema }), nothing),
   /** Source: from the reply on the helper never thaws by itself. Fails with `already-thawed` when it came too late. */

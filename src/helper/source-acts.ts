@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { archiveBytes } from './archive.ts';
 import type { Armed } from './command.ts';
 import { IMAGE_FILES } from './criu.ts';
 import { describe, dump, emptyDirectories } from './dump.ts';
@@ -12,7 +13,7 @@ import {
   podAddresses,
   unlockNetwork,
 } from './network.ts';
-import { continueTree, findRoot, readProcess } from './processes.ts';
+import { continueTree, findRoot, readProcess, stopTree } from './processes.ts';
 import type { MovedVolume } from './protocol.ts';
 import { loadSource, saveSource } from './record.ts';
 
@@ -33,6 +34,8 @@ export const sourceActs = {
   removeLinkRemaps,
   continueTree,
   removeImages: () => rmSync(IMAGE_FILES, { recursive: true, force: true }),
+  stopTree,
+  archiveBytes,
   permitResets,
   abortOutside,
 };

@@ -6,7 +6,7 @@ import type { HelperEvent } from './envelope.ts';
 import { HelperFailure } from './failure.ts';
 import { FileSender } from './files/sender.ts';
 import { innerPid, processTree } from './processes.ts';
-import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
+import type { Handover, HelperArgs, HelperResult, MovedVolume } from './protocol.ts';
 import { type SourceRecord, statusOf } from './record.ts';
 import { letGo, NetworkAhead, type SourceActs, sourceActs } from './source-acts.ts';
 import { timed, toTransfer } from './timing.ts';
@@ -60,25 +60,39 @@ export class Source {
 
   async freeze(args: HelperArgs<'freeze'>): Promise<HelperResult<'freeze'>> {
     const started = performance.now();
+    return this.#exclusively(async () => {
+      try {
+        const pid = this.#acts.findRoot(args.containerId);
+        const mountPaths = args.volumes.map(({ mountPath }) => mountPath);
+        const handover = this.#acts.describe(pid, mountPaths);
+        this.#acts.emptyDirectories();
+        this.#becomeFrozen(pid, args, args.volumes);
+        return await this.#freezeAndSend(args, pid, handover, started).catch((error) => this.#undo(error));
+      } catch (error) {
+        this.#context.channels.drop(args.channel);
+        throw error;
+      }
+    });
+  }
+
+  /** Written before the act, so that a helper that restarts in the middle of it thaws too. Returns when it will. */
+  #becomeFrozen(rootPid: number, args: { containerId: string; thawAfterMs: number }, volumes: MovedVolume[]): number {
+    const { containerId, thawAfterMs } = args;
+    const startTime = this.#acts.startTime(rootPid) ?? 0;
+    const thawAt = Date.now() + thawAfterMs;
+    this.#become({ state: 'frozen', containerId, rootPid, startTime, volumes, thawAt });
+    return thawAt;
+  }
+
+  /** From a running source to a frozen one, once at a time. Throws `wrong-state`. */
+  async #exclusively<T>(act: () => Promise<T>): Promise<T> {
     const { state } = this.#record;
     if (this.#busy || (state !== 'idle' && state !== 'thawed')) {
       throw new HelperFailure('wrong-state', `the source is ${this.#busy ? 'being frozen' : state} already`);
     }
     this.#busy = true;
     try {
-      const pid = this.#acts.findRoot(args.containerId);
-      const startTime = this.#acts.startTime(pid) ?? 0;
-      const mountPaths = args.volumes.map(({ mountPath }) => mountPath);
-      const handover = this.#acts.describe(pid, mountPaths);
-      this.#acts.emptyDirectories();
-      // Written before the act, so that a helper that restarts in the middle of it thaws too.
-      const thawAt = Date.now() + args.thawAfterMs;
-      const who = { containerId: args.containerId, rootPid: pid, startTime, volumes: args.volumes };
-      this.#become({ state: 'frozen', ...who, thawAt });
-      return await this.#freezeAndSend(args, pid, handover, started).catch((error) => this.#undo(error));
-    } catch (error) {
-      this.#context.channels.drop(args.channel);
-      throw error;
+      return await act();
     } finally {
       this.#busy = false;
     }
@@ -114,6 +128,33 @@ export class Source {
     this.#expectFrozen();
     const { ms: dumpMs } = await timed(() => this.#acts.dump(pid, externalMounts));
     return { lockMs, dumpMs };
+  }
+
+  async fence(args: HelperArgs<'fence'>): Promise<HelperResult<'fence'>> {
+    return this.#exclusively(async () => {
+      const pid = this.#acts.findRoot(args.containerId);
+      const thawAt = this.#becomeFrozen(pid, args, []);
+      return await this.#lockOut(pid, thawAt).catch((error) => this.#undo(error));
+    });
+  }
+
+  /** CRIU of the runtime refuses established connections, and their peers would wait for a source that has gone. */
+  async #lockOut(pid: number, thawAt: number): Promise<{ connections: number }> {
+    const connections = await this.#network.release(pid);
+    this.#expectFrozen();
+    this.#arm(thawAt - Date.now());
+    return { connections };
+  }
+
+  async halt({ containerId, archive }: HelperArgs<'halt'>): Promise<HelperResult<'halt'>> {
+    this.#expect(containerId);
+    this.#expectFrozen();
+    const stopping = this.#acts.stopTree(this.#record.state === 'frozen' ? this.#record.rootPid : 0);
+    // A thaw that comes meanwhile waits for this to end; it must not find the tree stopped behind its back.
+    this.#dumping = stopping.catch(() => {});
+    await stopping;
+    this.#expectFrozen();
+    return { bytes: this.#acts.archiveBytes(archive) };
   }
 
   #expectFrozen(): void {

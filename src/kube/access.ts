@@ -21,14 +21,14 @@ export async function refusedAccess(
 }
 
 async function isAllowed(api: ApiClient, question: Access, options: ReadOptions): Promise<boolean> {
-  const { verb, group, resource, subresource, namespace } = question;
+  const { verb, group, resource, subresource, namespace, name } = question;
   const answer = await api.request({
     method: 'POST',
     path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
     body: {
       apiVersion: 'authorization.k8s.io/v1',
       kind: 'SelfSubjectAccessReview',
-      spec: { resourceAttributes: { verb, group, resource, subresource, namespace } },
+      spec: { resourceAttributes: { verb, group, resource, subresource, namespace, name } },
     },
     signal: options.signal,
   });

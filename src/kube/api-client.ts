@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly signal?: AbortSignal | undefined;
   /** Overrides the client's request timeout, in ms. */
   readonly timeoutMs?: number;
+  /** Somebody behind the API server answers, whose refusals are plain text. */
+  readonly proxied?: boolean;
 }
 
 export interface WatchEvent {
@@ -43,6 +45,8 @@ export interface StatusInfo {
   readonly reason: string;
   readonly message: string;
   readonly retryAfterSeconds?: number;
+  /** Set when the refusal is the plain text of somebody behind the API server. */
+  readonly proxied?: boolean;
 }
 
 export type FailureInfo =

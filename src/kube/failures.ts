@@ -25,6 +25,12 @@ export function parseStatus(body: string, code: number, retryAfter: number | und
   };
 }
 
+/** Reads a refusal of somebody behind the API server: plain text, unless the API server itself refused. */
+export function parseProxied(body: string, code: number): StatusInfo {
+  const status = parseStatus(body, code, undefined);
+  return body.trimStart().startsWith('{') ? status : { ...status, message: body.slice(0, 4096), proxied: true };
+}
+
 /** An answer that is not what an API server sends. */
 export function unreadable(message: string): ApiFailure {
   return new ApiFailure({ kind: 'transport', code: 'UNREADABLE', message, sent: true });

@@ -5,6 +5,7 @@ import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { describeRef, type ObjectRef, objectName, type Side } from '../domain/refs.ts';
 import { type ApiClient, type ApiRequest, PATCH_CONTENT_TYPES, resourcePath, statusCode } from './api-client.ts';
+import { type CheckpointRequest, takeCheckpoint } from './checkpoint.ts';
 import { toMigrateError } from './errors.ts';
 import type { KubeObject } from './objects.ts';
 import type { ExecRequest, Gateway, ReadOptions, Resource } from './ports.ts';
@@ -47,7 +48,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
     } catch (error) {
       const { context, server, requestTimeoutMs: timeoutMs } = api;
-      const what = { verb: verb === 'exec' ? 'create' : verb, resource: plural, object: objectName(object) };
+      const what = {
+        verb: verb === 'exec' || verb === 'checkpoint' ? 'create' : verb,
+        resource: plural,
+        object: objectName(object),
+      };
       throw toMigrateError(error, { ...what, context, server, timeoutMs });
     }
   };
@@ -102,6 +107,15 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (options.serverDryRun) return Promise.reject(undeclared('exec', ref));
       return perform('exec', ref, 'pods/exec', {
         run: (api) => api.exec(request),
+        idempotent: false,
+        signal: request.signal,
+      });
+    },
+    checkpoint: (side: Side, request: CheckpointRequest) => {
+      const ref: ObjectRef = { side, apiVersion: 'v1', kind: 'Node', name: request.node };
+      if (options.serverDryRun) return Promise.reject(undeclared('checkpoint', ref));
+      return perform('checkpoint', ref, 'nodes/proxy', {
+        run: (api) => takeCheckpoint(api, request),
         idempotent: false,
         signal: request.signal,
       });

@@ -5,7 +5,7 @@ import type { Side } from '../domain/refs.ts';
 import { type ApiClient, ApiFailure, type ApiRequest, type StatusInfo, type WatchEvent } from './api-client.ts';
 import type { ConnectionOptions, Credentials } from './credentials.ts';
 import { openExec } from './exec.ts';
-import { asTransportFailure, parseStatus, unreadable } from './failures.ts';
+import { asTransportFailure, parseProxied, parseStatus, unreadable } from './failures.ts';
 
 /** Longest answer that is read, in bytes; lists are paged and stay far below. */
 const MAX_BODY = 64 * 1024 * 1024;
@@ -113,7 +113,8 @@ async function sendRequest(
       outgoing.end(body);
     });
     const code = response.statusCode ?? 0;
-    if (code < 200 || code > 299) throw new ApiFailure({ kind: 'status', status: await readStatus(response, code) });
+    if (code < 200 || code > 299)
+      throw new ApiFailure({ kind: 'status', status: await readStatus(response, code, request) });
     return { response, reason, finish };
   } catch (error) {
     finish();
@@ -140,7 +141,8 @@ async function readBody(response: http.IncomingMessage): Promise<string> {
 }
 
 /** Only the Status message of a refusal is kept; other bodies (proxies, login pages) are not shown. */
-async function readStatus(response: http.IncomingMessage, code: number): Promise<StatusInfo> {
+async function readStatus(response: http.IncomingMessage, code: number, request: ApiRequest): Promise<StatusInfo> {
+  if (request.proxied) return parseProxied(await readBody(response), code);
   const header = Number(response.headers['retry-after']);
   return parseStatus(await readBody(response), code, Number.isFinite(header) ? header : undefined);
 }

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Json } from '../domain/json.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
+import type { CheckpointRequest } from './checkpoint.ts';
 import type { KubeObject } from './objects.ts';
 
 /** A kind that can be read or written: what its REST path is made of. */
@@ -19,6 +20,8 @@ export interface Access {
   readonly group: string;
   readonly resource: string;
   readonly subresource?: string;
+  /** One object of that kind; all of them when absent. */
+  readonly name?: string;
   readonly namespace?: string;
 }
 
@@ -122,4 +125,6 @@ export interface Gateway {
     options?: ReadOptions & { readonly uid?: string; readonly gracePeriodSeconds?: number },
   ): Promise<void>;
   exec(side: Side, request: ExecRequest): Promise<ExecStream>;
+  /** Asks a node's kubelet for a checkpoint; yields the archive's path on that node. Throws F345. Not idempotent. */
+  checkpoint(side: Side, request: CheckpointRequest): Promise<string>;
 }

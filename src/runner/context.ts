@@ -7,7 +7,7 @@ import type { Step, StepContext } from '../steps/step.ts';
 /** What a run is made of; the steps get it with their own signal and voices added. */
 export interface RunOptions {
   readonly steps: readonly Step[];
-  readonly context: Omit<StepContext, 'signal' | 'results' | 'waiting' | 'copied'>;
+  readonly context: Omit<StepContext, 'signal' | 'results' | 'waiting' | 'warn' | 'copied'>;
   readonly journal: Journal;
   /** Aborted by the first interrupt: before the commit the run turns back, after it the run goes on to its end. */
   readonly interrupt: AbortSignal;
@@ -32,6 +32,7 @@ export function contextFor(options: RunOptions, step: Step, results: StepResults
     results,
     signal: forward ? new AbortController().signal : options.interrupt,
     waiting: (why) => reporter.notify({ ...about, code: 'I406', text: `${step.title}: ${why}` }),
+    warn: (text) => reporter.notify({ ...about, code: 'W421', text }),
     copied: (bytes, bytesPerSecond) =>
       reporter.notify({
         ...about,

@@ -35,7 +35,7 @@ export async function run(options: RunOptions): Promise<StepResults> {
       const context = contextFor(options, step, results, committed);
       const undo = (await step.capture?.(context)) ?? null;
       // The commit is its own announcement; after it a resume goes through every step that is left, noted or not.
-      if (step.phase !== 'commit') await chronicle.intend(step, undo, committed || step.covered === true);
+      if (step.phase !== 'commit') await chronicle.intend(step, undo, committed || step.covered?.(context) === true);
       begun.push({ step, undo });
       const result = await perform(options, step, context, undo);
       Object.assign(results, { [step.name]: result });

@@ -1,3 +1,4 @@
+import { engineEffects } from '../engines/effects.ts';
 import type { Pod } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { restoreInTarget } from '../routes/endpoints-route.ts';
@@ -9,7 +10,7 @@ export const finalize: Step<'finalize'> = {
   phase: 'finalize',
   title: 'see the source pod go, remove the helpers',
   deadline: 'removeTimeout',
-  plan: () => [],
+  plan: (draft) => engineEffects('finalize', draft),
   async apply(context) {
     const { plan, source, engine, signal, waiting } = context;
     await restoreInTarget(context);

@@ -1,3 +1,4 @@
+import { engineEffects } from '../engines/effects.ts';
 import type { Step } from './step.ts';
 
 /**
@@ -11,7 +12,7 @@ export const freeze: Step<'freeze'> = {
   deadline: 'maxFreeze',
   // Without its helper a frozen source stays frozen.
   revertNeeds: ['helpers'],
-  plan: () => [],
+  plan: (draft) => engineEffects('freeze', draft),
   apply: (context) => context.engine.freeze(context),
   revert: (context) => context.engine.thaw(context),
 };

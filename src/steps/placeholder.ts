@@ -1,118 +1,17 @@
-import type { Effect } from '../domain/effect.ts';
-import { declined, MigrateError } from '../domain/errors.ts';
-import { MIGRATION_ANNOTATION } from '../domain/names.ts';
-import type { Plan, PlanDraft } from '../domain/plan.ts';
-import type { ObjectRef } from '../domain/refs.ts';
-import type { Pod } from '../kube/objects.ts';
-import { bareContainerId, condition, podAddresses, stuckContainer } from '../kube/pod-status.ts';
-import type { Verdict } from '../kube/ports.ts';
-import { RESOURCES } from '../kube/resources.ts';
-import { withCommandLine } from '../workloads/placeholder-pod.ts';
-import type { Step, StepContext } from './step.ts';
+import { engineEffects } from '../engines/effects.ts';
+import type { Step } from './step.ts';
+import { podStarter, removeTargetPod } from './target-pod.ts';
 
-/** The target pod with a program in it that waits for the restore: scheduled, pulled and started before the freeze. */
+/**
+ * The target's part before the freeze: a pod with a program in it that waits for the restore, or the images that the
+ * restore will need; scheduled, pulled and started while the source serves.
+ */
 export const placeholder: Step<'placeholder'> = {
   name: 'placeholder',
   phase: 'prepare',
-  title: 'start the placeholder in the target',
+  title: 'prepare the target',
   deadline: 'placeholderTimeout',
-  plan: (draft) => [
-    effect(draft, 'create', `from the source’s spec, on node ${draft.target.node}`),
-    { ...effect(draft, 'delete', 'way back'), undoes: true },
-  ],
-  async apply(context) {
-    const { plan, gateway, target, engine, results, signal, waiting } = context;
-    const manifest = withCommandLine(plan.manifest as unknown as Pod, results.probe?.commandLine ?? []);
-    const { namespace, pod } = plan.target;
-    await gateway.create('target', RESOURCES.pod, manifest, { signal });
-    const running = await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, (seen) => started(plan, seen), {
-      name: `placeholder ${namespace}/${pod} in ${plan.target.context} to run`,
-      deadlineMs: plan.deadlines.placeholderTimeout,
-      flag: '--placeholder-timeout',
-      signal,
-      onProgress: waiting,
-    });
-    if (!running) throw new Error('a started placeholder exists');
-    const containerId = bareContainerId(running.status?.containerStatuses?.[0]?.containerID ?? '');
-    const addresses = podAddresses(running);
-    await engine.prepareRestore(context, containerId);
-    await checkReachable(context, addresses);
-    return { uid: running.metadata.uid ?? '', containerId, addresses };
-  },
-  async revert(context) {
-    const { plan, gateway, target, engine, signal, waiting } = context;
-    const { namespace, pod: name } = plan.target;
-    const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
-    const uid = found?.metadata.uid;
-    // A pod of that name may be what another move of the same pod made: after its commit, the only copy there is.
-    if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return;
-    const containerId = bareContainerId(found?.status?.containerStatuses?.[0]?.containerID ?? '');
-    if (containerId !== '') await engine.discard(context, containerId);
-    await gateway.delete(targetPod(plan), { signal, uid, gracePeriodSeconds: 1 });
-    const gone = (seen: Pod | undefined): Verdict =>
-      seen?.metadata.uid === uid ? { done: false, why: 'kubelet is still ending it' } : { done: true };
-    await target.waitFor<Pod>(RESOURCES.pod, { namespace, name }, gone, {
-      name: `placeholder ${namespace}/${name} in ${plan.target.context} to be gone`,
-      deadlineMs: plan.deadlines.removeTimeout,
-      flag: '--remove-timeout',
-      signal,
-      onProgress: waiting,
-    });
-  },
+  plan: (draft) => engineEffects('placeholder', draft),
+  apply: (context) => context.engine.prepareTarget(context, podStarter(context)),
+  revert: removeTargetPod,
 };
-
-function effect(draft: PlanDraft, verb: Effect['verb'], detail: string): Effect {
-  return { step: 'placeholder', phase: 'prepare', verb, object: targetPod(draft), detail };
-}
-
-function targetPod({ target }: PlanDraft): ObjectRef & { resource: typeof RESOURCES.pod } {
-  return {
-    side: 'target',
-    apiVersion: 'v1',
-    kind: 'Pod',
-    namespace: target.namespace,
-    name: target.pod,
-    resource: RESOURCES.pod,
-  };
-}
-
-function started(plan: Plan, pod: Pod | undefined): Verdict {
-  const name = `placeholder ${plan.target.namespace}/${plan.target.pod} in ${plan.target.context}`;
-  if (!pod) throw new MigrateError('F343', { detail: `somebody deleted the ${name}`, remedy: 'try again' });
-  const status = pod.status?.containerStatuses?.[0];
-  if (status?.state?.running && podAddresses(pod).length > 0) return { done: true };
-  const hopeless = stuckContainer(pod);
-  const ended = status?.state?.terminated;
-  if (hopeless || ended || pod.status?.phase === 'Failed') {
-    const why = hopeless ?? {
-      reason: ended?.reason ?? pod.status?.reason ?? 'failed',
-      message: ended?.message ?? pod.status?.message ?? '',
-    };
-    throw new MigrateError('F343', {
-      detail: `${name}: ${why.reason}: ${why.message}`,
-      remedy: `mend what is named above, or choose another node with --to-node`,
-    });
-  }
-  const scheduled = condition(pod, 'PodScheduled');
-  if (!scheduled.met && scheduled.why) return { done: false, why: `not scheduled: ${scheduled.why}` };
-  return { done: false, why: status?.state?.waiting?.reason ?? pod.status?.phase ?? 'not seen yet' };
-}
-
-/** Services of the source cluster can only lead to the target pod if its address answers there. */
-async function checkReachable(context: StepContext, addresses: readonly string[]): Promise<void> {
-  const { plan, engine } = context;
-  if (plan.route.services.length === 0) return;
-  const [address] = addresses;
-  if (address === undefined) return;
-  const { reachable, detail } = await engine.reach(context, address);
-  if (reachable) return;
-  throw declined([
-    {
-      code: 'E160',
-      severity: 'error',
-      what: `the target pod’s address ${address} does not answer on node ${plan.source.node}: ${detail}`,
-      why: 'the services of the source cluster would lead nowhere',
-      remedy: 'join the pod networks of the clusters, or move with --route none and lead clients there yourself',
-    },
-  ]);
-}

@@ -1,15 +1,22 @@
+import { engineEffects } from '../engines/effects.ts';
 import type { Step } from './step.ts';
+import { podStarter, removeTargetPod } from './target-pod.ts';
 
 /**
- * The process tree is rebuilt in the placeholder and left stopped. What was restored goes away with the placeholder on
- * the way back; discarding it first is only polite, and must not hold up the thaw of the source.
+ * The process tree is rebuilt in the target. Where it is left stopped in a placeholder, it goes away with that on the way
+ * back, which must not hold up the source. Where the target runs at once, it is ended before the source may go on: not
+ * knowing whether it still runs, the source stays stopped.
  */
 export const restore: Step<'restore'> = {
   name: 'restore',
   phase: 'restore',
-  title: 'restore it in the target, stopped',
+  title: 'restore it in the target',
   deadline: 'maxFreeze',
-  covered: true,
-  plan: () => [],
-  apply: (context) => context.engine.restore(context),
+  covered: ({ engine }) => !engine.runsOnRestore,
+  revertNeeds: ['freeze', 'helpers'],
+  plan: (draft) => engineEffects('restore', draft),
+  apply: (context) => context.engine.restore(context, podStarter(context)),
+  revert: async (context) => {
+    if (context.engine.runsOnRestore) await removeTargetPod(context);
+  },
 };

@@ -1,5 +1,4 @@
-import type { Json } from '../domain/json.ts';
-import type { Frozen, TargetContainer } from '../engines/engine.ts';
+import type { Carried, Frozen, Restored, TargetContainer } from '../engines/engine.ts';
 import type { MovedVolume } from '../helper/protocol.ts';
 import type { OwnSlice } from '../routes/endpoints-route.ts';
 
@@ -12,7 +11,7 @@ export interface StepResults {
     readonly memoryBytes: number;
     readonly processes: number;
   };
-  placeholder?: TargetContainer;
+  placeholder?: Partial<TargetContainer>;
   routes?: {
     readonly own: readonly OwnSlice[];
     /** Milliseconds since the epoch, after the last change of a Service. */
@@ -22,11 +21,18 @@ export interface StepResults {
   settle?: { readonly waitMs: number };
   copy?: { readonly bytes: number; readonly files: number };
   freeze?: Frozen;
-  transfer?: { readonly bytes: number };
-  /** What the engine tells of it, for people and measurements. */
-  restore?: Readonly<Record<string, Json>>;
+  transfer?: Carried;
+  restore?: Restored;
   verify?: { readonly processes: number };
   commit?: Record<string, never>;
   switch?: { readonly downMs: number };
   finalize?: Record<string, never>;
+}
+
+/** The target pod: made ahead as a placeholder, or by the restore. */
+export function targetIn(results: StepResults): TargetContainer {
+  const { uid, containerId, addresses } = results.restore?.target ?? results.placeholder ?? {};
+  if (uid === undefined || containerId === undefined || addresses === undefined)
+    throw new Error('there is no target pod yet');
+  return { uid, containerId, addresses };
 }

@@ -14,7 +14,7 @@ export const settle: Step<'settle'> = {
   phase: 'prepare',
   title: 'let the services settle',
   deadline: 'removeTimeout',
-  covered: true,
+  covered: () => true,
   plan: () => [],
   async apply({ plan, results, signal, waiting }) {
     const { changedAt } = need(results, 'routes');

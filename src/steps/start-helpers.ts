@@ -1,4 +1,4 @@
-import { helperEffects } from '../engines/helper/helper-pod.ts';
+import { engineEffects } from '../engines/effects.ts';
 import type { Step } from './step.ts';
 
 /** One privileged pod on each of the two nodes, reachable before anything else begins. */
@@ -7,7 +7,7 @@ export const startHelpers: Step<'helpers'> = {
   phase: 'prepare',
   title: 'start helper pods',
   deadline: 'helperTimeout',
-  plan: helperEffects,
+  plan: (draft) => engineEffects('helpers', draft),
   async apply(context) {
     await context.engine.start(context);
     return {};

@@ -20,6 +20,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Says what the step waits for and why it is not there yet. */
   readonly waiting: (why: string) => void;
+  /** Says what the user should know of, and what is no reason to stop. */
+  readonly warn: (text: string) => void;
   /** Says how much has been copied. */
   readonly copied: (bytes: number, bytesPerSecond: number) => void;
 }
@@ -41,7 +43,7 @@ export interface Step<Name extends keyof StepResults = keyof StepResults> {
    * Set when an earlier step's way back also takes back whatever this one leaves behind, so that its intent need not be
    * on disk before it begins.
    */
-  readonly covered?: true;
+  readonly covered?: (context: StepContext) => boolean;
   /**
    * Steps whose means the way back of this one needs: when it fails, those are left alone, so that somebody can still
    * finish it.

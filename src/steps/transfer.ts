@@ -6,7 +6,7 @@ export const transfer: Step<'transfer'> = {
   phase: 'transfer',
   title: 'carry the image over',
   deadline: 'maxFreeze',
-  covered: true,
+  covered: () => true,
   plan: () => [],
   apply: (context) => context.engine.transfer(context),
 };

@@ -19,14 +19,18 @@ export function createHelperEngine(options: HelperPodsOptions): Engine {
   const pods = new HelperPods(options);
   return {
     name: 'helper',
+    runsOnRestore: false,
     start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
     remove: ({ signal, waiting }) => pods.remove({ signal, onProgress: waiting }),
     close: () => pods.close(),
     probe: (context, volumes) => probe(pods, context, volumes),
     reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
-    prepareRestore: async ({ plan, signal }, containerId) => {
+    prepareTarget: async ({ plan, signal }, startPod) => {
+      const placeholder = await startPod();
       const sourceAddresses = [...plan.source.addresses];
+      const { containerId } = placeholder;
       await pods.call('target', 'prepare-restore', { containerId, sourceAddresses }, { signal });
+      return placeholder;
     },
     discard: async ({ signal }, containerId) => {
       if (!pods.has('target')) return;
@@ -56,7 +60,7 @@ export function createHelperEngine(options: HelperPodsOptions): Engine {
         pods.call('source', 'release-connections', source(plan), { signal }),
       ]);
     },
-    settle: async ({ signal }) => {
+    endTransfer: async ({ signal }) => {
       await pods.call('source', 'close-channel', { channel: CHANNEL }, { signal });
     },
   };
@@ -67,7 +71,7 @@ function source({ source: { container } }: Plan) {
 }
 
 function target({ results }: EngineContext) {
-  return { containerId: need(results, 'placeholder').containerId };
+  return { containerId: need(need(results, 'placeholder'), 'containerId') };
 }
 
 async function probe(pods: HelperPods, { plan, signal }: EngineContext, volumes: MovedVolume[]): Promise<Probed> {

@@ -1,7 +1,6 @@
-import type { Effect } from '../../domain/effect.ts';
 import { HELPER_CONTAINER, helperPodName } from '../../domain/names.ts';
 import type { Plan, PlanDraft } from '../../domain/plan.ts';
-import { type ObjectRef, SIDES, type Side } from '../../domain/refs.ts';
+import type { ObjectRef, Side } from '../../domain/refs.ts';
 import { helperCommand, IMAGES_DIR } from '../../helper/pod-spec.ts';
 import type { KubeObject, Pod } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/resources.ts';
@@ -64,28 +63,6 @@ export function systemNamespace(name: string): KubeObject {
       },
     },
   };
-}
-
-/** What running helper pods does to the clusters: one pod on each node, streams into it, and its removal. Pure. */
-export function helperEffects(plan: PlanDraft): Effect[] {
-  const prepare = { step: 'helpers', phase: 'prepare' } as const;
-  return SIDES.flatMap((side): Effect[] => {
-    const pod = helperRef(plan, side);
-    const namespace: ObjectRef = { side, apiVersion: 'v1', kind: 'Namespace', name: plan.helper.namespace };
-    const made: Effect[] = plan.helper.createNamespaceIn.includes(side)
-      ? [
-          { ...prepare, verb: 'create', object: namespace, detail: 'for helper pods and records' },
-          // It keeps the record of the migration and goes away only on the way back.
-          { ...prepare, verb: 'delete', object: namespace, detail: 'when nothing is in it', undoes: true },
-        ]
-      : [];
-    return [
-      ...made,
-      { ...prepare, verb: 'create', object: pod, detail: `privileged, on node ${plan[side].node}` },
-      { ...prepare, verb: 'exec', object: pod, detail: 'requests and data' },
-      { step: 'finalize', phase: 'finalize', verb: 'delete', object: pod, detail: 'no longer needed' },
-    ];
-  });
 }
 
 /** The helper pod of one side. */

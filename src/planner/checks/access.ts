@@ -1,4 +1,4 @@
-import type { Effect } from '../../domain/effect.ts';
+import type { Effect, Verb } from '../../domain/effect.ts';
 import type { Finding } from '../../domain/finding.ts';
 import type { Access, ClusterReader, ReadOptions } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
@@ -12,6 +12,9 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   configmaps: ['get'],
   leases: ['get'],
 };
+
+/** What is asked of a subresource, and which. A checkpoint passes the node proxy, and kubelet has a word for it too. */
+const SUBRESOURCES: Partial<Record<Verb, readonly string[]>> = { exec: ['exec'], checkpoint: ['proxy', 'checkpoint'] };
 
 /** The questions to ask about a plan's effects on one cluster, and about what it reads to get on: each once. Pure. */
 function accessFor(effects: readonly Effect[]): Access[] {
@@ -27,10 +30,14 @@ function accessFor(effects: readonly Effect[]): Access[] {
       resource: resource.plural,
       ...(object.namespace !== undefined && { namespace: object.namespace }),
     };
-    const asked: Access[] =
-      verb === 'exec'
-        ? [{ ...place, verb: 'create', subresource: 'exec' }]
-        : [verb, ...(READS[resource.plural] ?? [])].map((each) => ({ ...place, verb: each }));
+    const asked: Access[] = SUBRESOURCES[verb]
+      ? SUBRESOURCES[verb].map((subresource) => ({
+          ...place,
+          verb: 'create',
+          subresource,
+          ...(verb === 'checkpoint' && { name: object.name }),
+        }))
+      : [verb, ...(READS[resource.plural] ?? [])].map((each) => ({ ...place, verb: each }));
     for (const question of asked) questions.set(JSON.stringify(question), question);
   }
   return [...questions.values()];

@@ -39,6 +39,7 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
     continueTree: () => done.push('continueTree'),
     removeImages: () => {},
     abortOutside: async () => 0,
+    archiveBytes: () => 512,
     save: (record) => {
       saved = record;
     },
@@ -47,6 +48,7 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
     dump: note('dump'),
     unlock: note('unlock'),
     permitResets: note('permitResets'),
+    stopTree: note('stopTree'),
   };
   const source = new Source({ channels: new Channels(), announce: (event) => events.push(event) }, acts);
   return { source, done, events, saved: () => saved };
@@ -204,5 +206,50 @@ describe('a thaw that meets a failure', () => {
     await source.recover();
     await source.end();
     expect(done).toEqual(['continueTree', 'unlock', 'continueTree']);
+  });
+});
+
+describe('a source that is fenced for a checkpoint of the runtime', () => {
+  const archive = '/var/lib/kubelet/checkpoints/checkpoint-cart-0_shop-main-2026-01-01T00:00:00Z.tar';
+  const idle: SourceRecord = { state: 'idle' };
+
+  it('is cut off, stopped when the checkpoint is there, and let go like a frozen one', async () => {
+    const { source, done, saved } = sourceWith(idle, { abortOutside: async () => 3 });
+    expect(await source.fence({ containerId, thawAfterMs: 60_000 })).toEqual({ connections: 3 });
+    expect(done).toEqual(['permitResets']);
+    expect(await source.halt({ containerId, archive })).toEqual({ bytes: 512 });
+    expect(done).toEqual(['permitResets', 'stopTree']);
+    expect(saved().state).toBe('frozen');
+    await source.thaw({ containerId });
+    expect(done).toEqual(['permitResets', 'stopTree', 'unlock', 'continueTree']);
+  });
+
+  it('goes on by itself when nobody comes back, and cannot be stopped after that', async () => {
+    const { source, done } = sourceWith(idle);
+    await source.fence({ containerId, thawAfterMs: 60_000 });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(done).toEqual(['permitResets', 'unlock', 'continueTree']);
+    await expect(source.halt({ containerId, archive })).rejects.toMatchObject({ code: 'already-thawed' });
+    expect(done).not.toContain('stopTree');
+  });
+
+  it('serves again when it could not be fenced', async () => {
+    const { source, done } = sourceWith(idle, { permitResets: busy });
+    await expect(source.fence({ containerId, thawAfterMs: 60_000 })).rejects.toThrow('no room');
+    expect(done).toEqual(['unlock', 'continueTree']);
+  });
+
+  it('is not let go while it is being stopped', async () => {
+    const slow = gate();
+    const { source, done } = sourceWith(idle, { stopTree: slow.pass });
+    await source.fence({ containerId, thawAfterMs: 60_000 });
+    const halted = source.halt({ containerId, archive }).catch((error: unknown) => error);
+    const thawed = source.thaw({ containerId });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(done).toEqual(['permitResets']);
+    slow.open();
+    await thawed;
+    expect(done).toEqual(['permitResets', 'stopTree', 'unlock', 'continueTree']);
+    expect(await halted).toMatchObject({ code: 'already-thawed' });
   });
 });

@@ -46,7 +46,7 @@ describe('a run', () => {
     const patches = () => world.cluster.calls.filter(({ method }) => method === 'PATCH').length;
     const seen: number[] = [];
     const apply = async () => ({ patches: seen.push(patches()) });
-    const world = await program({ freeze: { apply }, restore: { covered: true }, switch: { apply } });
+    const world = await program({ freeze: { apply }, restore: { covered: () => true }, switch: { apply } });
     await run(world.options);
     const [frozen = 0, switched] = seen;
     expect(switched).toBe(frozen + 1);

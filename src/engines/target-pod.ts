@@ -1,0 +1,20 @@
+import type { Effect } from '../domain/effect.ts';
+import type { Phase } from '../domain/phase.ts';
+import type { PlanDraft } from '../domain/plan.ts';
+import type { ObjectRef } from '../domain/refs.ts';
+import { RESOURCES } from '../kube/resources.ts';
+
+/** The pod that takes over, where it will be. Pure. */
+export function targetPodRef({ target }: PlanDraft): ObjectRef & { resource: typeof RESOURCES.pod } {
+  const { namespace, pod: name } = target;
+  return { side: 'target', apiVersion: 'v1', kind: 'Pod', namespace, name, resource: RESOURCES.pod };
+}
+
+/** Making the target pod in a step, and taking it away on the way back. Pure. */
+export function targetPodEffects(draft: PlanDraft, step: string, phase: Phase, detail: string): Effect[] {
+  const { resource: _resource, ...object } = targetPodRef(draft);
+  return [
+    { step, phase, verb: 'create', object, detail },
+    { step, phase, verb: 'delete', object, detail: 'way back', undoes: true },
+  ];
+}

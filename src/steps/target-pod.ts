@@ -1,0 +1,110 @@
+import { declined, MigrateError } from '../domain/errors.ts';
+import { MIGRATION_ANNOTATION } from '../domain/names.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { StartPod, TargetContainer } from '../engines/engine.ts';
+import { targetPodRef } from '../engines/target-pod.ts';
+import type { Pod } from '../kube/objects.ts';
+import { bareContainerId, condition, podAddresses, stuckContainer } from '../kube/pod-status.ts';
+import type { Verdict } from '../kube/ports.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import { withCommandLine } from '../workloads/placeholder-pod.ts';
+import type { StepContext } from './step.ts';
+
+/** For the engine: it decides when the pod is needed, and whether with the planned image. */
+export function podStarter(context: StepContext): StartPod {
+  return async (image) => {
+    const { plan, gateway, target, results, signal, waiting } = context;
+    const { namespace, pod } = plan.target;
+    await gateway.create('target', RESOURCES.pod, manifest(plan, results.probe?.commandLine ?? [], image), { signal });
+    const running = await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, (seen) => started(plan, seen), {
+      name: `target pod ${namespace}/${pod} in ${plan.target.context} to run`,
+      deadlineMs: plan.deadlines.placeholderTimeout,
+      flag: '--placeholder-timeout',
+      signal,
+      onProgress: waiting,
+    });
+    if (!running) throw new Error('a started pod exists');
+    const addresses = podAddresses(running);
+    await checkReachable(context, addresses);
+    return {
+      uid: running.metadata.uid ?? '',
+      containerId: containerIdOf(running),
+      addresses,
+    } satisfies TargetContainer;
+  };
+}
+
+/** Removes the target pod that this migration made, and waits until it is gone. Idempotent. */
+export async function removeTargetPod(context: StepContext): Promise<void> {
+  const { plan, gateway, target, engine, signal, waiting } = context;
+  const { namespace, pod: name } = plan.target;
+  const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+  const uid = found?.metadata.uid;
+  // A pod of that name may be what another move of the same pod made: after its commit, the only copy there is.
+  if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return;
+  const containerId = containerIdOf(found);
+  if (containerId !== '') await engine.discard(context, containerId);
+  await gateway.delete(targetPodRef(plan), { signal, uid, gracePeriodSeconds: 1 });
+  const gone = (seen: Pod | undefined): Verdict =>
+    seen?.metadata.uid === uid ? { done: false, why: 'kubelet is still ending it' } : { done: true };
+  await target.waitFor<Pod>(RESOURCES.pod, { namespace, name }, gone, {
+    name: `target pod ${namespace}/${name} in ${plan.target.context} to be gone`,
+    deadlineMs: plan.deadlines.removeTimeout,
+    flag: '--remove-timeout',
+    signal,
+    onProgress: waiting,
+  });
+}
+
+function manifest(plan: Plan, commandLine: readonly string[], image: string | undefined): Pod {
+  const pod = withCommandLine(plan.manifest as unknown as Pod, commandLine);
+  if (image === undefined) return pod;
+  const { name } = plan.source.container;
+  const containers = pod.spec.containers.map((each) => (each.name === name ? { ...each, image } : each));
+  return { ...pod, spec: { ...pod.spec, containers } };
+}
+
+function containerIdOf(pod: Pod): string {
+  return bareContainerId(pod.status?.containerStatuses?.[0]?.containerID ?? '');
+}
+
+function started(plan: Plan, pod: Pod | undefined): Verdict {
+  const name = `target pod ${plan.target.namespace}/${plan.target.pod} in ${plan.target.context}`;
+  if (!pod) throw new MigrateError('F343', { detail: `somebody deleted the ${name}`, remedy: 'try again' });
+  const status = pod.status?.containerStatuses?.[0];
+  if (status?.state?.running && podAddresses(pod).length > 0) return { done: true };
+  const hopeless = stuckContainer(pod);
+  const ended = status?.state?.terminated;
+  if (hopeless || ended || pod.status?.phase === 'Failed') {
+    const why = hopeless ?? {
+      reason: ended?.reason ?? pod.status?.reason ?? 'failed',
+      message: ended?.message ?? pod.status?.message ?? '',
+    };
+    throw new MigrateError('F343', {
+      detail: `${name}: ${why.reason}: ${why.message}`,
+      remedy: `mend what is named above, or choose another node with --to-node`,
+    });
+  }
+  const scheduled = condition(pod, 'PodScheduled');
+  if (!scheduled.met && scheduled.why) return { done: false, why: `not scheduled: ${scheduled.why}` };
+  return { done: false, why: status?.state?.waiting?.reason ?? pod.status?.phase ?? 'not seen yet' };
+}
+
+/** Services of the source cluster can only lead to the target pod if its address answers there. */
+async function checkReachable(context: StepContext, addresses: readonly string[]): Promise<void> {
+  const { plan, engine } = context;
+  if (plan.route.services.length === 0) return;
+  const [address] = addresses;
+  if (address === undefined) return;
+  const { reachable, detail } = await engine.reach(context, address);
+  if (reachable) return;
+  throw declined([
+    {
+      code: 'E160',
+      severity: 'error',
+      what: `the target pod’s address ${address} does not answer on node ${plan.source.node}: ${detail}`,
+      why: 'the services of the source cluster would lead nowhere',
+      remedy: 'join the pod networks of the clusters, or move with --route none and lead clients there yourself',
+    },
+  ]);
+}
