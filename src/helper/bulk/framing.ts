@@ -137,7 +137,19 @@ type Frame = { type: number; data: Buffer };
 
 function unpack(frame: Frame): Frame {
   if (frame.type !== FRAME.packed) return frame;
-  return { type: FRAME.data, data: zstdDecompressSync(frame.data, { maxOutputLength: MAX_FRAME_BYTES }) };
+  try {
+    return { type: FRAME.data, data: zstdDecompressSync(frame.data, { maxOutputLength: MAX_FRAME_BYTES }) };
+  } catch (error) {
+    throw broken(`a frame cannot be unpacked: ${String(error)}`);
+  }
+}
+
+function parsed<T>(schema: z.ZodType<T>, data: Buffer): T {
+  try {
+    return schema.parse(JSON.parse(data.toString()));
+  } catch (error) {
+    throw broken(`a frame says something else than it must: ${String(error).slice(0, 500)}`);
+  }
 }
 
 /** Takes what a {@link FrameWriter} sent. `part` is called for each part, `data` for its bytes in order; both are awaited. */
@@ -166,7 +178,7 @@ export class FrameReader {
       if (type === FRAME.close) return undefined;
       if (type === FRAME.failed) throw broken(`the sender gave up: ${data.toString()}`);
       if (type === FRAME.end) {
-        const sent = endSchema.parse(JSON.parse(data.toString()));
+        const sent = parsed(endSchema, data);
         const totals = { bytes, sha256: hash.digest('hex'), files: await sink.end() };
         if (sent.bytes !== bytes || sent.sha256 !== totals.sha256)
           throw broken('the bytes that came are not those that were sent');
@@ -175,7 +187,7 @@ export class FrameReader {
       hash.update(Buffer.of(type)).update(data);
       bytes += data.byteLength;
       progress(bytes);
-      if (type === FRAME.part) await sink.part(partSchema.parse(JSON.parse(data.toString())));
+      if (type === FRAME.part) await sink.part(parsed(partSchema, data));
       else if (type === FRAME.data) await sink.data(data);
       else throw broken(`unknown frame type ${type}`);
     }
