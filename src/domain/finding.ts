@@ -31,7 +31,14 @@ export const FINDINGS = {
   E107: 'source and target are the same place',
   E108: 'target already has a pod of that name',
   E110: 'dependency is missing in the target',
+  E111: 'object differs in the target',
   E120: 'pod uses something that cannot be moved yet',
+  E121: 'owner cannot hand the pod over',
+  E122: 'owner is changing',
+  E123: 'other pods of the owner are not ready',
+  E124: 'autoscaler would bring the pod back',
+  E125: 'owner is managed by somebody else',
+  E126: 'ordinal cannot be given up',
   E130: 'other processor architecture',
   E131: 'processor lacks features',
   E132: 'no node fits',
@@ -48,6 +55,10 @@ export const FINDINGS = {
   W202: 'services are not rerouted',
   W203: 'connections from outside are reset',
   W204: 'liveness probe may end the source during the freeze',
+  W205: 'owner is left with fewer pods',
+  W206: 'autoscaler sees fewer pods',
+  W207: 'disruption budget does not move along',
+  W208: 'owner is described elsewhere',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;

@@ -15,6 +15,13 @@ export const HELPER_CONTAINER = 'helper';
 /** Annotation with the migration that made an object, or changed it so that it has to be changed back. */
 export const MIGRATION_ANNOTATION = 'kubectl-migrate.io/migration';
 
+/**
+ * Labels on an owner: the migration that holds it, and the one that has changed how many pods it wants, so that this
+ * is done once however often it is tried. Labels, because a Deployment's annotations are copied to its ReplicaSet.
+ */
+export const HELD_LABEL = 'kubectl-migrate.io/migration';
+export const COUNTED_LABEL = 'kubectl-migrate.io/counted';
+
 /** Name of the helper pod of one side of a migration. */
 export function helperPodName(migration: string, side: Side): string {
   return `helper-${migration}-${side}`;

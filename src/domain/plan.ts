@@ -2,6 +2,7 @@ import type { Effect } from './effect.ts';
 import type { Finding } from './finding.ts';
 import type { Json } from './json.ts';
 import type { Side } from './refs.ts';
+import type { PlannedWorkload } from './workload.ts';
 
 /** The plan format; a reader refuses any other. */
 export const PLAN_SCHEMA = 'kubectl-migrate/plan-v1';
@@ -108,6 +109,7 @@ export interface Plan {
   readonly target: PlanTarget;
   /** Source and target are one cluster: there is one record and, for one name, one lock. */
   readonly oneCluster: boolean;
+  readonly workload: PlannedWorkload;
   readonly engine: { readonly name: EngineName; readonly reason: string };
   readonly transfer: { readonly name: 'relay'; readonly reason: string };
   readonly route: { readonly name: RouteName; readonly services: readonly PlannedRoute[] };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Clock } from '../domain/clock.ts';
-import { type Effect, effectKey, type Verb } from '../domain/effect.ts';
+import { declares, type Effect, type Verb } from '../domain/effect.ts';
 import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { describeRef, type ObjectRef, objectName, type Side } from '../domain/refs.ts';
@@ -32,12 +32,12 @@ const statusUid = z.looseObject({ metadata: z.looseObject({ uid: z.string().opti
  * refused, 429, 401); deletion is idempotent and repeated like a read.
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const declared = new Set(options.effects.map(effectKey));
+  const declared = declares(options.effects);
   const apis: Readonly<Record<Side, ApiClient>> = { source: options.source, target: options.target };
   const query = { fieldManager: FIELD_MANAGER, ...(options.serverDryRun ? { dryRun: 'All' } : {}) };
 
   const perform = async <T>(verb: Verb, object: ObjectRef, plural: string, act: Act<T>): Promise<T> => {
-    if (!declared.has(effectKey({ verb, object }))) throw undeclared(verb, object);
+    if (!declared({ verb, object })) throw undeclared(verb, object);
     const api = apis[object.side];
     try {
       return await withRetry(() => act.run(api), {
@@ -48,11 +48,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
     } catch (error) {
       const { context, server, requestTimeoutMs: timeoutMs } = api;
-      const what = {
-        verb: verb === 'exec' || verb === 'checkpoint' ? 'create' : verb,
-        resource: plural,
-        object: objectName(object),
-      };
+      const what = { verb: API_VERB[verb], resource: plural, object: objectName(object) };
       throw toMigrateError(error, { ...what, context, server, timeoutMs });
     }
   };
@@ -71,6 +67,19 @@ export function createGateway(options: GatewayOptions): Gateway {
       return perform('create', ref, resource.plural, {
         run: async (api) => asObject<T>(await api.request(request), resource),
         idempotent: false,
+        signal,
+      });
+    },
+    apply: <T extends KubeObject>(side: Side, resource: Resource, object: T, { signal }: ReadOptions = {}) => {
+      const { name, namespace } = object.metadata;
+      const ref = { side, ...resource, name, ...(namespace === undefined ? {} : { namespace }) };
+      const path = resourcePath(resource, namespace, name);
+      const contentType = PATCH_CONTENT_TYPES.apply;
+      const request: ApiRequest = { method: 'PATCH', path, query, body: object, contentType, signal };
+      return perform('apply', ref, resource.plural, {
+        run: async (api) => asObject<T>(await api.request(request), resource),
+        // Applying the same object once more changes nothing.
+        idempotent: true,
         signal,
       });
     },
@@ -122,6 +131,16 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
   };
 }
+
+/** The verb that the API server asks permission for. */
+const API_VERB: Readonly<Record<Verb, string>> = {
+  create: 'create',
+  apply: 'patch',
+  patch: 'patch',
+  delete: 'delete',
+  exec: 'create',
+  checkpoint: 'create',
+};
 
 interface Act<T> {
   readonly run: (api: ApiClient) => Promise<T>;

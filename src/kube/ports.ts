@@ -112,6 +112,11 @@ export interface ExecStream {
 export interface Gateway {
   /** Throws F318 when such an object exists. */
   create<T extends KubeObject>(side: Side, resource: Resource, object: T, options?: ReadOptions): Promise<T>;
+  /**
+   * Server-side apply with this program's field manager: makes the object where it is missing. Throws F315 when another
+   * manager owns a field that would change.
+   */
+  apply<T extends KubeObject>(side: Side, resource: Resource, object: T, options?: ReadOptions): Promise<T>;
   /** A `resourceVersion` in the body makes it conditional: F315 when somebody else wrote in between. */
   patch<T extends KubeObject>(
     ref: ObjectRef & { readonly resource: Resource },

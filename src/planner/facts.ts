@@ -7,6 +7,7 @@ import type { ClusterReader, ReadOptions } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { type ServiceFacts, servicesOf } from '../routes/service-facts.ts';
 
+import { type OwnerFacts, readOwners } from '../workloads/owner-facts.ts';
 import { namingForbidden } from './checks/reads.ts';
 import { type Maker, makerOf } from './leftover.ts';
 
@@ -26,6 +27,7 @@ export interface Facts {
   /** Pods of the target cluster that take room on its nodes. */
   readonly targetPods: readonly Pod[];
   readonly services: readonly ServiceFacts[];
+  readonly owners: OwnerFacts;
   readonly systemNamespaces: { readonly source: KubeObject | undefined; readonly target: KubeObject | undefined };
 }
 
@@ -72,11 +74,14 @@ async function readFacts(
     readServices(pod, source, target, inSource, inTarget),
     makerOf(targetPod, source, options),
   ]);
+  const sameCluster = source.server === target.server || targetNodes.some((node) => isSame(node, sourceNode));
+  const namespaces = { source: request.namespace, target: request.targetNamespace };
+  const owners = await readOwners(pod, { source, target, namespaces, sameCluster }, options);
   return {
     request,
     source,
     target,
-    sameCluster: source.server === target.server || targetNodes.some((node) => isSame(node, sourceNode)),
+    sameCluster,
     pod,
     sourceNode,
     targetPod,
@@ -84,6 +89,7 @@ async function readFacts(
     targetNodes,
     targetPods,
     services,
+    owners,
     systemNamespaces: { source: sourceHelpers, target: targetHelpers },
   };
 }

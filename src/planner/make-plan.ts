@@ -12,6 +12,7 @@ import type { Pod } from '../kube/objects.ts';
 import { bareContainerId, podAddresses } from '../kube/pod-status.ts';
 import { planRoutes } from '../routes/plan-routes.ts';
 import type { Step } from '../steps/step.ts';
+import { detectWorkload, withoutWithheld } from '../workloads/index.ts';
 import { originalPod } from '../workloads/original-pod.ts';
 import { placeholderPod } from '../workloads/placeholder-pod.ts';
 import { checkAccess } from './checks/access.ts';
@@ -45,6 +46,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   if (!request.forceUnlock)
     await expectUnlocked({ ...facts, plan: placesOf(facts), now: Date.parse(options.createdAt), ...read });
   const original = originalPod(facts.pod);
+  const workload = detectWorkload(facts.owners);
   const placement = place(facts, original);
   const image = imageByDigest(facts.pod);
   const routes = planRoutes(request, facts.pod, facts.services, contextsOf(facts));
@@ -55,13 +57,15 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const findings = [
     ...checkClusters(facts),
     ...judgePod(facts.pod),
+    ...('declined' in workload ? workload.declined : workload.findings),
     ...placement.findings,
     ...routes.findings,
     ...budget.findings,
     ...(unknownImage ? [noDigest(facts.pod)] : []),
     ...(await namingForbidden(facts, read, () => checkDependencies(original, facts, read))),
   ];
-  if (blocking(findings).length > 0 || image === undefined || !placement.node) throw declined(blocking(findings));
+  if (blocking(findings).length > 0 || !image || !placement.node || !('usable' in workload))
+    throw declined(blocking(findings));
   const draft: PlanDraft = {
     schema: PLAN_SCHEMA,
     id: options.id,
@@ -69,6 +73,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     source: planSource(facts, image),
     target: planTarget(facts, placement.node),
     oneCluster: facts.sameCluster,
+    workload: workload.usable,
     engine: { name: request.engine, reason: 'the only engine of this version' },
     transfer: { name: 'relay', reason: 'through this machine, the only way of this version' },
     route: { name: request.route, services: routes.routes },
@@ -76,7 +81,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     deadlines: budget.deadlines,
     warnings: findings.filter((finding) => finding.severity === 'warning'),
     manifest: placeholderPod({
-      original,
+      original: withoutWithheld(original, workload.usable),
       migration: options.id,
       namespace: request.targetNamespace,
       node: placement.node,

@@ -5,6 +5,7 @@ import type { Node, Pod, PodMetrics } from '../kube/objects.ts';
 import type { Access, ClusterReader, ReadOptions } from '../kube/ports.ts';
 import { parseQuantity } from '../kube/quantity.ts';
 import { POD_METRICS, RESOURCES } from '../kube/resources.ts';
+import { strangeOwner } from '../workloads/index.ts';
 import { originalPod } from '../workloads/original-pod.ts';
 import { type Candidate, judgeNodes } from './checks/placement.ts';
 import { checkPodFeatures } from './checks/pod-features.ts';
@@ -53,7 +54,7 @@ export function podOutlook(pod: Pod, now: number): PodOutlook {
     owner: owner ? `${owner.kind} ${owner.name}` : '',
     containers: pod.spec.containers.length,
     ageMs: now - Date.parse(pod.metadata.creationTimestamp ?? new Date(now).toISOString()),
-    obstacle: judgePod(pod).find(({ severity }) => severity === 'error'),
+    obstacle: [...judgePod(pod), ...strangeOwner(pod)].find(({ severity }) => severity === 'error'),
   };
 }
 

@@ -2,6 +2,7 @@ import { MigrateError } from '../domain/errors.ts';
 import type { Pod } from '../kube/objects.ts';
 import { bareContainerId } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { workloadOf } from '../workloads/index.ts';
 import type { Step, StepContext } from './step.ts';
 
 /**
@@ -15,7 +16,7 @@ export const commit: Step<'commit'> = {
   deadline: 'maxFreeze',
   plan: () => [],
   async apply(context) {
-    await Promise.all([checkSource(context), context.engine.seal(context)]);
+    await Promise.all([checkSource(context), workloadOf(context.plan).check(context), context.engine.seal(context)]);
     return {};
   },
 };

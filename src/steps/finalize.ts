@@ -2,6 +2,7 @@ import { engineEffects } from '../engines/effects.ts';
 import type { Pod } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { restoreInTarget } from '../routes/endpoints-route.ts';
+import { workloadOf } from '../workloads/index.ts';
 import type { Step } from './step.ts';
 
 /** The source pod, which the switch deleted, is gone, and so is everything that was only needed for the move. */
@@ -27,6 +28,7 @@ export const finalize: Step<'finalize'> = {
         onProgress: waiting,
       },
     );
+    await workloadOf(plan).finalize(context);
     await engine.remove(context);
     return {};
   },

@@ -2,6 +2,7 @@ import { commit } from './commit.ts';
 import { copyFiles } from './copy-files.ts';
 import { finalize } from './finalize.ts';
 import { freeze } from './freeze.ts';
+import { owner } from './owner.ts';
 import { placeholder } from './placeholder.ts';
 import { prepareServices } from './prepare-services.ts';
 import { probe } from './probe.ts';
@@ -10,6 +11,7 @@ import { settle } from './settle.ts';
 import { startHelpers } from './start-helpers.ts';
 import type { Step } from './step.ts';
 import { switchOver } from './switch-over.ts';
+import { takeIn } from './take-in.ts';
 import { transfer } from './transfer.ts';
 import { verify } from './verify.ts';
 
@@ -23,6 +25,7 @@ import { verify } from './verify.ts';
 export const STEPS: readonly Step[] = [
   startHelpers,
   probe,
+  owner,
   prepareServices,
   placeholder,
   copyFiles,
@@ -33,5 +36,6 @@ export const STEPS: readonly Step[] = [
   verify,
   commit,
   switchOver,
+  takeIn,
   finalize,
 ] as readonly Step[];

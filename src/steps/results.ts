@@ -11,6 +11,7 @@ export interface StepResults {
     readonly memoryBytes: number;
     readonly processes: number;
   };
+  owner?: Record<string, never>;
   placeholder?: Partial<TargetContainer>;
   routes?: {
     readonly own: readonly OwnSlice[];
@@ -26,6 +27,7 @@ export interface StepResults {
   verify?: { readonly processes: number };
   commit?: Record<string, never>;
   switch?: { readonly downMs: number };
+  'take-in'?: Record<string, never>;
   finalize?: Record<string, never>;
 }
 

@@ -3,6 +3,7 @@ import type { Pod } from '../kube/objects.ts';
 import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { switchRoutes } from '../routes/endpoints-route.ts';
+import { workloadOf } from '../workloads/index.ts';
 import { targetIn } from './results.ts';
 import { sourcePod } from './source-pod.ts';
 import type { Step } from './step.ts';
@@ -28,7 +29,8 @@ export const switchOver: Step<'switch'> = {
     const { own } = need(results, 'routes');
     await Promise.all([engine.handOver(context), switchRoutes(context, own, addresses)]);
     const downMs = Date.now() - need(results, 'freeze').askedAt;
-    // Before anything is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh. Its
+    await workloadOf(plan).giveUp(context);
+    // Before anything else is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh. Its
     // processes are stopped and do not react to SIGTERM, so a longer grace period would only be waited out.
     await gateway.delete(sourcePod(plan), { signal, uid: plan.source.uid, gracePeriodSeconds: 1 });
     await engine.endTransfer(context);

@@ -19,8 +19,8 @@ export function connectLab(context: 'east' | 'west'): Cluster {
 export async function labNamespace(
   cluster: Cluster,
   suite: string,
+  namespace = `contract-${suite}-${randomBytes(3).toString('hex')}`,
 ): Promise<{ namespace: string; close(): Promise<void> }> {
-  const namespace = `contract-${suite}-${randomBytes(3).toString('hex')}`;
   const object = { side: cluster.reader.side, apiVersion: 'v1', kind: 'Namespace', name: namespace };
   const effects = (['create', 'delete'] as const).map(
     (verb): Effect => ({ step: 'contract', phase: 'prepare', verb, object, detail: '' }),

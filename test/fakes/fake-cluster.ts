@@ -22,6 +22,7 @@ export interface FakeClusterOptions {
  * An API server in memory, for everything that is written against ApiClient. What it does as the real one does:
  *
  * - uids, creation times, one resourceVersion counter for all kinds; a patch that changes nothing keeps the version;
+ *   `generation` of workloads (apps/v1), raised by a change of their spec;
  * - 404 for unknown kinds, objects and namespaces; 409 AlreadyExists; 409 Conflict for a resourceVersion or uid that is
  *   not the present one; 422 for a missing name and for a ConfigMap over 1 MiB; unknown fields are kept;
  * - merge, JSON and apply patches (apply creates what is missing; field ownership is not modelled); strategic patches
@@ -102,6 +103,13 @@ export class FakeCluster {
   /** Everything of a kind, without a call being logged. */
   all(resource: Resource, namespace?: string): KubeObject[] {
     return this.#store.list(resource.plural, namespace);
+  }
+
+  /** Deletes an object as somebody else would: a pod with a node has its own grace period. */
+  terminate(resource: Resource, namespace: string | undefined, name: string): void {
+    const key = { resource, namespace, name };
+    const object = this.#store.get(key);
+    if (object) this.#delete(key, object, { method: 'DELETE', path: '' });
   }
 
   /** Removes an object at once. */

@@ -64,7 +64,8 @@ export class FakeStore {
       uid: randomUUID(),
       creationTimestamp: new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z'),
     };
-    return this.#put('ADDED', key, { ...object, metadata }, undefined);
+    const counted = hasGeneration(key) ? { ...metadata, generation: 1 } : metadata;
+    return this.#put('ADDED', key, { ...object, metadata: counted }, undefined);
   }
 
   /** Replaces an object; one that is equal to what is there keeps its version. */
@@ -74,6 +75,7 @@ export class FakeStore {
     const { resourceVersion } = before.metadata;
     const same = { ...object, metadata: { ...object.metadata, resourceVersion } };
     if (canonical(same) === canonical(before)) return structuredClone(before);
+    if (hasGeneration(key)) object.metadata.generation = nextGeneration(before, object);
     return this.#put('MODIFIED', key, object, before);
   }
 
@@ -131,6 +133,15 @@ export function status(code: number, reason: string, message: string): ApiFailur
 export function describe(key: Key): string {
   const group = key.resource.apiVersion.includes('/') ? `.${key.resource.apiVersion.split('/')[0]}` : '';
   return `${key.resource.plural}${group} "${key.name}"`;
+}
+
+function hasGeneration({ resource }: Key): boolean {
+  return resource.apiVersion === 'apps/v1';
+}
+
+function nextGeneration(before: KubeObject, after: KubeObject): number {
+  const generation = before.metadata.generation ?? 1;
+  return canonical(before['spec']) === canonical(after['spec']) ? generation : generation + 1;
 }
 
 function keyOf(key: Key): string {

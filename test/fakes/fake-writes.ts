@@ -30,6 +30,10 @@ export function checkWritable(route: { resource: Resource; namespace: string | u
     );
   }
   const { name, ...others } = metadata;
+  for (const map of ['labels', 'annotations']) {
+    // As the API server leaves out what is empty.
+    if (isRecord(others[map]) && Object.keys(others[map]).length === 0) delete others[map];
+  }
   return { ...body, apiVersion: resource.apiVersion, kind: resource.kind, metadata: { ...others, name } };
 }
 

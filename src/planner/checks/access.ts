@@ -11,6 +11,9 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   endpointslices: ['get', 'list'],
   configmaps: ['get'],
   leases: ['get'],
+  deployments: ['get', 'list', 'watch'],
+  replicasets: ['get', 'list', 'watch'],
+  statefulsets: ['get', 'list', 'watch'],
 };
 
 /** What is asked of a subresource, and which. A checkpoint passes the node proxy, and kubelet has a word for it too. */
@@ -37,7 +40,10 @@ function accessFor(effects: readonly Effect[]): Access[] {
           subresource,
           ...(verb === 'checkpoint' && { name: object.name }),
         }))
-      : [verb, ...(READS[resource.plural] ?? [])].map((each) => ({ ...place, verb: each }));
+      : [...(verb === 'apply' ? ['create', 'patch'] : [verb]), ...(READS[resource.plural] ?? [])].map((each) => ({
+          ...place,
+          verb: each,
+        }));
     for (const question of asked) questions.set(JSON.stringify(question), question);
   }
   return [...questions.values()];

@@ -15,31 +15,23 @@ const NOT_YET = 'not supported yet: see Limits in the README';
 
 /** Findings E120 for everything in the pod's spec that this version declines by name, given the pod as its author wrote it. Pure. */
 export function checkPodFeatures(pod: Pod): Finding[] {
-  return [...ownerObstacles(pod), ...podObstacles(pod), ...containerObstacles(pod), ...volumeObstacles(pod)].map(
+  return [...staticPod(pod), ...podObstacles(pod), ...containerObstacles(pod), ...volumeObstacles(pod)].map(
     ({ field, what, why, remedy }) => ({ code: 'E120', severity: 'error', what, why, remedy, field }),
   );
 }
 
-function ownerObstacles(pod: Pod): Obstacle[] {
-  const obstacles: Obstacle[] = [];
-  const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller);
-  if (owner) {
-    obstacles.push({
-      field: 'metadata.ownerReferences',
-      what: `pod ${pod.metadata.name} belongs to ${owner.kind} ${owner.name}`,
-      why: `the ${owner.kind} controller would make a second copy as soon as this pod leaves`,
-      remedy: NOT_YET,
-    });
-  }
+function staticPod(pod: Pod): Obstacle[] {
   if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined) {
-    obstacles.push({
-      field: 'metadata.annotations',
-      what: `pod ${pod.metadata.name} is the mirror of a static pod`,
-      why: 'kubelet makes it from a file on the node and brings it back at once',
-      remedy: 'move the file to the other node instead',
-    });
+    return [
+      {
+        field: 'metadata.annotations',
+        what: `pod ${pod.metadata.name} is the mirror of a static pod`,
+        why: 'kubelet makes it from a file on the node and brings it back at once',
+        remedy: 'move the file to the other node instead',
+      },
+    ];
   }
-  return obstacles;
+  return [];
 }
 
 function podObstacles(pod: Pod): Obstacle[] {

@@ -35,6 +35,9 @@ export async function namingForbidden<T>(readers: Readers, options: ReadOptions,
 
 /** What the planner reads on each side; of dependencies the kinds that the pod refers to. Pure. */
 function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonly<Record<Side, readonly Access[]>> {
+  const owned = pod?.metadata.ownerReferences?.some(({ controller }) => controller) === true;
+  const owners = owned ? [RESOURCES.deployment, RESOURCES.replicaSet, RESOURCES.statefulSet] : [];
+  const around = owned ? [RESOURCES.autoscaler, RESOURCES.disruptionBudget] : [];
   const dependencies = new Set((pod ? dependenciesOf(pod) : []).map(({ resource }) => resource));
   const from = request.namespace;
   const to = request.targetNamespace;
@@ -48,6 +51,9 @@ function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonl
       question('get', RESOURCES.pod, from),
       question('get', RESOURCES.node),
       ...routes(from),
+      ...owners.map((resource) => question('get', resource, from)),
+      ...around.map((resource) => question('list', resource, from)),
+      ...(owned ? [question('list', RESOURCES.pod, from)] : []),
     ],
     target: [
       question('get', RESOURCES.namespace),
@@ -55,6 +61,7 @@ function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonl
       question('list', RESOURCES.node),
       question('list', RESOURCES.pod),
       ...routes(to),
+      ...owners.map((resource) => question('get', resource, to)),
       ...[...dependencies].map((resource) => question('get', resource, to)),
     ],
   };

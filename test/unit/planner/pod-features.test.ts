@@ -73,7 +73,6 @@ const DECLINED: readonly (readonly [string, PodParts, string, RegExp])[] = [
   ['standard input', { container: { stdin: true } }, '[0].stdin', /stdin: true/],
   ['lifecycle hooks', { container: { lifecycle: { preStop: {} } } }, '[0].lifecycle', /lifecycle/],
   ['a gRPC startup probe', { container: { startupProbe: { grpc: { port: 1 } } } }, '[0].startupProbe.grpc', /gRPC/],
-  ['a controller', owner('StatefulSet', true), 'metadata.ownerReferences', /StatefulSet cart/],
   [
     'a static pod',
     { metadata: { annotations: { 'kubernetes.io/config.mirror': 'x' } } },

@@ -1,0 +1,46 @@
+import type { Json } from './json.ts';
+
+/** Whose pod it is, and how its place is handed over: data that the module of that kind in `src/workloads` acts by. */
+export type PlannedWorkload = PlannedBarePod | PlannedDeployment | PlannedStatefulSet;
+
+/** Nobody's pod: its place is its name. */
+export interface PlannedBarePod {
+  readonly kind: 'bare-pod';
+}
+
+/** An owner that wants a number of pods: one less in the source, one more in the target. */
+export interface PlannedOwner {
+  readonly name: string;
+  /** The source's owner as the plan found it: a change of its spec raises the generation. */
+  readonly uid: string;
+  readonly generation: number;
+  /** How many pods it wants in the source before the move. */
+  readonly replicas: number;
+  readonly inTarget: OwnerInTarget;
+  /** The pod's labels in the target once its owner there has it. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Keys of labels that the target pod goes without until then, so that no owner counts it before its time. */
+  readonly withheld: readonly string[];
+}
+
+/** The owner of that name in the target: made for the move with no pods, or there already. */
+export type OwnerInTarget =
+  | { readonly what: 'create'; readonly manifest: Json }
+  | { readonly what: 'join'; readonly uid: string; readonly replicas: number };
+
+/** A pod of a Deployment's current ReplicaSet. */
+export interface PlannedDeployment extends PlannedOwner {
+  readonly kind: 'deployment';
+  /** The ReplicaSet of the source that the pod belongs to. */
+  readonly replicaSet: string;
+  /** The service account that the template names; absent where it names none. */
+  readonly serviceAccount?: string;
+}
+
+/** One ordinal of a StatefulSet: the lowest or the highest, because a set's ordinals have no gaps. */
+export interface PlannedStatefulSet extends PlannedOwner {
+  readonly kind: 'stateful-set';
+  readonly ordinal: number;
+  /** `spec.ordinals.start` of either set when the pod has moved. */
+  readonly start: { readonly source: number; readonly target: number };
+}

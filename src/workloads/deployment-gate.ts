@@ -1,0 +1,95 @@
+import { MigrateError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
+import { COUNTED_LABEL } from '../domain/names.ts';
+import type { PlannedDeployment } from '../domain/workload.ts';
+import { controllerOf, type OwnerObject, type PodTemplate } from '../kube/owner-objects.ts';
+import type { Resource } from '../kube/ports.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import { hold, ownerRef, ownerSettles, readOwner, recount } from './counted-owner.ts';
+import { wanted } from './owner-findings.ts';
+import type { WorkloadContext } from './workload.ts';
+
+/**
+ * A ReplicaSet that is told to want one pod more makes one at once, and one that has one more than it wants deletes one;
+ * the two cannot be told in one write. So its template names, for a moment, a service account that does not exist: the
+ * API server then refuses whatever pod it wants to make, and should that check be off, the gate keeps the pod from being
+ * scheduled. The Deployment is paused meanwhile, and its template says the same, because it looks for its ReplicaSet by
+ * the template. Seen on Kubernetes 1.37: no pod is made, and none is deleted.
+ */
+const GATE = 'kubectl-migrate.io/taking-in';
+const NOBODY = 'kubectl-migrate-nobody';
+const REVISION = 'deployment.kubernetes.io/revision';
+const DEPLOYMENT = RESOURCES.deployment;
+const REPLICA_SET = RESOURCES.replicaSet;
+
+type Gates = readonly { readonly name: string }[];
+
+/**
+ * Makes the target's Deployment want one pod more while it can make none. Yields its ReplicaSet, which wants it by then;
+ * undefined when somebody has deleted the Deployment. Idempotent.
+ */
+export async function closeGate(
+  context: WorkloadContext,
+  planned: PlannedDeployment,
+): Promise<OwnerObject | undefined> {
+  const { name } = planned;
+  const owner = await readOwner(context, 'target', DEPLOYMENT, name);
+  if (!owner) return undefined;
+  const found = await currentReplicaSet(context, owner);
+  if (owner.metadata.labels?.[COUNTED_LABEL] !== context.plan.id) {
+    await hold(context, 'target', DEPLOYMENT, owner);
+    await write(context, DEPLOYMENT, name, { paused: true });
+    await ownerSettles(context, 'target', DEPLOYMENT, name, 'to be paused');
+    await write(context, REPLICA_SET, found.metadata.name, { template: closed(found) });
+    const more = (now: OwnerObject) => ({ spec: { replicas: wanted(now) + 1, template: closed(now) } });
+    await recount(context, 'target', DEPLOYMENT, name, more);
+  }
+  const told = await ownerSettles(context, 'target', DEPLOYMENT, name, 'to want one pod more');
+  if (!told) return undefined;
+  return ownerSettles(context, 'target', REPLICA_SET, found.metadata.name, 'to want one pod more', (seen) =>
+    wanted(seen) >= wanted(told) ? { done: true } : { done: false, why: `it wants ${wanted(seen)} of ${wanted(told)}` },
+  );
+}
+
+/** Lets the Deployment make pods of its own again. Idempotent. */
+export async function openGate(context: WorkloadContext, planned: PlannedDeployment, replicaSet: OwnerObject) {
+  const now = await readOwner(context, 'target', REPLICA_SET, replicaSet.metadata.name);
+  if (now) await write(context, REPLICA_SET, now.metadata.name, { template: opened(now, planned) });
+  const owner = await readOwner(context, 'target', DEPLOYMENT, planned.name);
+  if (owner) await write(context, DEPLOYMENT, planned.name, { template: opened(owner, planned), paused: null });
+}
+
+/** The ReplicaSet of the Deployment's revision. Its controller has made it by the time that it has observed the Deployment. */
+async function currentReplicaSet(context: WorkloadContext, owner: OwnerObject): Promise<OwnerObject> {
+  const { plan, target, signal } = context;
+  const revision = owner.metadata.annotations?.[REVISION];
+  const all = await target.list<OwnerObject>(REPLICA_SET, { namespace: plan.target.namespace, signal });
+  const found = all.find(
+    (one) => controllerOf(one)?.uid === owner.metadata.uid && one.metadata.annotations?.[REVISION] === revision,
+  );
+  if (found) return found;
+  throw new MigrateError('F344', {
+    detail: `deployment ${plan.target.namespace}/${owner.metadata.name} of ${plan.target.context} has no ReplicaSet of its revision ${revision}`,
+    remedy: 'look whether its controller runs: kubectl get replicasets',
+  });
+}
+
+async function write(context: WorkloadContext, resource: Resource, name: string, spec: { [field: string]: Json }) {
+  const { plan, gateway, signal } = context;
+  await gateway.patch(ownerRef(plan, 'target', resource, name), 'merge', { spec }, { signal });
+}
+
+function closed({ spec }: OwnerObject): Json {
+  const gates = [...gatesOf(spec.template).filter(({ name }) => name !== GATE), { name: GATE }];
+  return { spec: { serviceAccountName: NOBODY, serviceAccount: NOBODY, schedulingGates: gates } };
+}
+
+function opened({ spec }: OwnerObject, { serviceAccount = null }: { serviceAccount?: string | null }): Json {
+  const gates = gatesOf(spec.template).filter(({ name }) => name !== GATE);
+  const schedulingGates = gates.length > 0 ? gates : null;
+  return { spec: { serviceAccountName: serviceAccount, serviceAccount, schedulingGates } };
+}
+
+function gatesOf(template: PodTemplate): Gates {
+  return (template.spec['schedulingGates'] as Gates | undefined) ?? [];
+}

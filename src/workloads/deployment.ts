@@ -1,0 +1,160 @@
+import { z } from 'zod';
+import type { Effect } from '../domain/effect.ts';
+import { blocking, type Finding } from '../domain/finding.ts';
+import type { PlanDraft } from '../domain/plan.ts';
+import type { Side } from '../domain/refs.ts';
+import type { PlannedDeployment } from '../domain/workload.ts';
+import type { Pod } from '../kube/objects.ts';
+import type { OwnerObject } from '../kube/owner-objects.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import {
+  adopt,
+  checkAsPlanned,
+  checkSiblings,
+  hold,
+  letGo,
+  ownerSettles,
+  readOwner,
+  recount,
+  refOf,
+} from './counted-owner.ts';
+import { closeGate, openGate } from './deployment-gate.ts';
+import type { OwnerFacts } from './owner-facts.ts';
+import { countingFindings, wanted } from './owner-findings.ts';
+import { inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
+import type { Detection, Workload, WorkloadContext } from './workload.ts';
+
+/** Which of its pods a ReplicaSet deletes first when it wants fewer. */
+const COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
+/** Before every other: the least that it may be (int32). */
+const FIRST_TO_GO = '-2147483648';
+/** By which a ReplicaSet tells its pods from those of another. */
+const HASH_LABEL = 'pod-template-hash';
+const REVISION = 'deployment.kubernetes.io/revision';
+
+const undoSchema = z.strictObject({ cost: z.string().nullable() });
+const RESOURCE = RESOURCES.deployment;
+
+/**
+ * A pod of a Deployment. The target's Deployment is made with no pods, and the pod goes without its hash label until
+ * it runs; then the Deployment takes it in behind a closed gate (`deployment-gate.ts`). The source's one is scaled down
+ * by one with this pod as the first to go.
+ */
+export const deployment: Workload<PlannedDeployment> = {
+  kind: 'deployment',
+  owns: ({ owners }) => owners[0]?.kind === 'ReplicaSet' && owners[1]?.kind === 'Deployment',
+  detect,
+  effects,
+  moments: {
+    async capture(context, planned) {
+      checkAsPlanned(context.plan, planned, await readOwner(context, 'source', RESOURCE, planned.name));
+      const pod = await readSourcePod(context);
+      return { cost: pod?.metadata.annotations?.[COST_ANNOTATION] ?? null };
+    },
+    async prepare(context, planned) {
+      const owner = await readOwner(context, 'source', RESOURCE, planned.name);
+      await hold(context, 'source', RESOURCE, checkAsPlanned(context.plan, planned, owner));
+      await setCost(context, FIRST_TO_GO);
+      await prepareInTarget(context, RESOURCE, planned);
+    },
+    async check(context, planned) {
+      checkAsPlanned(context.plan, planned, await readOwner(context, 'source', RESOURCE, planned.name));
+      await checkSiblings(context);
+    },
+    async giveUp(context, planned) {
+      const fewer = (owner: OwnerObject) => ({ spec: { replicas: Math.max(0, wanted(owner) - 1) } });
+      await recount(context, 'source', RESOURCE, planned.name, fewer);
+      const done = await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
+      if (done) await ownerSettles(context, 'source', RESOURCES.replicaSet, planned.replicaSet, 'to want one pod less');
+    },
+    async takeIn(context, planned) {
+      const replicaSet = await closeGate(context, planned);
+      if (!replicaSet) return;
+      const { uid, labels } = replicaSet.metadata;
+      const hash = labels?.[HASH_LABEL];
+      await adopt(
+        context,
+        { ...planned.labels, ...(hash !== undefined && { [HASH_LABEL]: hash }) },
+        { kind: 'ReplicaSet', uid },
+      );
+      await openGate(context, planned, replicaSet);
+    },
+    async finalize(context, planned) {
+      await letGo(context, 'source', RESOURCE, planned.name);
+      await letGo(context, 'target', RESOURCE, planned.name);
+    },
+    async back(context, planned, undo) {
+      const { cost } = undoSchema.parse(undo);
+      await setCost(context, cost);
+      await letGo(context, 'source', RESOURCE, planned.name);
+      await removeMade(context, RESOURCE, planned);
+    },
+  },
+};
+
+function detect(facts: OwnerFacts): Detection<PlannedDeployment> {
+  const [replicaSet, owner] = facts.owners;
+  if (!replicaSet || !owner) throw new Error('a pod of a Deployment has a ReplicaSet between them');
+  const findings = [...countingFindings(facts, owner), ...staleReplicaSet(replicaSet, owner)];
+  if (blocking(findings).length > 0) return { declined: findings };
+  const { serviceAccountName } = owner.spec.template.spec;
+  const planned: PlannedDeployment = {
+    kind: 'deployment',
+    name: owner.metadata.name,
+    uid: owner.metadata.uid ?? '',
+    generation: owner.metadata.generation ?? 0,
+    replicas: wanted(owner),
+    replicaSet: replicaSet.metadata.name,
+    inTarget: inTargetOf(facts, owner, {}),
+    labels: facts.pod.metadata.labels ?? {},
+    withheld: [HASH_LABEL],
+    ...(serviceAccountName !== undefined && { serviceAccount: serviceAccountName }),
+  };
+  return { usable: planned, findings };
+}
+
+/** A pod of an earlier template: the rollout is not over, or was undone halfway. */
+function staleReplicaSet(replicaSet: OwnerObject, owner: OwnerObject): Finding[] {
+  const [mine, current] = [replicaSet, owner].map((one) => one.metadata.annotations?.[REVISION]);
+  if (mine === current) return [];
+  return [
+    {
+      code: 'E122',
+      severity: 'error',
+      what: `the pod is of revision ${mine} (${replicaSet.metadata.name}), ${owner.metadata.name} is at revision ${current}`,
+      why: 'the target would make its next pods from another template than this one’s',
+      remedy: 'wait until the rollout is over, and move a pod of the new revision',
+      field: `metadata.annotations[${REVISION}]`,
+    },
+  ];
+}
+
+function effects(draft: PlanDraft, planned: PlannedDeployment): Effect[] {
+  const pod = (side: Side) => refOf(draft, side, RESOURCES.pod, draft[side].pod);
+  const replicaSet = refOf(draft, 'target', RESOURCES.replicaSet, `${planned.name}-*`);
+  const takeIn = { step: 'take-in', phase: 'switch', verb: 'patch' } as const;
+  const cost = { step: 'owner', phase: 'prepare', verb: 'patch', object: pod('source') } as const;
+  return [
+    { ...cost, detail: `${COST_ANNOTATION}: the first to go` },
+    ...ownerEffects(draft, RESOURCE, planned),
+    { ...takeIn, object: replicaSet, detail: 'makes no pod of its own while this one comes in' },
+    { ...takeIn, object: pod('target'), detail: `label ${HASH_LABEL}, so that it is adopted` },
+    { ...cost, detail: 'way back', undoes: true },
+  ];
+}
+
+/** Null takes it away. A pod that is gone or was replaced needs none. */
+async function setCost(context: WorkloadContext, cost: string | null): Promise<void> {
+  const { plan, gateway, signal } = context;
+  const pod = await readSourcePod(context);
+  if (!pod || (pod.metadata.annotations?.[COST_ANNOTATION] ?? null) === cost) return;
+  const { namespace, pod: name } = plan.source;
+  const ref = { side: 'source', ...RESOURCES.pod, namespace, name, resource: RESOURCES.pod } as const;
+  await gateway.patch(ref, 'merge', { metadata: { annotations: { [COST_ANNOTATION]: cost } } }, { signal });
+}
+
+async function readSourcePod({ plan, source, signal }: WorkloadContext): Promise<Pod | undefined> {
+  const { namespace, pod: name, uid } = plan.source;
+  const pod = await source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+  return pod?.metadata.uid === uid ? pod : undefined;
+}

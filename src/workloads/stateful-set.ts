@@ -1,0 +1,183 @@
+import type { Effect } from '../domain/effect.ts';
+import { blocking, type Finding } from '../domain/finding.ts';
+import type { PlanDraft } from '../domain/plan.ts';
+import type { PlannedStatefulSet } from '../domain/workload.ts';
+import type { OwnerObject } from '../kube/owner-objects.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import {
+  adopt,
+  checkAsPlanned,
+  checkSiblings,
+  hold,
+  letGo,
+  ownerSettles,
+  readOwner,
+  recount,
+} from './counted-owner.ts';
+import type { OwnerFacts } from './owner-facts.ts';
+import { countingFindings, nameOf, wanted } from './owner-findings.ts';
+import { inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
+import type { Detection, Workload } from './workload.ts';
+
+const REVISION_LABEL = 'controller-revision-hash';
+const RESOURCE = RESOURCES.statefulSet;
+
+/**
+ * One ordinal of a StatefulSet. The set of the target, made with no pods where there is none, is told to want the ordinal
+ * while a pod of that name is there that it does not count yet: it cannot make another of that name, and adopts this one
+ * when it gets its labels, with the revision of the set there. The source's set gives up its lowest or highest ordinal.
+ */
+export const statefulSet: Workload<PlannedStatefulSet> = {
+  kind: 'stateful-set',
+  owns: ({ owners }) => owners[0]?.kind === 'StatefulSet',
+  detect,
+  effects,
+  moments: {
+    async capture(context, planned) {
+      checkAsPlanned(context.plan, planned, await readOwner(context, 'source', RESOURCE, planned.name));
+      return null;
+    },
+    async prepare(context, planned) {
+      const owner = await readOwner(context, 'source', RESOURCE, planned.name);
+      await hold(context, 'source', RESOURCE, checkAsPlanned(context.plan, planned, owner));
+      await prepareInTarget(context, RESOURCE, planned);
+    },
+    async check(context, planned) {
+      checkAsPlanned(context.plan, planned, await readOwner(context, 'source', RESOURCE, planned.name));
+      await checkSiblings(context);
+    },
+    async giveUp(context, planned) {
+      const fewer = (owner: OwnerObject) => ({
+        spec: { replicas: Math.max(0, wanted(owner) - 1), ...startAt(planned.start.source) },
+      });
+      await recount(context, 'source', RESOURCE, planned.name, fewer);
+      await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
+    },
+    async takeIn(context, planned) {
+      const more = (owner: OwnerObject) => ({
+        spec: { replicas: wanted(owner) + 1, ...startAt(planned.start.target) },
+      });
+      await recount(context, 'target', RESOURCE, planned.name, more);
+      const owner = await ownerSettles(context, 'target', RESOURCE, planned.name, 'to want one pod more');
+      if (!owner) return;
+      const revision = owner.status?.updateRevision;
+      const labels = { ...planned.labels, ...(revision !== undefined && { [REVISION_LABEL]: revision }) };
+      await adopt(context, labels, { kind: 'StatefulSet', uid: owner.metadata.uid });
+    },
+    async finalize(context, planned) {
+      await letGo(context, 'source', RESOURCE, planned.name);
+      await letGo(context, 'target', RESOURCE, planned.name);
+    },
+    async back(context, planned) {
+      await letGo(context, 'source', RESOURCE, planned.name);
+      await removeMade(context, RESOURCE, planned);
+    },
+  },
+};
+
+/** A set that starts at 0 says so by saying nothing. */
+function startAt(start: number) {
+  return { ordinals: start === 0 ? null : { start } };
+}
+
+function detect(facts: OwnerFacts): Detection<PlannedStatefulSet> {
+  const [owner] = facts.owners;
+  if (!owner) throw new Error('a pod of a StatefulSet has one');
+  const ordinal = Number(/-(\d+)$/.exec(facts.pod.metadata.name)?.[1]);
+  const source = startWithout(owner, ordinal);
+  const target = startWith(facts.inTarget.owner, ordinal);
+  const findings = [
+    ...countingFindings(facts, owner),
+    ...(source === undefined ? [inTheMiddle(facts, owner, ordinal)] : []),
+    ...(target === undefined && facts.inTarget.owner ? [notNextTo(facts, facts.inTarget.owner, ordinal)] : []),
+    ...otherRevision(facts, owner),
+  ];
+  if (blocking(findings).length > 0 || source === undefined || target === undefined) return { declined: findings };
+  const { matchLabels = {}, matchExpressions = [] } = owner.spec.selector;
+  const planned: PlannedStatefulSet = {
+    kind: 'stateful-set',
+    name: owner.metadata.name,
+    uid: owner.metadata.uid ?? '',
+    generation: owner.metadata.generation ?? 0,
+    replicas: wanted(owner),
+    ordinal,
+    start: { source, target },
+    inTarget: inTargetOf(facts, owner, target === 0 ? { ordinals: undefined } : { ordinals: { start: target } }),
+    labels: facts.pod.metadata.labels ?? {},
+    withheld: [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)],
+  };
+  return { usable: planned, findings };
+}
+
+function startOf(owner: OwnerObject): number {
+  return owner.spec.ordinals?.start ?? 0;
+}
+
+/** Where the source's set starts without an ordinal; undefined when it lies between two that stay. Pure. */
+function startWithout(owner: OwnerObject, ordinal: number): number | undefined {
+  const start = startOf(owner);
+  if (ordinal === start + wanted(owner) - 1) return start;
+  return ordinal === start ? start + 1 : undefined;
+}
+
+/** Where the target's set starts with an ordinal added; undefined when that would leave a gap. Pure. */
+function startWith(owner: OwnerObject | undefined, ordinal: number): number | undefined {
+  if (!owner || wanted(owner) === 0) return ordinal;
+  const start = startOf(owner);
+  if (ordinal === start + wanted(owner)) return start;
+  return ordinal === start - 1 ? ordinal : undefined;
+}
+
+function inTheMiddle({ contexts }: OwnerFacts, owner: OwnerObject, ordinal: number): Finding {
+  const first = startOf(owner);
+  const last = first + wanted(owner) - 1;
+  const { name } = owner.metadata;
+  return {
+    code: 'E126',
+    severity: 'error',
+    what: `${name}-${ordinal} lies between ${name}-${first} and ${name}-${last}, which stay in ${contexts.source}`,
+    why: 'a StatefulSet’s ordinals have no gaps: its controller would make this one again',
+    remedy: `move ${name}-${last} or ${name}-${first}, or the whole set, one after the other: --all-replicas`,
+    field: 'spec.ordinals',
+  };
+}
+
+function notNextTo({ contexts }: OwnerFacts, there: OwnerObject, ordinal: number): Finding {
+  const first = startOf(there);
+  const last = first + wanted(there) - 1;
+  const { name } = there.metadata;
+  return {
+    code: 'E126',
+    severity: 'error',
+    what: `${nameOf(there)} of ${contexts.target} has the ordinals ${first} to ${last}, and ${ordinal} is not next to them`,
+    why: 'a StatefulSet’s ordinals have no gaps: its controller would make what is missing in between',
+    remedy: `move ${name}-${last + 1}${first > 0 ? ` or ${name}-${first - 1}` : ''} first`,
+    field: 'spec.ordinals',
+  };
+}
+
+/** A pod of an earlier revision, kept by a partition or by OnDelete. */
+function otherRevision({ pod }: OwnerFacts, owner: OwnerObject): Finding[] {
+  const mine = pod.metadata.labels?.[REVISION_LABEL];
+  const current = owner.status?.updateRevision;
+  if (current === undefined || mine === current) return [];
+  return [
+    {
+      code: 'E122',
+      severity: 'error',
+      what: `pod ${pod.metadata.name} is of revision ${mine}, the set is at ${current}`,
+      why: 'the set of the target knows the present template alone, and would take the pod for one of it',
+      remedy: 'let the set bring its pods to one revision first',
+      field: `metadata.labels[${REVISION_LABEL}]`,
+    },
+  ];
+}
+
+function effects(draft: PlanDraft, planned: PlannedStatefulSet): Effect[] {
+  const { namespace, pod: name } = draft.target;
+  const object = { side: 'target', apiVersion: 'v1', kind: 'Pod', namespace, name } as const;
+  return [
+    ...ownerEffects(draft, RESOURCE, planned),
+    { step: 'take-in', phase: 'switch', verb: 'patch', object, detail: 'its labels, so that the set adopts it' },
+  ];
+}
