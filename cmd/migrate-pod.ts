@@ -19,6 +19,8 @@ export interface PodOptions extends DeadlineOptions, ConnectionOptions, PlaceOpt
   readonly 'helper-image'?: string | undefined;
   readonly engine: EngineName;
   readonly route: RouteName;
+  readonly 'copy-dependencies': boolean;
+  readonly overwrite: readonly string[];
   readonly 'force-unlock': boolean;
   readonly 'dry-run': 'none' | 'client' | 'server';
   readonly yes: boolean;
@@ -59,6 +61,8 @@ async function planPod(options: PodOptions, { source, target }: Composition, str
     engine: options.engine,
     route: options.route,
     ...(helperImage && { helperImage }),
+    copyDependencies: options['copy-dependencies'],
+    overwrite: options.overwrite,
     forceUnlock: options['force-unlock'],
     deadlines: toDeadlines(options),
   };

@@ -35,6 +35,18 @@ export const podCommand = defineCommand({
           describe: 'how clients of the source cluster get to the target',
         })
         .option('helper-image', { type: 'string', describe: 'image of the helper pods (KUBECTL_MIGRATE_HELPER_IMAGE)' })
+        .option('copy-dependencies', {
+          type: 'boolean',
+          default: false,
+          describe: 'make the ConfigMaps, Secrets and ServiceAccounts that the target lacks',
+        })
+        .option('overwrite', {
+          type: 'string',
+          array: true,
+          default: [] as string[],
+          nargs: 1,
+          describe: 'have the source’s NAME or KIND/NAME in the target, where the two differ; may be repeated',
+        })
         .option('force-unlock', {
           type: 'boolean',
           default: false,

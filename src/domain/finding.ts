@@ -32,6 +32,7 @@ export const FINDINGS = {
   E108: 'target already has a pod of that name',
   E110: 'dependency is missing in the target',
   E111: 'object differs in the target',
+  E112: 'nothing of that name is used',
   E120: 'pod uses something that cannot be moved yet',
   E121: 'owner cannot hand the pod over',
   E122: 'owner is changing',
@@ -59,6 +60,7 @@ export const FINDINGS = {
   W206: 'autoscaler sees fewer pods',
   W207: 'disruption budget does not move along',
   W208: 'owner is described elsewhere',
+  W209: 'dependency differs in the target',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;

@@ -19,6 +19,10 @@ export interface MigrationRequest {
   readonly helperImage?: string;
   /** A lock that another migration left is no reason against the move. */
   readonly forceUnlock?: boolean;
+  /** Make what the pod refers to and the target lacks. */
+  readonly copyDependencies: boolean;
+  /** Objects that are there, differ, and may be overwritten: `NAME` or `KIND/NAME`. */
+  readonly overwrite: readonly string[];
   readonly deadlines: Deadlines;
 }
 
@@ -99,6 +103,17 @@ export interface PlannedRoute {
   readonly selectorInTarget: Readonly<Record<string, string>>;
 }
 
+/** An object that the pod refers to, made or overwritten in the target from the source's. */
+export interface PlannedCopy {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly usedBy: string;
+  readonly act: 'create' | 'overwrite';
+  /** SHA-256 of what the source's object says, in hex; the values themselves are in no plan. */
+  readonly digest: string;
+}
+
 /** Everything that a run will do, and what it relied on. A dry run prints this very object. */
 export interface Plan {
   readonly schema: typeof PLAN_SCHEMA;
@@ -110,6 +125,7 @@ export interface Plan {
   /** Source and target are one cluster: there is one record and, for one name, one lock. */
   readonly oneCluster: boolean;
   readonly workload: PlannedWorkload;
+  readonly copies: readonly PlannedCopy[];
   readonly engine: { readonly name: EngineName; readonly reason: string };
   readonly transfer: { readonly name: 'relay'; readonly reason: string };
   readonly route: { readonly name: RouteName; readonly services: readonly PlannedRoute[] };

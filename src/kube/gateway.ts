@@ -70,12 +70,18 @@ export function createGateway(options: GatewayOptions): Gateway {
         signal,
       });
     },
-    apply: <T extends KubeObject>(side: Side, resource: Resource, object: T, { signal }: ReadOptions = {}) => {
+    apply: <T extends KubeObject>(
+      side: Side,
+      resource: Resource,
+      object: T,
+      { signal, force = false }: ApplyOptions = {},
+    ) => {
       const { name, namespace } = object.metadata;
       const ref = { side, ...resource, name, ...(namespace === undefined ? {} : { namespace }) };
       const path = resourcePath(resource, namespace, name);
       const contentType = PATCH_CONTENT_TYPES.apply;
-      const request: ApiRequest = { method: 'PATCH', path, query, body: object, contentType, signal };
+      const asked = force ? { ...query, force: 'true' } : query;
+      const request: ApiRequest = { method: 'PATCH', path, query: asked, body: object, contentType, signal };
       return perform('apply', ref, resource.plural, {
         run: async (api) => asObject<T>(await api.request(request), resource),
         // Applying the same object once more changes nothing.
@@ -141,6 +147,8 @@ const API_VERB: Readonly<Record<Verb, string>> = {
   exec: 'create',
   checkpoint: 'create',
 };
+
+type ApplyOptions = ReadOptions & { readonly force?: boolean };
 
 interface Act<T> {
   readonly run: (api: ApiClient) => Promise<T>;

@@ -114,9 +114,14 @@ export interface Gateway {
   create<T extends KubeObject>(side: Side, resource: Resource, object: T, options?: ReadOptions): Promise<T>;
   /**
    * Server-side apply with this program's field manager: makes the object where it is missing. Throws F315 when another
-   * manager owns a field that would change.
+   * manager owns a field that would change; with `force` that field becomes ours.
    */
-  apply<T extends KubeObject>(side: Side, resource: Resource, object: T, options?: ReadOptions): Promise<T>;
+  apply<T extends KubeObject>(
+    side: Side,
+    resource: Resource,
+    object: T,
+    options?: ReadOptions & { readonly force?: boolean },
+  ): Promise<T>;
   /** A `resourceVersion` in the body makes it conditional: F315 when somebody else wrote in between. */
   patch<T extends KubeObject>(
     ref: ObjectRef & { readonly resource: Resource },

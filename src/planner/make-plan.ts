@@ -54,6 +54,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const budget = checkLiveness(original, request.deadlines);
   // A container that does not run has no digest yet, and that is not what is wrong with it.
   const unknownImage = image === undefined && !state.some((finding) => finding.code === 'E105');
+  const dependencies = await namingForbidden(facts, read, () => checkDependencies(original, facts, read));
   const findings = [
     ...checkClusters(facts),
     ...judgePod(facts.pod),
@@ -62,7 +63,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     ...routes.findings,
     ...budget.findings,
     ...(unknownImage ? [noDigest(facts.pod)] : []),
-    ...(await namingForbidden(facts, read, () => checkDependencies(original, facts, read))),
+    ...dependencies.findings,
   ];
   if (blocking(findings).length > 0 || !image || !placement.node || !('usable' in workload))
     throw declined(blocking(findings));
@@ -74,6 +75,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     target: planTarget(facts, placement.node),
     oneCluster: facts.sameCluster,
     workload: workload.usable,
+    copies: dependencies.copies,
     engine: { name: request.engine, reason: 'the only engine of this version' },
     transfer: { name: 'relay', reason: 'through this machine, the only way of this version' },
     route: { name: request.route, services: routes.routes },

@@ -2,6 +2,7 @@ import { engineEffects } from '../engines/effects.ts';
 import type { Pod } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { restoreInTarget } from '../routes/endpoints-route.ts';
+import { finishCopies } from '../workloads/copies.ts';
 import { workloadOf } from '../workloads/index.ts';
 import type { Step } from './step.ts';
 
@@ -28,6 +29,7 @@ export const finalize: Step<'finalize'> = {
         onProgress: waiting,
       },
     );
+    await finishCopies(context);
     await workloadOf(plan).finalize(context);
     await engine.remove(context);
     return {};

@@ -1,5 +1,6 @@
 import { commit } from './commit.ts';
 import { copyFiles } from './copy-files.ts';
+import { dependencies } from './dependencies.ts';
 import { finalize } from './finalize.ts';
 import { freeze } from './freeze.ts';
 import { owner } from './owner.ts';
@@ -25,6 +26,7 @@ import { verify } from './verify.ts';
 export const STEPS: readonly Step[] = [
   startHelpers,
   probe,
+  dependencies,
   owner,
   prepareServices,
   placeholder,

@@ -11,6 +11,7 @@ export interface StepResults {
     readonly memoryBytes: number;
     readonly processes: number;
   };
+  dependencies?: Record<string, never>;
   owner?: Record<string, never>;
   placeholder?: Partial<TargetContainer>;
   routes?: {

@@ -19,9 +19,10 @@ const CONFLICT_TRIES = 5;
 export type Recount = (owner: OwnerObject) => { readonly [field: string]: Json };
 
 type Ends = Pick<Plan, 'source' | 'target'>;
+type Kind = Pick<Resource, 'apiVersion' | 'kind'>;
 
 /** An object beside the pod, as an effect names it. Pure. */
-export function refOf(plan: Ends, side: Side, { apiVersion, kind }: Resource, name: string): ObjectRef {
+export function refOf(plan: Ends, side: Side, { apiVersion, kind }: Kind, name: string): ObjectRef {
   return { side, apiVersion, kind, namespace: plan[side].namespace, name };
 }
 

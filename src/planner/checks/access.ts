@@ -10,6 +10,8 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   endpoints: ['get'],
   endpointslices: ['get', 'list'],
   configmaps: ['get'],
+  secrets: ['get'],
+  serviceaccounts: ['get'],
   leases: ['get'],
   deployments: ['get', 'list', 'watch'],
   replicasets: ['get', 'list', 'watch'],

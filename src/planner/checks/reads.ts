@@ -4,8 +4,8 @@ import type { Side } from '../../domain/refs.ts';
 import type { Pod } from '../../kube/objects.ts';
 import type { Access, ClusterReader, ReadOptions, Resource } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
+import { dependenciesOf } from '../../workloads/dependencies.ts';
 import { refusedAccess } from './access.ts';
-import { dependenciesOf } from './dependencies.ts';
 
 export interface Readers {
   readonly request: MigrationRequest;
@@ -38,7 +38,7 @@ function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonl
   const owned = pod?.metadata.ownerReferences?.some(({ controller }) => controller) === true;
   const owners = owned ? [RESOURCES.deployment, RESOURCES.replicaSet, RESOURCES.statefulSet] : [];
   const around = owned ? [RESOURCES.autoscaler, RESOURCES.disruptionBudget] : [];
-  const dependencies = new Set((pod ? dependenciesOf(pod) : []).map(({ resource }) => resource));
+  const dependencies = [...new Set((pod ? dependenciesOf(pod) : []).map(({ resource }) => resource))];
   const from = request.namespace;
   const to = request.targetNamespace;
   const routes = (namespace: string) => [
@@ -51,6 +51,7 @@ function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonl
       question('get', RESOURCES.pod, from),
       question('get', RESOURCES.node),
       ...routes(from),
+      ...(request.copyDependencies ? dependencies.map((resource) => question('get', resource, from)) : []),
       ...owners.map((resource) => question('get', resource, from)),
       ...around.map((resource) => question('list', resource, from)),
       ...(owned ? [question('list', RESOURCES.pod, from)] : []),
@@ -62,7 +63,7 @@ function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonl
       question('list', RESOURCES.pod),
       ...routes(to),
       ...owners.map((resource) => question('get', resource, to)),
-      ...[...dependencies].map((resource) => question('get', resource, to)),
+      ...dependencies.map((resource) => question('get', resource, to)),
     ],
   };
 }

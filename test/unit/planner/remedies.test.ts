@@ -18,6 +18,8 @@ describe('a missing dependency', () => {
     const pod = runningPod({ spec: { volumes: [{ name: 'a', configMap: { name: 'settings' } }] } });
     const clusters = twoClusters({ pod });
     clusters.west.seed(RESOURCES.namespace, namespace('other'));
+    const metadata = { name: 'settings', namespace: 'shop' };
+    clusters.east.seed(RESOURCES.configMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata });
     const [found] = await refused(clusters, { targetNamespace: 'other' });
     expect(found).toMatchObject({
       code: 'E110',
