@@ -19,6 +19,7 @@ export interface PodOptions extends DeadlineOptions, ConnectionOptions, PlaceOpt
   readonly 'helper-image'?: string | undefined;
   readonly engine: EngineName;
   readonly route: RouteName;
+  readonly 'ignore-managers': boolean;
   readonly 'copy-dependencies': boolean;
   readonly overwrite: readonly string[];
   readonly 'force-unlock': boolean;
@@ -61,6 +62,7 @@ async function planPod(options: PodOptions, { source, target }: Composition, str
     engine: options.engine,
     route: options.route,
     ...(helperImage && { helperImage }),
+    ignoreManagers: options['ignore-managers'],
     copyDependencies: options['copy-dependencies'],
     overwrite: options.overwrite,
     forceUnlock: options['force-unlock'],

@@ -35,6 +35,11 @@ export const podCommand = defineCommand({
           describe: 'how clients of the source cluster get to the target',
         })
         .option('helper-image', { type: 'string', describe: 'image of the helper pods (KUBECTL_MIGRATE_HELPER_IMAGE)' })
+        .option('ignore-managers', {
+          type: 'boolean',
+          default: false,
+          describe: 'move although Argo CD or Flux manages the owner: it has been told to leave it alone',
+        })
         .option('copy-dependencies', {
           type: 'boolean',
           default: false,

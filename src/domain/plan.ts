@@ -19,6 +19,8 @@ export interface MigrationRequest {
   readonly helperImage?: string;
   /** A lock that another migration left is no reason against the move. */
   readonly forceUnlock?: boolean;
+  /** Argo CD, Flux or another has been told to leave the owner alone. */
+  readonly ignoreManagers: boolean;
   /** Make what the pod refers to and the target lacks. */
   readonly copyDependencies: boolean;
   /** Objects that are there, differ, and may be overwritten: `NAME` or `KIND/NAME`. */

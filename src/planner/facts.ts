@@ -76,7 +76,8 @@ async function readFacts(
   ]);
   const sameCluster = source.server === target.server || targetNodes.some((node) => isSame(node, sourceNode));
   const namespaces = { source: request.namespace, target: request.targetNamespace };
-  const owners = await readOwners(pod, { source, target, namespaces, sameCluster }, options);
+  const { ignoreManagers } = request;
+  const owners = await readOwners(pod, { source, target, namespaces, sameCluster, ignoreManagers }, options);
   return {
     request,
     source,

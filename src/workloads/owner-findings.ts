@@ -3,6 +3,7 @@ import { HELD_LABEL } from '../domain/names.ts';
 import { controllerOf, matchesSelector, type OwnerObject } from '../kube/owner-objects.ts';
 import { differences, portable } from '../kube/portable-object.ts';
 import { isSettled } from './counted-owner.ts';
+import { managedElsewhere } from './managed-elsewhere.ts';
 import type { OwnerFacts } from './owner-facts.ts';
 
 /** How many pods an owner wants; the API's default is one. Pure. */
@@ -27,6 +28,7 @@ export function countingFindings(facts: OwnerFacts, owner: OwnerObject): Finding
     ...changing(facts, owner),
     ...unready(facts, owner),
     ...above(facts, owner),
+    ...managedElsewhere(owner, facts.contexts.source, facts.ignoreManagers),
     ...autoscaled(facts, owner),
     ...budgeted(facts, owner),
     ...taken(facts, owner),

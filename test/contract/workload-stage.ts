@@ -153,7 +153,9 @@ export async function handover(world: WorkloadWorld, name: string, from: Place, 
   const pod = await source.get<Pod>(RESOURCES.pod, name, { namespace });
   if (!pod) throw new Error(`no pod ${name} in ${from}`);
   const namespaces = { source: namespace, target: namespace };
-  const detection = detectWorkload(await readOwners(pod, { source, target, namespaces, sameCluster: false }, {}));
+  const detection = detectWorkload(
+    await readOwners(pod, { source, target, namespaces, sameCluster: false, ignoreManagers: false }, {}),
+  );
   if ('declined' in detection)
     throw new Error(detection.declined.map(({ code, what }) => `${code} ${what}`).join('\n'));
   const plan = {

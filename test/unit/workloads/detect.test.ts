@@ -14,6 +14,7 @@ function facts(parts: Partial<OwnerFacts>): OwnerFacts {
     namespaces: { source: 'shop', target: 'shop' },
     contexts: { source: 'east', target: 'west' },
     sameCluster: false,
+    ignoreManagers: false,
     owners: [],
     above: undefined,
     siblings: [],
@@ -153,5 +154,35 @@ describe('an owner is declined', () => {
     const of = ofDeployment({ replicas }, { autoscalers: [autoscaler] });
     expect(codes(of)).toEqual(expected);
     expect(codes(of, 'W')).toEqual(expected.length > 0 ? ['W205'] : ['W205', 'W206']);
+  });
+});
+
+describe('an owner that is described elsewhere', () => {
+  const written = (manager: string, spec: object) => ({
+    managedFields: [{ manager, operation: 'Apply', fieldsV1: { 'f:spec': spec } }],
+  });
+  const replicas = { 'f:replicas': {} };
+
+  it.each<readonly [string, OwnerParts['metadata'], string[]]>([
+    ['Argo CD, by its annotation', { annotations: { ...REVISION, 'argocd.argoproj.io/tracking-id': 'a' } }, ['E125']],
+    ['Argo CD, by its field manager', written('argocd-controller', replicas), ['E125']],
+    ['Argo CD, which leaves the replicas to others', written('argocd-controller', { 'f:template': {} }), ['W208']],
+    ['Flux', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'shop' } }, ['E125']],
+    [
+      'Flux, told to leave it alone',
+      {
+        labels: { 'kustomize.toolkit.fluxcd.io/name': 'shop' },
+        annotations: { ...REVISION, 'kustomize.toolkit.fluxcd.io/reconcile': 'disabled' },
+      },
+      ['W208'],
+    ],
+    ['Helm', { annotations: { ...REVISION, 'meta.helm.sh/release-name': 'shop' } }, ['W208']],
+    ['a controller that nobody knows', written('shop-operator', replicas), ['W208']],
+    ['a person', written('kubectl-client-side-apply', replicas), []],
+    ['a controller that sets other fields', written('shop-operator', { 'f:template': {} }), []],
+  ])('by %s', (_name, metadata, expected) => {
+    const of = ofDeployment({ ...(metadata && { metadata }) });
+    expect([...codes(of), ...codes(of, 'W')].filter((code) => code !== 'W205')).toEqual(expected);
+    expect(codes({ ...of, ignoreManagers: true })).toEqual([]);
   });
 });
