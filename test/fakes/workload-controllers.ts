@@ -17,13 +17,15 @@ const SYNCS: Readonly<Record<string, readonly [Resource, Sync]>> = {
   StatefulSet: [RESOURCES.statefulSet, syncStatefulSet],
 };
 
+/** Pods move, and no cluster makes one of a name that another has given away. */
+let serial = 0;
+
 /**
  * The Deployment, ReplicaSet and StatefulSet controllers and the garbage collector. As the real ones they see pods at
  * once and a change of an owner a moment later, because the two come by different watches: whoever relies on the order
  * of two writes without waiting for `observedGeneration` is found out.
  */
 export function runWorkloadControllers(cluster: FakeCluster): void {
-  let serial = 0;
   const controllers: Controllers = {
     cluster,
     newName: (prefix) => {
