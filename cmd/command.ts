@@ -5,6 +5,7 @@ import type { Streams } from './streams.ts';
 /**
  * One command of the program. `complete` asks at the terminal for what flags leave open, `validate` is pure and yields
  * every complaint about the command line, `run` gets the request and never argv.
+ * Every definition is loaded at each start, so it imports what it asks and runs with only then: `await import(…)`.
  */
 export interface CommandDefinition<Options> {
   /** As yargs takes it: `pod [name]`. */

@@ -3,8 +3,6 @@ import { ENGINES, ROUTES } from '../../src/domain/plan.ts';
 import { defineCommand } from '../command.ts';
 import { clusterFlags, connectionComplaints } from '../flags/clusters.ts';
 import { deadlineComplaints, deadlineFlags } from '../flags/deadlines.ts';
-import { migratePod } from '../migrate-pod.ts';
-import { pickPod } from '../pickers/pod.ts';
 
 /** `kubectl migrate pod`: moves one running pod to another cluster. */
 export const podCommand = defineCommand({
@@ -69,7 +67,8 @@ export const podCommand = defineCommand({
           describe: 'print plan and result in this form',
         }),
     ),
-  complete: (options, streams) => pickPod(options, streams),
+  // Help and completion do without the clients of the clusters, which take longer to load than all the rest.
+  complete: async (options, streams) => (await import('../pickers/pod.ts')).pickPod(options, streams),
   validate: (options) => {
     const complaints = [...connectionComplaints(options), ...deadlineComplaints(options)];
     const name = podName(options.name);
@@ -79,7 +78,10 @@ export const podCommand = defineCommand({
     if (options['to-context'] === undefined) complaints.push('where to? name the target with --to-context');
     return complaints;
   },
-  run: (options, streams) => migratePod({ ...options, pod: podName(options.name) ?? '' }, streams),
+  run: async (options, streams) => {
+    const { migratePod } = await import('../migrate-pod.ts');
+    return migratePod({ ...options, pod: podName(options.name) ?? '' }, streams);
+  },
 });
 
 /** `NAME`, `pod/NAME`, `pods/NAME` and `po/NAME` name a pod; anything else with a slash, or no object name, does not. Pure. */

@@ -1,0 +1,79 @@
+import type { Outcome } from '../src/domain/errors.ts';
+import { listContexts as contextNames, selectContext } from '../src/kube/kubeconfig.ts';
+import { columns } from '../src/ui/table.ts';
+import { readable, terminalOf } from '../src/ui/terminal.ts';
+import { connectSide, kubeconfigOf } from './connection.ts';
+import type { ConnectionFlags } from './flags/clusters.ts';
+import { output } from './output.ts';
+import { judgeContext } from './pickers/lists.ts';
+import type { Streams } from './streams.ts';
+
+/** How long a cluster is waited for, unless a flag says otherwise. */
+const TIMEOUT = '3s';
+
+interface ContextRow {
+  readonly name: string;
+  readonly current: boolean;
+  readonly server: string;
+  readonly namespace: string;
+  readonly reachable: boolean;
+  readonly about: string;
+}
+
+export interface ListContextsOptions extends ConnectionFlags {
+  readonly output: 'table' | 'json' | 'yaml' | 'name';
+}
+
+/** Prints every context of the kubeconfig and whether its cluster can take part in a move. */
+export async function listContexts(options: ListContextsOptions, streams: Streams): Promise<Outcome> {
+  const rows = await contextRows(options, streams);
+  const form = options.output === 'json' || options.output === 'yaml' ? options.output : undefined;
+  output(form, streams).result({ contexts: rows }, () => {
+    if (options.output === 'name') return rows.map(({ name }) => `${name}\n`).join('');
+    const terminal = terminalOf(streams.stdout, streams.env);
+    const table = columns(
+      rows.map(({ current, name, namespace, reachable, about }) => [
+        current ? '*' : '',
+        name,
+        namespace,
+        reachable ? 'yes' : 'no',
+        about,
+      ]),
+      ['CURRENT', 'NAME', 'NAMESPACE', 'REACHABLE', 'ABOUT'],
+    );
+    return terminal.live ? readable(table, terminal) : table;
+  });
+  return 'done';
+}
+
+async function contextRows(options: ConnectionFlags, streams: Streams): Promise<ContextRow[]> {
+  const kubeconfig = kubeconfigOf('source', options, streams.env);
+  return Promise.all(
+    contextNames(kubeconfig).map(async (name) => {
+      const connection = { 'request-timeout': TIMEOUT, ...options, context: name };
+      const { verdict, reason = '' } = await judgeContext(
+        () => connectSide('source', connection, streams.env),
+        streams.interrupt,
+      );
+      const { server, namespace } = placeOf(() => selectContext(kubeconfig, name, '--context'));
+      return {
+        name,
+        current: name === kubeconfig.currentContext,
+        server,
+        namespace,
+        reachable: verdict === 'good',
+        about: reason,
+      };
+    }),
+  );
+}
+
+/** A context whose cluster or user is missing has no place; `about` says so. */
+function placeOf(select: () => ReturnType<typeof selectContext>): { server: string; namespace: string } {
+  try {
+    const { cluster, namespace } = select();
+    return { server: cluster.server, namespace };
+  } catch {
+    return { server: '', namespace: '' };
+  }
+}
