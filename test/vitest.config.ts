@@ -13,6 +13,8 @@ export default defineConfig({
           name: 'fast',
           include: ['test/{unit,cli,contract,faults}/**/*.test.ts'],
           exclude: ['**/*.lab.test.ts'],
+          // A busy machine is no failure; a test that hangs still is.
+          testTimeout: 30_000,
           sequence: { shuffle: true },
         },
       },
