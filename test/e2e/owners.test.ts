@@ -1,86 +1,190 @@
 import { describe, expect, it } from 'vitest';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { Context, Kubectl } from '../support/kubectl.ts';
+import { httpLoad, redisLoad } from '../support/load-client.ts';
 import { imageOf, service } from '../support/manifests.ts';
 import { deployment, headless, statefulSet } from '../support/owned.ts';
+import { accountForWrites } from '../support/redis-writes.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
+import { changes, takeSnapshot, unexpected } from '../support/snapshot.ts';
 
 interface Found {
   readonly metadata: {
-    name: string;
-    uid: string;
-    labels: Record<string, string>;
-    ownerReferences?: { kind: string }[];
+    readonly name: string;
+    readonly labels: Record<string, string>;
+    readonly ownerReferences?: readonly { readonly kind: string; readonly uid: string }[];
   };
+  readonly spec: { readonly hostname?: string; readonly subdomain?: string };
 }
 
-async function podsOf(kubectl: Kubectl, context: Context, namespace: string): Promise<Found[]> {
-  return (await kubectl.json<{ items: Found[] }>(context, ['-n', namespace, 'pods'])).items;
+async function pod(kubectl: Kubectl, context: Context, namespace: string, app: string): Promise<Found> {
+  const { items } = await kubectl.json<{ items: Found[] }>(context, ['-n', namespace, 'pods', '-l', `app=${app}`]);
+  const [found, ...others] = items;
+  if (!found || others.length > 0) throw new Error(`${items.length} pods of ${app} in ${context}`);
+  return found;
 }
 
-async function moved({ migrate }: Scenario, pod: string, from: Context, to: Context): Promise<void> {
-  const ended = await migrate(['pod', pod, '--context', from, '--to-context', to, '--yes']);
+async function moved({ migrate }: Scenario, name: string, from: Context, to: Context): Promise<void> {
+  const ended = await migrate(['pod', name, '--context', from, '--to-context', to, '--yes']);
   expect(ended.code).toBe(0);
 }
 
+/** What a Service and its slices say of where the pod is. */
+function leadsTo(app: string): RegExp {
+  return new RegExp(`^east (Endpoints|EndpointSlice)/${app}[-\\w]*( |$)`);
+}
+
 describe('a pod of a Deployment', () => {
-  it('is taken in by the Deployment of the other cluster, there and back', () =>
+  it('is adopted in the other cluster, there and back, under load, and nothing else changes', () =>
     scenario('deployment', async (scene) => {
       const { lab, namespace, kubectl } = scene;
       const image = imageOf(lab, 'static');
+      const bystander = { namespace, name: 'other', image, port: 8080, replicas: 2 };
       await kubectl.apply('east', [
-        deployment({ namespace, name: 'web', image, port: 8080, replicas: 2 }),
+        deployment({ namespace, name: 'web', image, port: 8080 }),
+        deployment(bystander),
         service(namespace, 'web', 8080),
       ]);
-      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
-      const [chosen, other] = await podsOf(kubectl, 'east', namespace);
-      if (!chosen || !other) throw new Error('two pods were asked for');
-      const name = chosen.metadata.name;
-      const before = await ask<Counter>(kubectl, 'east', namespace, name);
+      await kubectl.apply('west', [deployment(bystander)]);
+      for (const [context, name] of [
+        ['east', 'web'],
+        ['east', 'other'],
+        ['west', 'other'],
+      ] as const)
+        await kubectl.run(context, ['-n', namespace, 'rollout', 'status', `deployment/${name}`, '--timeout=60s']);
+      const { metadata } = await pod(kubectl, 'east', namespace, 'web');
+      const client = { lab, kubectl, context: 'east', namespace, name: 'client' } as const;
+      const load = await httpLoad(client, 'http://web:8080/');
+      await load.going;
+      const before = await takeSnapshot(kubectl, namespace);
 
-      await moved(scene, name, 'east', 'west');
-      const there = await ask<Counter>(kubectl, 'west', namespace, name);
-      expectSameProcess(before, there);
-      expect((await podsOf(kubectl, 'east', namespace)).map(({ metadata }) => metadata.uid)).toEqual([
-        other.metadata.uid,
-      ]);
-      const inWest = await podsOf(kubectl, 'west', namespace);
-      expect(inWest.map(({ metadata }) => [metadata.name, metadata.ownerReferences?.[0]?.kind])).toEqual([
-        [name, 'ReplicaSet'],
-      ]);
+      await moved(scene, metadata.name, 'east', 'west');
+      const there = await takeSnapshot(kubectl, namespace);
+      const inWest = await pod(kubectl, 'west', namespace, 'web');
+      expect(inWest.metadata).toMatchObject({ name: metadata.name, labels: metadata.labels });
+      expect(inWest.metadata.ownerReferences?.[0]?.kind).toBe('ReplicaSet');
+      const hash = metadata.labels['pod-template-hash'];
+      expect(
+        unexpected(changes(before, there), [
+          `east Pod/${metadata.name} gone`,
+          'east Deployment/web spec.replicas: 1 -> 0',
+          'east Deployment/web status.',
+          `east ReplicaSet/web-${hash} spec.replicas: 1 -> 0`,
+          `east ReplicaSet/web-${hash} metadata.annotations[deployment.kubernetes.io/desired-replicas]`,
+          `east ReplicaSet/web-${hash} metadata.annotations[deployment.kubernetes.io/max-replicas]`,
+          `east ReplicaSet/web-${hash} status.`,
+          /^east Service\/web (spec\.selector|metadata\.annotations)/,
+          leadsTo('web'),
+          `west Pod/${metadata.name} made`,
+          'west Deployment/web made',
+          `west ReplicaSet/web-${hash} made`,
+          'west Service/web made',
+          /^west (Endpoints|EndpointSlice)\/web[-\w]* made/,
+        ]),
+      ).toEqual([]);
 
-      await moved(scene, name, 'west', 'east');
-      expectSameProcess(there, await ask<Counter>(kubectl, 'east', namespace, name));
-      expect(await podsOf(kubectl, 'west', namespace)).toEqual([]);
-      const inEast = await podsOf(kubectl, 'east', namespace);
-      expect(inEast.map(({ metadata }) => metadata.name).toSorted()).toEqual([name, other.metadata.name].toSorted());
+      await moved(scene, metadata.name, 'west', 'east');
+      const summary = await load.stop();
+      expect({ count: summary.countWentBack, uptime: summary.uptimeWentBack }).toEqual({ count: [], uptime: [] });
+      expect(summary.acknowledged).toBeGreaterThan(500);
+      expect(
+        unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
+          `east Pod/${metadata.name} `,
+          'east Pod/client gone',
+          leadsTo('web'),
+          'west Deployment/web made',
+          `west ReplicaSet/web-${hash} made`,
+          'west Service/web made',
+          /^west (Endpoints|EndpointSlice)\/web[-\w]* made/,
+        ]),
+      ).toEqual([]);
     }));
 });
 
 describe('a pod of a StatefulSet', () => {
-  it('is taken in by the set of the other cluster, there and back', () =>
+  it('keeps name, ordinal, host name, labels and revision, there and back, and nothing else changes', () =>
     scenario('stateful-set', async (scene) => {
       const { lab, namespace, kubectl } = scene;
-      const image = imageOf(lab, 'static');
+      const image = imageOf(lab, 'redis');
       await kubectl.apply('east', [
-        statefulSet({ namespace, name: 'db', image, port: 8080, replicas: 2 }),
-        headless(namespace, 'db', 8080),
+        statefulSet({ namespace, name: 'db', image, port: 6379, replicas: 2 }),
+        headless(namespace, 'db', 6379),
       ]);
       await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
-      const [zero, one] = await podsOf(kubectl, 'east', namespace);
-      const before = await ask<Counter>(kubectl, 'east', namespace, 'db-1');
+      const one = await kubectl.json<Found>('east', ['-n', namespace, 'pod', 'db-1']);
+      const client = { lab, kubectl, context: 'east', namespace, name: 'client' } as const;
+      const load = await redisLoad(client, 'db-1.db:6379');
+      await load.going;
+      const before = await takeSnapshot(kubectl, namespace);
 
       await moved(scene, 'db-1', 'east', 'west');
-      const there = await ask<Counter>(kubectl, 'west', namespace, 'db-1');
-      expectSameProcess(before, there);
-      expect((await podsOf(kubectl, 'east', namespace)).map(({ metadata }) => metadata.uid)).toEqual([
-        zero?.metadata.uid,
-      ]);
-      const [inWest] = await podsOf(kubectl, 'west', namespace);
-      expect(inWest?.metadata.labels).toEqual(one?.metadata.labels);
+      const inWest = await pod(kubectl, 'west', namespace, 'db');
+      expect(inWest.metadata).toMatchObject({ name: 'db-1', labels: one.metadata.labels });
+      expect(inWest.metadata.ownerReferences?.[0]?.kind).toBe('StatefulSet');
+      expect(inWest.spec).toMatchObject({ hostname: 'db-1', subdomain: 'db' });
+      expect(
+        unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
+          'east Pod/db-1 gone',
+          'east StatefulSet/db spec.replicas: 2 -> 1',
+          'east StatefulSet/db status.',
+          /^east Service\/db (spec\.selector|metadata\.annotations)/,
+          leadsTo('db'),
+          'west Pod/db-1 made',
+          'west StatefulSet/db made',
+          /^west ControllerRevision\/db-\w+ made/,
+          'west Service/db made',
+          /^west (Endpoints|EndpointSlice)\/db[-\w]* made/,
+        ]),
+      ).toEqual([]);
 
       await moved(scene, 'db-1', 'west', 'east');
-      expectSameProcess(there, await ask<Counter>(kubectl, 'east', namespace, 'db-1'));
-      expect(await podsOf(kubectl, 'west', namespace)).toEqual([]);
+      const summary = await load.stop();
+      const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'db-1' }, summary);
+      expect(account).toMatchObject({ lost: [], twice: [] });
+      expect(account.acknowledged).toBeGreaterThan(500);
+      expect(
+        unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
+          'east Pod/db-1 ',
+          'east Pod/client gone',
+          leadsTo('db'),
+          'west StatefulSet/db made',
+          /^west ControllerRevision\/db-\w+ made/,
+          'west Service/db made',
+          /^west (Endpoints|EndpointSlice)\/db[-\w]* made/,
+        ]),
+      ).toEqual([]);
+    }));
+});
+
+describe('one pod of a Deployment with several', () => {
+  it('moves with what it refers to, and the others stay', () =>
+    scenario('replicas', async (scene) => {
+      const { lab, namespace, kubectl, migrate } = scene;
+      const image = imageOf(lab, 'static');
+      const metadata = { name: 'password', namespace };
+      const env = [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'password', key: 'word' } } }];
+      await kubectl.apply('east', [
+        { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { word: 'correct-horse' } },
+        deployment({ namespace, name: 'web', image, port: 8080, replicas: 3, container: { env } }),
+      ]);
+      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
+      const names = await kubectl.run('east', ['-n', namespace, 'get', 'pods', '-o', 'name']);
+      const [first = '', ...others] = names.trim().split('\n');
+      const name = first.replace('pod/', '');
+      const before = await ask<Counter>(kubectl, 'east', namespace, name);
+      const between = ['--context', 'east', '--to-context', 'west', '--yes'];
+      const declined = await migrate(['pod', name, ...between]);
+      expect(declined.code).toBe(5);
+      expect(declined.stderr).toContain('E110  Secret');
+      const ended = await migrate(['pod', name, ...between, '--copy-dependencies', '-o', 'json']);
+      expect(ended.code).toBe(0);
+      const record = await kubectl.run('east', ['-n', 'kubectl-migrate', 'get', 'configmaps', '-o', 'json']);
+      for (const text of [ended.stdout, ended.stderr, declined.stderr, record]) {
+        expect(text).not.toContain('correct-horse');
+        expect(text).not.toContain(Buffer.from('correct-horse').toString('base64'));
+      }
+      expectSameProcess(before, await ask<Counter>(kubectl, 'west', namespace, name));
+      const left = await kubectl.run('east', ['-n', namespace, 'get', 'pods', '-o', 'name']);
+      expect(left.trim().split('\n')).toEqual(others);
     }));
 });

@@ -1,0 +1,77 @@
+import { differences } from '../../src/kube/portable-object.ts';
+import type { Context, Kubectl } from './kubectl.ts';
+
+interface Found {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
+}
+
+/** Every object of a namespace and every cluster-wide one, of both clusters, by `east Deployment/web`. */
+export type Snapshot = ReadonlyMap<string, Found>;
+
+/** Kinds that say how things go, not how they are, and namespaces, which other scenarios make meanwhile. */
+const LEFT_OUT = new Set([
+  'events',
+  'events.events.k8s.io',
+  'namespaces',
+  'componentstatuses',
+  'leases.coordination.k8s.io',
+]);
+/** Fields that any write or any heartbeat changes. */
+const MOVING =
+  /(^|\.)(resourceVersion|generation|observedGeneration|managedFields|last\w*Time|lastHeartbeatTime|lastProbeTime)$/;
+
+/** Takes both clusters as they are now. */
+export async function takeSnapshot(kubectl: Kubectl, namespace: string): Promise<Snapshot> {
+  const parts = await Promise.all(
+    (['east', 'west'] as const).flatMap((context) => [
+      list(kubectl, context, true, ['-n', namespace]),
+      list(kubectl, context, false, []),
+    ]),
+  );
+  return new Map(parts.flat());
+}
+
+async function list(kubectl: Kubectl, context: Context, namespaced: boolean, place: readonly string[]) {
+  const names = await kubectl.run(context, [
+    'api-resources',
+    '--verbs=list',
+    `--namespaced=${namespaced}`,
+    '-o',
+    'name',
+  ]);
+  const kinds = names.split('\n').filter((kind) => kind !== '' && !LEFT_OUT.has(kind));
+  const { items } = await kubectl.json<{ items: Found[] }>(context, [...place, kinds.join(',')]);
+  return items.map((object) => [`${context} ${object.kind}/${object.metadata.name}`, still(object)] as const);
+}
+
+/** Without the status of a node, which tells of everything that runs there. */
+function still(object: Found): Found {
+  if (object.kind !== 'Node') return object;
+  const { status: _status, ...rest } = object;
+  return rest as Found;
+}
+
+/**
+ * What is not as it was, one line each: `west Pod/db-1 made`, `east Pod/db-0 gone`, or the field with both values,
+ * `east StatefulSet/db spec.replicas: 2 -> 1`. In the order of the names.
+ */
+export function changes(before: Snapshot, after: Snapshot): string[] {
+  const names = [...new Set([...before.keys(), ...after.keys()])].toSorted();
+  return names.flatMap((name) => {
+    const [was, is] = [before.get(name), after.get(name)];
+    if (!was) return [`${name} made`];
+    if (!is) return [`${name} gone`];
+    return differences(was, is)
+      .filter(({ field }) => !MOVING.test(field))
+      .map(({ field, source, target }) => `${name} ${field}: ${JSON.stringify(source)} -> ${JSON.stringify(target)}`);
+  });
+}
+
+/** The changes that nobody has named. `expected`: what a line begins with, or a pattern that it matches. */
+export function unexpected(lines: readonly string[], expected: readonly (string | RegExp)[]): string[] {
+  return lines.filter(
+    (line) => !expected.some((one) => (typeof one === 'string' ? line.startsWith(one) : one.test(line))),
+  );
+}
