@@ -92,14 +92,19 @@ export interface PlannedRoute {
   readonly service: string;
   /** What it selects its pods by; taken away from it in the source cluster, and put back on the way back. */
   readonly selector: Readonly<Record<string, string>>;
+  /**
+   * Slices of our own that an earlier move of another pod left in the source cluster, by name: the Service has no
+   * selector any more and there is nothing to prepare. Empty where the Service selects its pods.
+   */
+  readonly ownInSource: readonly string[];
   /** The controller's slices that the own ones stand in for, by name. */
   readonly slices: readonly { readonly replaces: string; readonly own: string }[];
   /**
-   * The Service of that name in the target cluster: `create` where there is none, `keep` where it selects the pod, and
-   * `restore` where an earlier move took its selector away, which it then gets back.
+   * The Service of that name in the target cluster: `create` where there is none, `keep` where it selects the pod or still
+   * leads to pods elsewhere, and `restore` where an earlier move took its selector away, which it then gets back.
    */
   readonly inTarget: 'create' | 'keep' | 'restore';
-  /** With `restore`: the slices of our own that an earlier move left there, by name. */
+  /** The slices of our own that an earlier move left there, by name; with `restore` they go at the end. */
   readonly ownInTarget: readonly string[];
   /** With `restore`: the selector that it gets back. */
   readonly selectorInTarget: Readonly<Record<string, string>>;

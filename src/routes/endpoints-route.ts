@@ -19,6 +19,12 @@ import {
 } from './route-context.ts';
 import { SELECTOR_ANNOTATION } from './service-facts.ts';
 
+/** The target pod, as the endpoints of a Service name it. */
+export interface SwitchedPod {
+  readonly uid: string;
+  readonly addresses: readonly string[];
+}
+
 /** What was there before, enough to put it back. */
 export interface RouteBefore {
   readonly service: string;
@@ -38,7 +44,7 @@ export async function captureRoutes(context: RouteContext): Promise<RouteBefore[
   return Promise.all(
     plan.route.services.map(async (route) => {
       const found = await read<Service>(context, 'source', RESOURCES.service, route.service);
-      if (found) checkSelector(plan, route, found);
+      if (found && route.ownInSource.length === 0) checkSelector(plan, route, found);
       return { service: route.service, selector: { ...route.selector } };
     }),
   );
@@ -79,6 +85,7 @@ async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise
     const made = serviceForTarget(service, plan.target.namespace, plan.id);
     await gateway.create('target', RESOURCES.service, made, { signal });
   }
+  if (route.ownInSource.length > 0) return leftByOthers(context, route);
   // The slices come first because there can be only one of a name: a second move of the pod ends here.
   const own: OwnSlice[] = [];
   for (const { replaces, own: name } of route.slices) {
@@ -90,11 +97,22 @@ async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise
   await markEndpoints(context, 'source', route.service, 'true');
   await takeSelector(context, route);
   await removeReplaced(context, route);
-  for (const name of route.ownInTarget) {
-    const slice = await read<EndpointSlice>(context, 'target', RESOURCES.endpointSlice, name);
-    if (slice) own.push({ side: 'target', name, endpoints: slice.endpoints ?? [] });
-  }
-  return own;
+  return [...own, ...(await leftByOthers(context, route))];
+}
+
+/** Slices of our own that earlier moves left in either cluster: there is nothing to prepare about them. */
+async function leftByOthers(context: RouteContext, { ownInSource, ownInTarget }: PlannedRoute): Promise<OwnSlice[]> {
+  const places = [
+    ...ownInSource.map((name) => ({ side: 'source', name }) as const),
+    ...ownInTarget.map((name) => ({ side: 'target', name }) as const),
+  ];
+  const found = await Promise.all(
+    places.map(async ({ side, name }) => {
+      const slice = await read<EndpointSlice>(context, side, RESOURCES.endpointSlice, name);
+      return slice ? [{ side, name, endpoints: slice.endpoints ?? [] }] : [];
+    }),
+  );
+  return found.flat();
 }
 
 /** Takes exactly the selector that was looked at: the API server refuses the write if the Service has changed since. */
@@ -136,12 +154,14 @@ async function removeReplaced(context: RouteContext, route: PlannedRoute): Promi
 export async function switchRoutes(
   { plan, gateway, signal }: RouteContext,
   own: readonly OwnSlice[],
-  addresses: readonly string[],
+  pod: SwitchedPod,
 ): Promise<void> {
   await Promise.all(
     own.map(({ side, name, endpoints }) => {
       const gone = isSource(plan);
-      const switched = endpoints.flatMap((endpoint) => (gone(endpoint) ? leadTo(addresses, endpoint) : endpoint));
+      const switched = endpoints.flatMap((endpoint) =>
+        gone(endpoint) ? leadTo(pod.addresses, endpoint, side === 'target' ? referenceTo(plan, pod) : {}) : endpoint,
+      );
       const change = [{ op: 'replace', path: '/endpoints', value: switched as never }];
       return gateway.patch(ref(plan, side, RESOURCES.endpointSlice, name), 'json', change, { signal });
     }),
@@ -152,12 +172,19 @@ export async function switchRoutes(
  * A pod of another cluster is named by its address alone: reference, node and zone would be looked up here. None when the
  * target has no address of that family: an endpoint without one would be refused.
  */
-function leadTo(addresses: readonly string[], before: Endpoint): Endpoint[] {
+function leadTo(addresses: readonly string[], before: Endpoint, reference: Partial<Endpoint>): Endpoint[] {
   const isV6 = (address: string | undefined) => address?.includes(':') === true;
   const { targetRef: _pod, nodeName: _node, zone: _zone, hints: _hints, ...rest } = before;
   const reachable = addresses.filter((address) => isV6(address) === isV6(before.addresses[0]));
   if (reachable.length === 0) return [];
-  return [{ ...rest, addresses: reachable, conditions: { ready: true, serving: true, terminating: false } }];
+  const conditions = { ready: true, serving: true, terminating: false };
+  return [{ ...rest, ...reference, addresses: reachable, conditions }];
+}
+
+/** In its own cluster the pod is named, so that a later move tells it from those that are elsewhere. */
+function referenceTo({ target }: Plan, { uid }: SwitchedPod): Partial<Endpoint> {
+  const { pod: name, namespace, node: nodeName } = target;
+  return { targetRef: { kind: 'Pod', name, namespace, uid }, nodeName };
 }
 
 /** The way back of `prepareRoutes`: touches only what this migration has made or changed. Idempotent. */
@@ -166,7 +193,7 @@ export async function revertRoutes(context: RouteContext, before: readonly Route
   for (const { service, selector } of before) {
     const route = plan.route.services.find((candidate) => candidate.service === service);
     if (!route) continue;
-    await revertRoute(context, route, selector);
+    if (route.ownInSource.length === 0) await revertRoute(context, route, selector);
     if (route.inTarget === 'create') await removeOwn(context, 'target', RESOURCES.service, service);
   }
 }

@@ -2,7 +2,8 @@ import type { Effect } from '../domain/effect.ts';
 import type { Finding } from '../domain/finding.ts';
 import type { MigrationRequest, PlanDraft, PlannedRoute } from '../domain/plan.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
-import type { Pod, Service } from '../kube/objects.ts';
+import type { Endpoint, Pod, Service } from '../kube/objects.ts';
+import { podAddresses } from '../kube/pod-status.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { leftByMigration } from './leftovers.ts';
@@ -33,10 +34,15 @@ export function planRoutes(
     if (obstacles.length > 0) continue;
     const name = facts.service.metadata.name;
     const slices = facts.slices.filter((slice) => leadsTo(slice, pod));
+    const taken = takenSelector(facts.service, pod);
     routes.push({
       service: name,
-      selector: facts.service.spec.selector ?? {},
-      slices: slices.map((slice, index) => ({ replaces: slice.metadata.name, own: `${name}-migrate-${index}` })),
+      selector: taken ?? facts.service.spec.selector ?? {},
+      ownInSource: taken ? slices.map((slice) => slice.metadata.name) : [],
+      slices: (taken ? [] : slices).map((slice, index) => ({
+        replaces: slice.metadata.name,
+        own: `${name}-migrate-${index}`,
+      })),
       ...inTarget(facts, pod),
     });
   }
@@ -47,13 +53,19 @@ function inTarget({ inTarget: service, slicesInTarget }: ServiceFacts, pod: Pod)
   const selector = service && takenSelector(service, pod);
   const own = slicesInTarget.filter((slice) => slice.metadata.labels?.[MANAGED_BY_LABEL] === OURS);
   if (selector) {
+    const stays = own.flatMap((slice) => slice.endpoints ?? []).some((endpoint) => isElsewhere(endpoint, pod));
     return {
-      inTarget: 'restore',
+      inTarget: stays ? 'keep' : 'restore',
       ownInTarget: own.map((slice) => slice.metadata.name),
-      selectorInTarget: selector,
+      selectorInTarget: stays ? {} : selector,
     } as const;
   }
   return { inTarget: service ? 'keep' : 'create', ownInTarget: [], selectorInTarget: {} } as const;
+}
+
+/** A pod of another cluster, which is known by its address alone, and is not the one that comes back. */
+function isElsewhere(endpoint: Endpoint, pod: Pod): boolean {
+  return endpoint.targetRef === undefined && !endpoint.addresses.some((address) => podAddresses(pod).includes(address));
 }
 
 /** The changes that leading a Service to the target consists of, the way back included. Pure. */
@@ -66,10 +78,23 @@ export function routeEffects(draft: PlanDraft): Effect[] {
     const there = (resource: Resource, name: string) => objectRef('target', resource, target.namespace, name);
     const inTarget = there(RESOURCES.service, route.service);
     const prepare = { step: 'routes', phase: 'prepare' } as const;
-    const effects: Effect[] = [
-      { ...prepare, verb: 'patch', object: endpoints, detail: 'keep from being mirrored' },
-      { ...prepare, verb: 'patch', object: service, detail: 'selector -> own endpoint slice' },
-    ];
+    const effects: Effect[] = [];
+    if (route.ownInSource.length === 0) {
+      effects.push(
+        { ...prepare, verb: 'patch', object: endpoints, detail: 'keep from being mirrored' },
+        { ...prepare, verb: 'patch', object: service, detail: 'selector -> own endpoint slice' },
+      );
+    }
+    for (const name of route.ownInSource) {
+      const slice = source(RESOURCES.endpointSlice, name);
+      effects.push({
+        step: 'switch',
+        phase: 'switch',
+        verb: 'patch',
+        object: slice,
+        detail: 'source pod -> target pod',
+      });
+    }
     if (route.inTarget === 'create') {
       effects.unshift({ ...prepare, verb: 'create', object: inTarget, detail: 'as in the source' });
       effects.push({ ...prepare, verb: 'delete', object: inTarget, detail: 'way back', undoes: true });
@@ -88,16 +113,16 @@ export function routeEffects(draft: PlanDraft): Effect[] {
     }
     for (const name of route.ownInTarget) {
       const slice = there(RESOURCES.endpointSlice, name);
-      effects.push(
-        { step: 'switch', phase: 'switch', verb: 'patch', object: slice, detail: 'source pod -> target pod' },
-        {
-          step: 'finalize',
-          phase: 'finalize',
-          verb: 'delete',
-          object: slice,
-          detail: 'the controller’s own takes over',
-        },
-      );
+      effects.push({
+        step: 'switch',
+        phase: 'switch',
+        verb: 'patch',
+        object: slice,
+        detail: 'source pod -> target pod',
+      });
+      if (route.inTarget !== 'restore') continue;
+      const detail = 'the controller’s own takes over';
+      effects.push({ step: 'finalize', phase: 'finalize', verb: 'delete', object: slice, detail });
     }
     for (const { replaces, own } of route.slices) {
       const slice = source(RESOURCES.endpointSlice, own);
@@ -119,6 +144,8 @@ function objectRef(side: Side, resource: Resource, namespace: string, name: stri
 
 function cannotReroute({ service, slices }: ServiceFacts, pod: Pod): Finding[] {
   const name = `service ${service.metadata.namespace}/${service.metadata.name}`;
+  // By the move of another pod, which has ended: see `leftByMigration`.
+  const rerouted = takenSelector(service, pod) !== undefined;
   const reasons: [boolean, string, string, string][] = [
     [
       service.spec['internalTrafficPolicy'] === 'Local',
@@ -133,13 +160,13 @@ function cannotReroute({ service, slices }: ServiceFacts, pod: Pod): Finding[] {
       'spec.externalTrafficPolicy',
     ],
     [
-      !selects(service, pod),
+      !selects(service, pod) && !rerouted,
       'has no selector that matches the pod, but an endpoint that leads to it',
       'somebody maintains its endpoints and would write them again',
       'spec.selector',
     ],
     [
-      slices.some((slice) => slice.metadata.labels?.[MANAGED_BY_LABEL] !== CONTROLLER),
+      slices.some((slice) => slice.metadata.labels?.[MANAGED_BY_LABEL] !== (rerouted ? OURS : CONTROLLER)),
       'has endpoint slices that somebody else maintains',
       'they would go on leading to the source pod',
       'metadata.labels',

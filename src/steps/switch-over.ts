@@ -25,9 +25,8 @@ export const switchOver: Step<'switch'> = {
   ],
   async apply(context) {
     const { plan, engine, gateway, target, results, signal, waiting } = context;
-    const { addresses } = targetIn(results);
     const { own } = need(results, 'routes');
-    await Promise.all([engine.handOver(context), switchRoutes(context, own, addresses)]);
+    await Promise.all([engine.handOver(context), switchRoutes(context, own, targetIn(results))]);
     const downMs = Date.now() - need(results, 'freeze').askedAt;
     await workloadOf(plan).giveUp(context);
     // Before anything else is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh. Its

@@ -10,14 +10,11 @@ interface Found {
 /** Every object of a namespace and every cluster-wide one, of both clusters, by `east Deployment/web`. */
 export type Snapshot = ReadonlyMap<string, Found>;
 
-/** Kinds that say how things go, not how they are, and namespaces, which other scenarios make meanwhile. */
-const LEFT_OUT = new Set([
-  'events',
-  'events.events.k8s.io',
-  'namespaces',
-  'componentstatuses',
-  'leases.coordination.k8s.io',
-]);
+/** Kinds that say how things go, not how they are. */
+const NOISE = ['events', 'events.events.k8s.io', 'componentstatuses', 'leases.coordination.k8s.io'];
+/** Cluster-wide kinds of which other scenarios make some meanwhile, with their namespaces and Services. */
+const OF_OTHERS = ['namespaces', 'ipaddresses.networking.k8s.io'];
+const LEFT_OUT = new Set([...NOISE, ...OF_OTHERS]);
 /** Fields that any write or any heartbeat changes. */
 const MOVING =
   /(^|\.)(resourceVersion|generation|observedGeneration|managedFields|last\w*Time|lastHeartbeatTime|lastProbeTime)$/;

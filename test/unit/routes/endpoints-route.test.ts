@@ -77,7 +77,7 @@ describe('switching', () => {
     const clusters = shop();
     const { context, own } = await prepared(clusters);
     const sibling = own[0]?.endpoints.find(({ addresses: [address] }) => address === '10.1.0.6');
-    await switchRoutes(context, own, ['10.2.0.9', 'fd00::9']);
+    await switchRoutes(context, own, { uid: 'u', addresses: ['10.2.0.9', 'fd00::9'] });
     const [mine] = slices(clusters, true);
     expect(addresses(slices(clusters, true))).toEqual(['10.1.0.6', '10.2.0.9']);
     expect(mine?.endpoints).toContainEqual(sibling);
@@ -90,7 +90,7 @@ describe('switching', () => {
   it('leaves out a family of addresses that the target does not have', async () => {
     const clusters = shop();
     const { context, own } = await prepared(clusters);
-    await switchRoutes(context, own, ['fd00::9']);
+    await switchRoutes(context, own, { uid: 'u', addresses: ['fd00::9'] });
     expect(addresses(slices(clusters, true))).toEqual(['10.1.0.6']);
   });
 
@@ -98,10 +98,10 @@ describe('switching', () => {
     const clusters = shop();
     const { context, own } = await prepared(clusters);
     const calls = clusters.east.calls.length;
-    await switchRoutes(context, own, ['10.2.0.9']);
+    await switchRoutes(context, own, { uid: 'u', addresses: ['10.2.0.9'] });
     expect(clusters.east.calls.length - calls).toBe(1);
     const was = both(clusters);
-    await switchRoutes(context, own, ['10.2.0.9']);
+    await switchRoutes(context, own, { uid: 'u', addresses: ['10.2.0.9'] });
     expect(both(clusters)).toEqual(was);
   });
 });
