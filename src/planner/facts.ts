@@ -127,7 +127,8 @@ function noNamespace(cluster: ClusterReader, namespace: string): Finding {
   };
 }
 
-function noPod(cluster: ClusterReader, request: MigrationRequest): Finding {
+/** E103. Pure. */
+export function noPod(cluster: ClusterReader, request: Pick<MigrationRequest, 'namespace' | 'pod'>): Finding {
   return {
     code: 'E103',
     severity: 'error',

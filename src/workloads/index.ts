@@ -15,7 +15,9 @@ const WORKLOADS = [barePod, deployment, statefulSet] as unknown as readonly Work
 
 /** Asks the kind of owner that the pod has whether it can be handed over. Pure. */
 export function detectWorkload(facts: OwnerFacts): Detection {
-  return WORKLOADS.find((each) => each.owns(facts))?.detect(facts) ?? { declined: [unknownOwner(facts.pod)] };
+  return (
+    WORKLOADS.find((each) => each.owns(facts))?.detect(facts) ?? { declined: [unknownOwner(facts.pod, facts.above)] }
+  );
 }
 
 /** E121 for a pod whose controller is of a kind that no pod is handed over by, from the pod alone. Pure. */
@@ -75,8 +77,9 @@ const WHY_NOT: Readonly<Record<string, readonly [why: string, remedy: string]>> 
   ],
 };
 
-function unknownOwner(pod: Pod): Finding {
-  const owner = controllerOf(pod);
+/** `above`: who owns the owner, where that is why: a ReplicaSet of something that is no Deployment. */
+function unknownOwner(pod: Pod, above?: OwnerFacts['above']): Finding {
+  const owner = above ?? controllerOf(pod);
   const kind = owner?.kind ?? '';
   const [why, remedy] = WHY_NOT[kind] ?? [
     `the controller of ${kind} ${owner?.name} would make a second copy as soon as this pod leaves`,

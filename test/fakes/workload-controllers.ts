@@ -17,15 +17,18 @@ const SYNCS: Readonly<Record<string, readonly [Resource, Sync]>> = {
   StatefulSet: [RESOURCES.statefulSet, syncStatefulSet],
 };
 
+type Later = (act: () => void) => void;
+
 /** Pods move, and no cluster makes one of a name that another has given away. */
 let serial = 0;
 
 /**
  * The Deployment, ReplicaSet and StatefulSet controllers and the garbage collector. As the real ones they see pods at
  * once and a change of an owner a moment later, because the two come by different watches: whoever relies on the order
- * of two writes without waiting for `observedGeneration` is found out.
+ * of two writes without waiting for `observedGeneration` is found out. `later` says how much later; a clock that goes by
+ * itself leaves no time for more than a microtask.
  */
-export function runWorkloadControllers(cluster: FakeCluster): void {
+export function runWorkloadControllers(cluster: FakeCluster, later: Later = setImmediate): void {
   const controllers: Controllers = {
     cluster,
     newName: (prefix) => {
@@ -54,7 +57,7 @@ export function runWorkloadControllers(cluster: FakeCluster): void {
       known.delete(uid);
       collect(cluster, object);
     } else if (object.kind in SYNCS) {
-      setImmediate(() => learn(object as OwnerObject));
+      later(() => learn(object as OwnerObject));
       return;
     }
     if (object.kind !== 'Pod' && !(object.kind in SYNCS)) return;

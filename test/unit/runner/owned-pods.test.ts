@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { Pod } from '../../../src/kube/objects.ts';
+import type { OwnerObject } from '../../../src/kube/owner-objects.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
+import { settle } from '../../fakes/fake-clock.ts';
+import type { FakeCluster } from '../../fakes/fake-cluster.ts';
+import { runWorkloadControllers } from '../../fakes/workload-controllers.ts';
+import { move } from '../../fixtures/move.ts';
+import { IMAGE_BY_DIGEST } from '../../fixtures/objects.ts';
+import { deployment, statefulSet } from '../../fixtures/owners.ts';
+import { allReady, type Clusters, contents, twoClusters } from '../../fixtures/two-clusters.ts';
+
+const KINDS = [
+  ['Deployment', RESOURCES.deployment, deployment],
+  ['StatefulSet', RESOURCES.statefulSet, statefulSet],
+] as const;
+
+/** Two clusters with their controllers, and an owner in east with two pods that are Ready. */
+async function shop(resource: (typeof KINDS)[number][1], make: typeof deployment) {
+  const clusters = twoClusters();
+  clusters.east.remove(RESOURCES.pod, 'shop', 'cart-0');
+  for (const cluster of [clusters.east, clusters.west]) runWorkloadControllers(cluster, queueMicrotask);
+  const spec = { containers: [{ name: 'app', image: IMAGE_BY_DIGEST }], nodeName: 'east-1' };
+  const template = { metadata: { labels: { app: 'cart' } }, spec };
+  clusters.east.seed<OwnerObject>(resource, make({ replicas: 2, spec: { template } }));
+  await settle();
+  allReady(clusters.east);
+  await settle();
+  const pod = podsOf(clusters.east).at(-1) ?? 'none';
+  return { clusters, pod };
+}
+
+function podsOf(cluster: FakeCluster): string[] {
+  return cluster.all(RESOURCES.pod, 'shop').map(({ metadata }) => metadata.name);
+}
+
+function replicas(cluster: FakeCluster, resource: (typeof KINDS)[number][1]): number | undefined {
+  return cluster.peek<OwnerObject>(resource, 'shop', 'cart')?.spec.replicas;
+}
+
+/** Without what a controller writes anew each time. */
+function lasting({ east, west }: Clusters) {
+  const still = (cluster: FakeCluster) =>
+    contents(cluster).map(({ status: _status, ...object }) => {
+      const { generation: _generation, ...metadata } = object.metadata;
+      return { ...object, metadata };
+    });
+  return { east: still(east), west: still(west) };
+}
+
+describe.each(KINDS)('a pod of a %s', (_kind, resource, make) => {
+  it('moves and is counted once in each cluster', async () => {
+    const { clusters, pod } = await shop(resource, make);
+    const { state } = await move(clusters, { request: { pod } });
+    await settle();
+    expect(state).toBe('done');
+    expect([replicas(clusters.east, resource), replicas(clusters.west, resource)]).toEqual([1, 1]);
+    expect(podsOf(clusters.west)).toEqual([pod]);
+    expect(podsOf(clusters.east)).toHaveLength(1);
+    expect(podsOf(clusters.east)).not.toContain(pod);
+  });
+
+  it.each(['prepare-restore', 'restore'] as const)('whose %s fails leaves both clusters as they were', async (op) => {
+    const { clusters, pod } = await shop(resource, make);
+    const was = lasting(clusters);
+    clusters.helpers.target.fail.set(op, { code: 'tool-failed', summary: 'no', detail: '' });
+    await expect(move(clusters, { request: { pod } })).rejects.toMatchObject({ outcome: 'failed' });
+    await settle();
+    expect(lasting(clusters)).toEqual(was);
+  });
+
+  it.each(['scales the owner', 'makes another pod unready'])(
+    'is not moved when somebody %s during the freeze',
+    async (what) => {
+      const { clusters, pod } = await shop(resource, make);
+      const { on } = clusters.helpers.target;
+      clusters.helpers.target.on = (op) => {
+        on(op);
+        if (op !== 'restore') return;
+        if (what === 'scales the owner')
+          clusters.east.change<OwnerObject>(resource, 'shop', 'cart', ({ spec }) => {
+            spec.replicas = 3;
+          });
+        else
+          clusters.east.change<Pod>(RESOURCES.pod, 'shop', podsOf(clusters.east)[0] ?? '', ({ status }) => {
+            for (const condition of status?.conditions ?? []) condition.status = 'False';
+          });
+      };
+      await expect(move(clusters, { request: { pod } })).rejects.toMatchObject({ code: 'F344', outcome: 'failed' });
+      await settle();
+      expect(clusters.helpers.source.asked).toContain('thaw');
+      expect(podsOf(clusters.east)).toContain(pod);
+      expect(podsOf(clusters.west)).toEqual([]);
+      expect(clusters.west.peek(resource, 'shop', 'cart')).toBeUndefined();
+    },
+  );
+
+  it('goes on forward when the API server of the target fails for a moment after the commit', async () => {
+    const { clusters, pod } = await shop(resource, make);
+    clusters.west.faults.add({
+      when: ({ method, path }) => method === 'PATCH' && path.includes(`/${resource.plural}/`),
+      fault: { kind: 'answer-lost' },
+      from: 2,
+      times: 2,
+    });
+    const { state } = await move(clusters, { request: { pod } });
+    await settle();
+    expect(state).toBe('done');
+    expect(replicas(clusters.west, resource)).toBe(1);
+    expect(podsOf(clusters.west)).toEqual([pod]);
+  });
+});
