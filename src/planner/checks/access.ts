@@ -1,6 +1,7 @@
 import type { Effect, Verb } from '../../domain/effect.ts';
 import type { Finding } from '../../domain/finding.ts';
-import type { Access, ClusterReader, ReadOptions } from '../../kube/ports.ts';
+import type { ObjectRef } from '../../domain/refs.ts';
+import type { Access, ClusterReader, ReadOptions, Resource } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 
 /** What is read of the objects of a plan while it is carried out: waits list and watch, the routes look and list. */
@@ -18,8 +19,23 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   statefulsets: ['get', 'list', 'watch'],
 };
 
-/** What is asked of a subresource, and which. A checkpoint passes the node proxy, and kubelet has a word for it too. */
-const SUBRESOURCES: Partial<Record<Verb, readonly string[]>> = { exec: ['exec'], checkpoint: ['proxy', 'checkpoint'] };
+/**
+ * What is asked of subresources. A stream begins as a GET that is upgraded, and since Kubernetes 1.35 needs what the POST
+ * of old needed as well. A checkpoint passes the node proxy, and kubelet has a word for it too.
+ */
+const SUBRESOURCES: Partial<Record<Verb, readonly (readonly [verb: string, subresource: string])[]>> = {
+  exec: [
+    ['get', 'exec'],
+    ['create', 'exec'],
+  ],
+  checkpoint: [
+    ['create', 'proxy'],
+    ['create', 'checkpoint'],
+  ],
+};
+
+/** By these it is seen whether a namespace of ours is empty and may go. */
+const CONTENTS = [RESOURCES.pod, RESOURCES.configMap, RESOURCES.lease];
 
 /** The questions to ask about a plan's effects on one cluster, and about what it reads to get on: each once. Pure. */
 function accessFor(effects: readonly Effect[]): Access[] {
@@ -29,26 +45,33 @@ function accessFor(effects: readonly Effect[]): Access[] {
       (candidate) => candidate.kind === object.kind && candidate.apiVersion === object.apiVersion,
     );
     if (!resource) continue;
-    const group = object.apiVersion.includes('/') ? (object.apiVersion.split('/')[0] ?? '') : '';
-    const place = {
-      group,
-      resource: resource.plural,
-      ...(object.namespace !== undefined && { namespace: object.namespace }),
-    };
-    const asked: Access[] = SUBRESOURCES[verb]
-      ? SUBRESOURCES[verb].map((subresource) => ({
-          ...place,
-          verb: 'create',
-          subresource,
-          ...(verb === 'checkpoint' && { name: object.name }),
-        }))
-      : [...(verb === 'apply' ? ['create', 'patch'] : [verb]), ...(READS[resource.plural] ?? [])].map((each) => ({
-          ...place,
-          verb: each,
-        }));
-    for (const question of asked) questions.set(JSON.stringify(question), question);
+    for (const question of questionsFor(verb, object, resource)) questions.set(JSON.stringify(question), question);
   }
   return [...questions.values()];
+}
+
+function questionsFor(verb: Verb, object: ObjectRef, resource: Resource): Access[] {
+  const subresources = SUBRESOURCES[verb];
+  if (subresources) {
+    const named = verb === 'checkpoint' ? { name: object.name } : {};
+    return subresources.map(([each, subresource]) => ({
+      ...question(each, resource, object.namespace),
+      subresource,
+      ...named,
+    }));
+  }
+  const writes = verb === 'apply' ? ['create', 'patch'] : [verb];
+  const emptied = verb === 'delete' && resource === RESOURCES.namespace ? CONTENTS : [];
+  return [
+    ...[...writes, ...(READS[resource.plural] ?? [])].map((each) => question(each, resource, object.namespace)),
+    ...emptied.map((content) => question('list', content, object.name)),
+  ];
+}
+
+/** Whether a verb is allowed on a kind of object, in a namespace or everywhere. Pure. */
+export function question(verb: string, { apiVersion, plural: resource }: Resource, namespace?: string): Access {
+  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+  return { verb, group, resource, ...(namespace !== undefined && { namespace }) };
 }
 
 /** E140 for every permission that the plan needs and the user lacks, in that cluster, before anything is written. */

@@ -2,10 +2,10 @@ import { declined, failureCode } from '../../domain/errors.ts';
 import type { MigrationRequest } from '../../domain/plan.ts';
 import type { Side } from '../../domain/refs.ts';
 import type { Pod } from '../../kube/objects.ts';
-import type { Access, ClusterReader, ReadOptions, Resource } from '../../kube/ports.ts';
+import type { Access, ClusterReader, ReadOptions } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import { dependenciesOf } from '../../workloads/dependencies.ts';
-import { refusedAccess } from './access.ts';
+import { question, refusedAccess } from './access.ts';
 
 export interface Readers {
   readonly request: MigrationRequest;
@@ -66,9 +66,4 @@ function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonl
       ...dependencies.map((resource) => question('get', resource, to)),
     ],
   };
-}
-
-function question(verb: string, { apiVersion, plural: resource }: Resource, namespace?: string): Access {
-  const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
-  return { verb, group, resource, ...(namespace !== undefined && { namespace }) };
 }
