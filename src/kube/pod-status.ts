@@ -1,4 +1,4 @@
-import type { ContainerStatus, Pod } from './objects.ts';
+import type { Pod } from './objects.ts';
 
 /** Reasons for which kubelet keeps a container waiting until somebody mends something. */
 const HOPELESS = new Set([
@@ -11,26 +11,39 @@ const HOPELESS = new Set([
   'CrashLoopBackOff',
 ]);
 
+/** As kubelet or the runtime said it. */
 export interface Stuck {
   readonly reason: string;
   readonly message: string;
 }
 
-/** Why a container will not start without somebody's help; undefined while it may still come up by itself. Pure. */
-export function stuck(status: ContainerStatus | undefined): Stuck | undefined {
-  const waiting = status?.state?.waiting;
-  if (!waiting?.reason || !HOPELESS.has(waiting.reason)) return undefined;
-  return { reason: waiting.reason, message: waiting.message ?? '' };
-}
-
-/** The first container of the pod, init containers included, that will not start. Pure. */
-export function stuckContainer(pod: Pod): Stuck | undefined {
-  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  for (const status of statuses) {
-    const why = stuck(status);
-    if (why) return { ...why, message: `container ${status.name}: ${why.message}` };
+/** The first container of the pod, init containers included, that kubelet keeps waiting for somebody's help. */
+function stuckContainer({ status }: Pod): Stuck | undefined {
+  for (const { name, state } of [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]) {
+    const reason = state?.waiting?.reason;
+    if (reason && HOPELESS.has(reason))
+      return { reason, message: `container ${name}: ${state.waiting?.message ?? ''}` };
   }
   return undefined;
+}
+
+/** Why a pod that was just made does not run and never will by itself; undefined while it may still come up. Pure. */
+export function startFailure(pod: Pod): Stuck | undefined {
+  const stuck = stuckContainer(pod);
+  if (stuck) return stuck;
+  const ended = pod.status?.containerStatuses?.[0]?.state?.terminated;
+  if (!ended && pod.status?.phase !== 'Failed') return undefined;
+  return {
+    reason: ended?.reason ?? pod.status?.reason ?? 'failed',
+    message: ended?.message ?? pod.status?.message ?? '',
+  };
+}
+
+/** What a pod that does not run yet is waiting for, as far as the API server knows. Pure. */
+export function startProgress(pod: Pod): string {
+  const scheduled = condition(pod, 'PodScheduled');
+  if (!scheduled.met && scheduled.why) return `not scheduled: ${scheduled.why}`;
+  return pod.status?.containerStatuses?.[0]?.state?.waiting?.reason ?? pod.status?.phase ?? 'not seen yet';
 }
 
 /** Status of a condition (`Ready`, `PodScheduled`), with the reason where there is one. Pure. */

@@ -4,7 +4,7 @@ import type { Plan } from '../domain/plan.ts';
 import type { StartPod, TargetContainer } from '../engines/engine.ts';
 import { targetPodRef } from '../engines/target-pod.ts';
 import type { Pod } from '../kube/objects.ts';
-import { bareContainerId, condition, podAddresses, stuckContainer } from '../kube/pod-status.ts';
+import { bareContainerId, podAddresses, startFailure, startProgress } from '../kube/pod-status.ts';
 import type { Verdict } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { withCommandLine } from '../workloads/placeholder-pod.ts';
@@ -71,23 +71,13 @@ function containerIdOf(pod: Pod): string {
 function started(plan: Plan, pod: Pod | undefined): Verdict {
   const name = `target pod ${plan.target.namespace}/${plan.target.pod} in ${plan.target.context}`;
   if (!pod) throw new MigrateError('F343', { detail: `somebody deleted the ${name}`, remedy: 'try again' });
-  const status = pod.status?.containerStatuses?.[0];
-  if (status?.state?.running && podAddresses(pod).length > 0) return { done: true };
-  const hopeless = stuckContainer(pod);
-  const ended = status?.state?.terminated;
-  if (hopeless || ended || pod.status?.phase === 'Failed') {
-    const why = hopeless ?? {
-      reason: ended?.reason ?? pod.status?.reason ?? 'failed',
-      message: ended?.message ?? pod.status?.message ?? '',
-    };
-    throw new MigrateError('F343', {
-      detail: `${name}: ${why.reason}: ${why.message}`,
-      remedy: `mend what is named above, or choose another node with --to-node`,
-    });
-  }
-  const scheduled = condition(pod, 'PodScheduled');
-  if (!scheduled.met && scheduled.why) return { done: false, why: `not scheduled: ${scheduled.why}` };
-  return { done: false, why: status?.state?.waiting?.reason ?? pod.status?.phase ?? 'not seen yet' };
+  if (pod.status?.containerStatuses?.[0]?.state?.running && podAddresses(pod).length > 0) return { done: true };
+  const failure = startFailure(pod);
+  if (!failure) return { done: false, why: startProgress(pod) };
+  throw new MigrateError('F343', {
+    detail: `${name}: ${failure.reason}: ${failure.message}`,
+    remedy: 'mend what is named above, or choose another node with --to-node',
+  });
 }
 
 /** Services of the source cluster can only lead to the target pod if its address answers there. */

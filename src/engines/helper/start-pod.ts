@@ -1,6 +1,6 @@
 import { MigrateError } from '../../domain/errors.ts';
 import type { Pod } from '../../kube/objects.ts';
-import { stuck } from '../../kube/pod-status.ts';
+import { startFailure, startProgress } from '../../kube/pod-status.ts';
 import type { ClusterReader, Verdict } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 
@@ -28,25 +28,18 @@ export async function ensureRunning(
 function running(pod: Pod | undefined, cluster: ClusterReader): Verdict {
   const name = `helper pod ${pod?.metadata.name} on node ${pod?.spec.nodeName} of ${cluster.context}`;
   if (!pod) throw new MigrateError('F330', { detail: 'somebody deleted the helper pod', remedy: 'try again' });
-  const status = pod.status?.containerStatuses?.[0];
-  if (status?.state?.running) return { done: true };
-  const hopeless = stuck(status);
-  if (hopeless?.reason.match(/Image/)) {
+  if (pod.status?.containerStatuses?.[0]?.state?.running) return { done: true };
+  const failure = startFailure(pod);
+  if (!failure) return { done: false, why: startProgress(pod) };
+  const detail = `${name}: ${failure.reason}: ${failure.message}`;
+  if (failure.reason.includes('Image')) {
     throw new MigrateError('F333', {
-      detail: `${name}: ${hopeless.reason}: ${hopeless.message}`,
+      detail,
       remedy: 'name an image that the node can pull with --helper-image or KUBECTL_MIGRATE_HELPER_IMAGE',
     });
   }
-  const ended = status?.state?.terminated;
-  if (hopeless || ended || pod.status?.phase === 'Failed') {
-    const why = hopeless ?? {
-      reason: ended?.reason ?? pod.status?.reason ?? '',
-      message: ended?.message ?? pod.status?.message ?? '',
-    };
-    throw new MigrateError('F330', {
-      detail: `${name}: ${why.reason}: ${why.message}`,
-      remedy: `look at it with: kubectl --context ${cluster.context} -n ${pod.metadata.namespace} describe pod ${pod.metadata.name}`,
-    });
-  }
-  return { done: false, why: status?.state?.waiting?.reason ?? pod.status?.phase ?? 'not seen yet' };
+  throw new MigrateError('F330', {
+    detail,
+    remedy: `look at it with: kubectl --context ${cluster.context} -n ${pod.metadata.namespace} describe pod ${pod.metadata.name}`,
+  });
 }
