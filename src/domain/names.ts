@@ -12,7 +12,17 @@ export const SYSTEM_NAMESPACE = 'kubectl-migrate';
 /** The one container of a helper pod. */
 export const HELPER_CONTAINER = 'helper';
 
-/** Annotation with the migration that made an object, or changed it so that it has to be changed back. */
+/** Label of what is made for the program itself: its namespaces, helper pods, records and locks. */
+export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubectl-migrate' } as const;
+/** Selects what carries {@link MANAGED_BY}. */
+export const MANAGED_BY_SELECTOR = Object.entries(MANAGED_BY)
+  .map(([key, value]) => `${key}=${value}`)
+  .join(',');
+
+/**
+ * Annotation with the migration that made an object, or changed it so that it has to be changed back. On objects that are
+ * looked for by it (helper pods, locks) it is a label.
+ */
 export const MIGRATION_ANNOTATION = 'kubectl-migrate.io/migration';
 
 /**

@@ -1,6 +1,6 @@
 import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
-import { COMMAND, SYSTEM_NAMESPACE } from '../domain/names.ts';
+import { COMMAND, MANAGED_BY, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import { type ObjectRef, SIDES, type Side } from '../domain/refs.ts';
 import { neverSent } from '../kube/failures.ts';
@@ -19,7 +19,6 @@ import {
 } from './record.ts';
 
 const HEADER_KEY = 'record';
-const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubectl-migrate' };
 /** How often a write is tried when its answer was lost. */
 const TRIES = 3;
 

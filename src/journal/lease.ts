@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Effect } from '../domain/effect.ts';
 import { MigrateError } from '../domain/errors.ts';
-import { COMMAND, MIGRATION_ANNOTATION } from '../domain/names.ts';
+import { COMMAND, MANAGED_BY, MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import { type ObjectRef, SIDES } from '../domain/refs.ts';
 import type { Lease } from '../kube/objects.ts';
@@ -12,7 +12,6 @@ import { RESOURCES } from '../kube/resources.ts';
 export const LEASE_MS = 15_000;
 
 const PREFIX = 'kubectl-migrate.io';
-const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubectl-migrate' };
 const NAME_LIMIT = 253;
 
 /** Who is at work on a migration, and with which command. */

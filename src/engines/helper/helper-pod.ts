@@ -1,4 +1,4 @@
-import { HELPER_CONTAINER, helperPodName } from '../../domain/names.ts';
+import { HELPER_CONTAINER, helperPodName, MANAGED_BY, MIGRATION_ANNOTATION } from '../../domain/names.ts';
 import type { Plan, PlanDraft } from '../../domain/plan.ts';
 import type { ObjectRef, Side } from '../../domain/refs.ts';
 import { helperCommand, IMAGES_DIR } from '../../helper/pod-spec.ts';
@@ -20,8 +20,8 @@ export function helperPod(plan: Plan, side: Side): Pod {
       namespace: plan.helper.namespace,
       labels: {
         'app.kubernetes.io/name': 'kubectl-migrate-helper',
-        'app.kubernetes.io/managed-by': 'kubectl-migrate',
-        'kubectl-migrate.io/migration': plan.id,
+        ...MANAGED_BY,
+        [MIGRATION_ANNOTATION]: plan.id,
       },
     },
     spec: {
@@ -58,7 +58,7 @@ export function systemNamespace(name: string): KubeObject {
     metadata: {
       name,
       labels: {
-        'app.kubernetes.io/managed-by': 'kubectl-migrate',
+        ...MANAGED_BY,
         'pod-security.kubernetes.io/enforce': 'privileged',
       },
     },

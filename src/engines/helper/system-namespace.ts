@@ -1,4 +1,5 @@
 import { failureCode } from '../../domain/errors.ts';
+import { MANAGED_BY_SELECTOR, MIGRATION_ANNOTATION } from '../../domain/names.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { Side } from '../../domain/refs.ts';
 import type { ClusterReader, Gateway } from '../../kube/ports.ts';
@@ -39,7 +40,7 @@ async function inUse(context: NamespaceContext, side: Side): Promise<boolean> {
   const { plan, signal } = context;
   const options = { namespace: plan.helper.namespace, signal };
   const cluster = context[side];
-  const ours = { ...options, labelSelector: 'app.kubernetes.io/managed-by=kubectl-migrate' };
+  const ours = { ...options, labelSelector: MANAGED_BY_SELECTOR };
   const [pods, journals, locks] = await Promise.all([
     cluster.list(RESOURCES.pod, options),
     cluster.list(RESOURCES.configMap, ours),
@@ -48,6 +49,6 @@ async function inUse(context: NamespaceContext, side: Side): Promise<boolean> {
   return (
     journals.length > 0 ||
     locks.length > 0 ||
-    pods.some((pod) => pod.metadata.labels?.['kubectl-migrate.io/migration'] !== plan.id)
+    pods.some((pod) => pod.metadata.labels?.[MIGRATION_ANNOTATION] !== plan.id)
   );
 }
