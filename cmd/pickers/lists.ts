@@ -72,24 +72,25 @@ export function namespaceChoices(cluster: Cluster, signal: AbortSignal): Growing
 export function podChoices(cluster: Cluster, namespace: string, signal: AbortSignal): GrowingChoices {
   return fill(async (choices) => {
     const now = Date.now();
+    const { context } = cluster.reader;
     const seen = new Map<string, Pod>();
     const measuring = memoryInUse(cluster.reader, namespace, { signal });
     for await (const page of cluster.reader.pages<Pod>(RESOURCES.pod, { namespace, signal })) {
       for (const pod of page) seen.set(pod.metadata.name, pod);
-      choices.put(page.map((pod) => podChoice(pod, now, undefined)));
+      choices.put(page.map((pod) => podChoice(pod, context, now, undefined)));
     }
     const memory = await measuring;
     choices.put(
       [...memory].flatMap(([name, used]) => {
         const pod = seen.get(name);
-        return pod ? [podChoice(pod, now, used)] : [];
+        return pod ? [podChoice(pod, context, now, used)] : [];
       }),
     );
   });
 }
 
-function podChoice(pod: Pod, now: number, memory: number | undefined): Choice {
-  const { owner, containers, ageMs, obstacle } = podOutlook(pod, now);
+function podChoice(pod: Pod, context: string, now: number, memory: number | undefined): Choice {
+  const { owner, containers, ageMs, obstacle } = podOutlook(pod, context, now);
   const count = `${containers} ${containers === 1 ? 'container' : 'containers'}`;
   return {
     value: pod.metadata.name,

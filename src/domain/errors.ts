@@ -125,7 +125,7 @@ export function asMigrateError(error: unknown): MigrateError {
   const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new MigrateError('F399', {
     detail,
-    remedy: 'run again with -v=4 and report the output',
+    remedy: 'report it with the command line, the output and the version of both clusters',
     cause: error,
   });
 }

@@ -54,7 +54,7 @@ function fromInfo(info: FailureInfo, context: ErrorContext): MigrateError {
 }
 
 const REMEDIES: Partial<Record<FailureCode, (context: ErrorContext) => string>> = {
-  F312: (context) => `log in again, or check the user of context ${context.context}: kubectl auth whoami`,
+  F312: (context) => `log in again, or check the user: kubectl --context ${context.context} auth whoami`,
   F313: (context) =>
     `ask an administrator of ${context.context} to allow: ${context.verb} ${context.resource} (${context.object})`,
   F314: () => 'look whether somebody deleted it',

@@ -117,13 +117,14 @@ async function readServices(
 }
 
 function noNamespace(cluster: ClusterReader, namespace: string): Finding {
-  const flag = cluster.side === 'source' ? '--namespace' : '--to-namespace';
+  const { context, side } = cluster;
+  const create = `kubectl --context ${context} create namespace ${namespace}`;
   return {
     code: 'E102',
     severity: 'error',
-    what: `there is no namespace ${namespace} in ${cluster.context}`,
-    why: cluster.side === 'source' ? 'that is where the pod was looked for' : 'that is where the pod would go',
-    remedy: `name another with ${flag}, or create it: kubectl --context ${cluster.context} create namespace ${namespace}`,
+    what: `there is no namespace ${namespace} in ${context}`,
+    why: side === 'source' ? 'that is where the pod was looked for' : 'that is where the pod would go',
+    remedy: `name another with ${side === 'source' ? '--namespace' : `--to-namespace, or create it: ${create}`}`,
   };
 }
 

@@ -50,14 +50,14 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const placement = place(facts, original);
   const image = imageByDigest(facts.pod);
   const routes = planRoutes(request, facts.pod, facts.services, contextsOf(facts));
-  const state = checkPodState(facts.pod);
+  const state = checkPodState(facts.pod, facts.source.context);
   const budget = checkLiveness(original, request.deadlines);
   // A container that does not run has no digest yet, and that is not what is wrong with it.
   const unknownImage = image === undefined && !state.some((finding) => finding.code === 'E105');
   const dependencies = await namingForbidden(facts, read, () => checkDependencies(original, facts, read));
   const findings = [
     ...checkClusters(facts),
-    ...judgePod(facts.pod),
+    ...judgePod(facts.pod, facts.source.context),
     ...('declined' in workload ? workload.declined : workload.findings),
     ...placement.findings,
     ...routes.findings,

@@ -47,20 +47,20 @@ export interface PodOutlook {
   readonly obstacle: Finding | undefined;
 }
 
-/** Judges a pod by its own object alone. `now` in ms since the epoch. Pure. */
-export function podOutlook(pod: Pod, now: number): PodOutlook {
+/** Judges a pod of the cluster of `context` by its own object alone. `now` in ms since the epoch. Pure. */
+export function podOutlook(pod: Pod, context: string, now: number): PodOutlook {
   const owner = pod.metadata.ownerReferences?.find((reference) => reference.controller);
   return {
     owner: owner ? `${owner.kind} ${owner.name}` : '',
     containers: pod.spec.containers.length,
     ageMs: now - Date.parse(pod.metadata.creationTimestamp ?? new Date(now).toISOString()),
-    obstacle: [...judgePod(pod), ...strangeOwner(pod)].find(({ severity }) => severity === 'error'),
+    obstacle: [...judgePod(pod, context), ...strangeOwner(pod)].find(({ severity }) => severity === 'error'),
   };
 }
 
 /** Everything that the pod's own object says about a move of it. Pure. */
-export function judgePod(pod: Pod): Finding[] {
-  return [...checkPodFeatures(originalPod(pod)), ...checkPodState(pod)];
+export function judgePod(pod: Pod, context: string): Finding[] {
+  return [...checkPodFeatures(originalPod(pod)), ...checkPodState(pod, context)];
 }
 
 /** Memory in use by pod name, in bytes, as a metrics server measured it; empty where none is served. */

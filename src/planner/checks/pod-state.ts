@@ -3,8 +3,9 @@ import type { Pod } from '../../kube/objects.ts';
 import { condition, podAddresses } from '../../kube/pod-status.ts';
 
 /** E105 and E106: a pod moves only while it runs and is Ready, so that "ready again" has a meaning afterwards. Pure. */
-export function checkPodState(pod: Pod): Finding[] {
+export function checkPodState(pod: Pod, context: string): Finding[] {
   const { name, namespace } = pod.metadata;
+  const look = `look why: kubectl --context ${context} -n ${namespace} describe pod ${name}`;
   const status = pod.status?.containerStatuses?.[0];
   const running =
     status?.state?.running !== undefined && pod.status?.phase === 'Running' && podAddresses(pod).length > 0;
@@ -18,7 +19,7 @@ export function checkPodState(pod: Pod): Finding[] {
         severity: 'error',
         what: `pod ${namespace}/${name} is not running: ${why}`,
         why: 'only running processes have a memory to move',
-        remedy: `wait for it, or look why: kubectl -n ${namespace} describe pod ${name}`,
+        remedy: `wait for it, or ${look}`,
         field: 'status.phase',
       },
     ];
@@ -31,7 +32,7 @@ export function checkPodState(pod: Pod): Finding[] {
       severity: 'error',
       what: `pod ${namespace}/${name} is not ready${ready.why ? ` (${ready.why})` : ''}`,
       why: 'a move would carry over whatever is wrong with it, and could not tell success from failure',
-      remedy: `wait until it is ready, or look why: kubectl -n ${namespace} describe pod ${name}`,
+      remedy: `wait until it is ready, or ${look}`,
       field: 'status.conditions',
     },
   ];

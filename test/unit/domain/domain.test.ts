@@ -74,6 +74,8 @@ describe('errors', () => {
   it.each([new TypeError('x is not a function'), 'a string', undefined])('become a defect otherwise: %s', (thrown) => {
     expect(failureCode(thrown)).toBeUndefined();
     expect(asMigrateError(thrown)).toMatchObject({ code: 'F399', outcome: 'failed' });
+    // A flag in there would have to exist.
+    expect(asMigrateError(thrown).remedy).not.toMatch(/(^| )-/);
   });
 });
 

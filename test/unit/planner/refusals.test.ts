@@ -22,6 +22,8 @@ async function refusal(from: World | Clusters, parts: Partial<MigrationRequest> 
   expect(writes).toEqual([]);
   for (const { what, why, remedy } of error.findings) {
     expect([what, why, remedy].map((text) => text.trim()).filter((text) => text === '')).toEqual([]);
+    // A command to copy must not ask whichever cluster happens to be the current one.
+    expect(remedy).not.toMatch(/kubectl (?!--context|migrate)/);
   }
   return error.findings;
 }
@@ -197,15 +199,17 @@ describe('permissions', () => {
     clusters.east.deny.push(
       { verb: 'create', group: 'discovery.k8s.io', resource: 'endpointslices' },
       { verb: 'create', group: '', resource: 'pods', subresource: 'exec' },
+      { verb: 'get', group: '', resource: 'pods', subresource: 'exec' },
     );
     const findings = await refusal(clusters);
-    expect(codes(findings)).toEqual(['E140', 'E140', 'E140']);
+    expect(codes(findings)).toEqual(['E140', 'E140', 'E140', 'E140']);
     expect(findings.map(({ what }) => what).toSorted()).toEqual([
       'you may not create endpointslices.discovery.k8s.io in namespace shop of east',
       'you may not create pods in namespace shop of west',
       'you may not create pods/exec in namespace kubectl-migrate of east',
+      'you may not get pods/exec in namespace kubectl-migrate of east',
     ]);
-    for (const { remedy } of findings) expect(remedy).toMatch(/auth can-i create/);
+    for (const { remedy } of findings) expect(remedy).toMatch(/auth can-i (create|get)/);
   });
 });
 
@@ -214,6 +218,7 @@ describe('permissions to read', () => {
     ['watch', '', 'pods', 'kubectl-migrate'],
     ['list', '', 'pods', 'shop'],
     ['get', '', 'configmaps', 'kubectl-migrate'],
+    ['list', '', 'configmaps', 'kubectl-migrate'],
     ['get', '', 'endpoints', 'shop'],
     ['list', 'discovery.k8s.io', 'endpointslices', 'shop'],
   ])('that a run will need are asked for before it: %s %s%s in %s', async (verb, group, resource, place) => {
