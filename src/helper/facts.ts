@@ -39,6 +39,7 @@ export const OBSTACLE_CODES = [
   'socket-kind',
   'file-kind',
   'shared-pid-namespace',
+  'own-pid-namespace',
   'user-namespace',
   'root-not-overlay',
   'nested-mount',

@@ -58,6 +58,11 @@ export function originalCommand(argv: readonly string[]): string[] {
   return end < 0 ? [...argv] : argv.slice(end + 1);
 }
 
+/** Whether a process of that command line is the placeholder that restored processes run beside. Pure. */
+export function isPlaceholder(argv: readonly string[]): boolean {
+  return argv[0] === PROGRAM && argv[1] === 'run';
+}
+
 /**
  * The target container's startup probe; liveness and readiness stay as they are, kubelet holds them back until this one
  * succeeds. Fails until the restore is committed, succeeds from then on, and does the original's work on a cold start.

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { HelperFailure } from './failure.ts';
+import { isPlaceholder } from './placeholder-spec.ts';
 
 /** A process as /proc shows it to the helper. */
 export type ProcessInfo = {
@@ -35,15 +36,30 @@ export function parseNamespacePids(status: string): number[] {
   return (/^NSpid:\s*(.+)$/m.exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean).map(Number);
 }
 
+/** A process of a container, with what tells its part there. */
+export type Member = {
+  pid: number;
+  parent: number;
+  /** From the outermost PID namespace inwards. */
+  namespacePids: readonly number[];
+  isPlaceholder: boolean;
+};
+
+/** The outermost of a container's processes that is pid 1 to itself: the program, or a placeholder. Pure. */
+export function outermostInit(members: readonly Member[]): Member | undefined {
+  const inits = members.filter(({ namespacePids }) => namespacePids.at(-1) === 1);
+  return inits.toSorted((a, b) => a.namespacePids.length - b.namespacePids.length)[0];
+}
+
 /**
- * Chooses a container's root among its processes: of those that are pid 1 to themselves the one nested deepest. After a
- * move that is the restored root, not the placeholder beside it; of two equals the first.
+ * Chooses a container's root among its processes: its pid 1, and after a move what was restored beside that. Others that
+ * are pid 1 to themselves are in PID namespaces that the program made, and are a part of it. Pure.
  */
-export function chooseRoot(
-  candidates: readonly { pid: number; namespacePids: readonly number[] }[],
-): number | undefined {
-  const inits = candidates.filter(({ namespacePids }) => namespacePids.at(-1) === 1);
-  return inits.toSorted((a, b) => b.namespacePids.length - a.namespacePids.length)[0]?.pid;
+export function chooseRoot(members: readonly Member[]): Member | undefined {
+  const first = outermostInit(members);
+  if (!first?.isPlaceholder) return first;
+  const restored = members.find(({ parent, namespacePids }) => parent === first.pid && namespacePids.at(-1) === 1);
+  return restored ?? first;
 }
 
 /** Reads a file of /proc; undefined when the process is gone. */
@@ -68,21 +84,23 @@ export function readProcess(pid: number): ProcessInfo | undefined {
   return text === undefined ? undefined : parseStat(text);
 }
 
-function inContainer(containerId: string): { pid: number; namespacePids: number[] }[] {
-  const found = [];
-  for (const pid of listPids()) {
-    if (!readProc(pid, 'cgroup')?.includes(containerId)) continue;
-    found.push({ pid, namespacePids: parseNamespacePids(readProc(pid, 'status') ?? '') });
-  }
-  return found;
+/** Everything in the container's cgroup, commands that `kubectl exec` started included. */
+export function membersOf(containerId: string): Member[] {
+  return listPids().flatMap((pid) => {
+    const process = readProc(pid, 'cgroup')?.includes(containerId) ? readProcess(pid) : undefined;
+    if (!process) return [];
+    const namespacePids = parseNamespacePids(readProc(pid, 'status') ?? '');
+    const commandLine = readProc(pid, 'cmdline')?.split('\0') ?? [];
+    return [{ pid, parent: process.parent, namespacePids, isPlaceholder: isPlaceholder(commandLine) }];
+  });
 }
 
 /** The container's root process. Throws `container-not-found`. */
 export function findRoot(containerId: string): number {
-  const candidates = inContainer(containerId);
-  const root = chooseRoot(candidates);
-  if (root !== undefined) return root;
-  throw candidates.length === 0
+  const members = membersOf(containerId);
+  const root = chooseRoot(members);
+  if (root) return root.pid;
+  throw members.length === 0
     ? new HelperFailure('container-not-found', `no process of container ${containerId.slice(0, 12)} on this node`)
     : new HelperFailure(
         'not-movable',
@@ -92,8 +110,7 @@ export function findRoot(containerId: string): number {
 
 /** The waiting placeholder: the container's outermost pid 1. Throws `container-not-found`. */
 export function findPlaceholder(containerId: string): number {
-  const inits = inContainer(containerId).filter(({ namespacePids }) => namespacePids.at(-1) === 1);
-  const first = inits.toSorted((a, b) => a.namespacePids.length - b.namespacePids.length)[0];
+  const first = outermostInit(membersOf(containerId));
   if (first) return first.pid;
   throw new HelperFailure('container-not-found', `no process of container ${containerId.slice(0, 12)} on this node`);
 }
@@ -122,9 +139,7 @@ export function innerPid(pid: number): number {
 
 /** Continues every process of a tree, children first, so that no parent sees a child that it thinks stopped. */
 export function continueTree(rootPid: number): void {
-  for (const { pid } of processTree(rootPid).reverse()) {
-    signal(pid, 'SIGCONT');
-  }
+  for (const { pid } of processTree(rootPid).reverse()) signal(pid, 'SIGCONT');
 }
 
 /** How long a tree may take to stop, in ms. */
@@ -145,11 +160,11 @@ export async function stopTree(rootPid: number): Promise<void> {
   }
 }
 
-function signal(pid: number, name: 'SIGCONT' | 'SIGSTOP'): void {
+/** Sends a signal; nothing happens when the process has ended meanwhile. */
+export function signal(pid: number, name: 'SIGCONT' | 'SIGSTOP'): void {
   try {
     process.kill(pid, name);
   } catch (error) {
-    // It ended meanwhile.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }

@@ -42,6 +42,7 @@ const REMEDIES: Partial<Record<ContainerFacts['obstacles'][number]['code'], stri
     'set seccompProfile: {type: RuntimeDefault}: it forbids io_uring, and programs such as Node.js do without',
   'huge-pages': 'start the program without huge pages',
   'pod-address-socket': 'let the program listen on 0.0.0.0 or [::] instead of the pod’s own address',
+  'own-pid-namespace': 'start the program without a sandbox of its own',
   traced: 'end the debugger that is attached to it',
 };
 

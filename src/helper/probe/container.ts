@@ -6,7 +6,15 @@ import { resolveInRoot, scanTree, sizeOf } from '../files/scan.ts';
 import { formerAddresses } from '../former-addresses.ts';
 import { parseMountInfo, upperDirectory } from '../mounts.ts';
 import { podAddresses } from '../network.ts';
-import { findPlaceholder, findRoot, innerPid, processTree, readProc } from '../processes.ts';
+import {
+  findPlaceholder,
+  findRoot,
+  innerPid,
+  type ProcessInfo,
+  parseNamespacePids,
+  processTree,
+  readProc,
+} from '../processes.ts';
 import {
   descriptorObstacles,
   listDescriptors,
@@ -41,7 +49,7 @@ export async function probeContainer(containerId: string, volumes: readonly Move
     ...(overlay
       ? []
       : [{ code: 'root-not-overlay', detail: 'changes of the root file system cannot be told' } as const]),
-    ...namespaceObstacles(rootPid),
+    ...namespaceObstacles(rootPid, tree),
     ...sockets
       .filter(({ kind }) => kind === 'pod-address')
       .map(({ protocol, local }) => ({ code: 'pod-address-socket', detail: `${protocol} ${local}` }) as const),
@@ -94,11 +102,23 @@ function listSockets(pid: number, protocols: ReadonlyMap<number, string>, own: r
   return sockets;
 }
 
-function namespaceObstacles(pid: number): Obstacle[] {
-  const userNamespace = namespaceInode(pid, 'user') !== namespaceInode(1, 'user');
-  return userNamespace
-    ? [{ code: 'user-namespace', detail: 'the pod has a user namespace of its own (hostUsers: false)' }]
-    : [];
+function namespaceObstacles(rootPid: number, tree: readonly ProcessInfo[]): Obstacle[] {
+  const userNamespace = namespaceInode(rootPid, 'user') !== namespaceInode(1, 'user');
+  const depthOf = (pid: number) => parseNamespacePids(readProc(pid, 'status') ?? '').length;
+  const sandboxed = tree.find(({ pid }) => depthOf(pid) > depthOf(rootPid));
+  return [
+    ...(userNamespace
+      ? [{ code: 'user-namespace', detail: 'the pod has a user namespace of its own (hostUsers: false)' } as const]
+      : []),
+    ...(sandboxed
+      ? [
+          {
+            code: 'own-pid-namespace',
+            detail: `${sandboxed.name} runs in a PID namespace that the program made`,
+          } as const,
+        ]
+      : []),
+  ];
 }
 
 /** The kernel shows a UTS namespace's name to its members only; the pod's /etc/hostname is made by kubelet from it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { cgroupFiles } from '../../../src/helper/enter.ts';
-import { chooseRoot, parseNamespacePids, parseStat } from '../../../src/helper/processes.ts';
+import { chooseRoot, type Member, parseNamespacePids, parseStat } from '../../../src/helper/processes.ts';
 
 describe('a process of /proc', () => {
   it('may have any name', () => {
@@ -16,24 +16,37 @@ describe('a process of /proc', () => {
 });
 
 describe('the root of a container', () => {
+  const member = (parent: number, ...namespacePids: number[]): Member => ({
+    pid: namespacePids[0] ?? 0,
+    parent,
+    namespacePids,
+    isPlaceholder: false,
+  });
+  const placeholder = { ...member(5, 10, 1), isPlaceholder: true };
+
   it('is its pid 1', () => {
-    expect(
-      chooseRoot([
-        { pid: 10, namespacePids: [10, 1] },
-        { pid: 11, namespacePids: [11, 7] },
-      ]),
-    ).toBe(10);
+    expect(chooseRoot([member(10, 11, 7), member(5, 10, 1)])?.pid).toBe(10);
   });
 
-  it('is the restored one, nested deeper, not the placeholder', () => {
-    const placeholder = { pid: 10, namespacePids: [10, 1] };
-    const restored = { pid: 29, namespacePids: [29, 29, 1] };
-    const child = { pid: 30, namespacePids: [30, 30, 11] };
-    expect(chooseRoot([placeholder, child, restored])).toBe(29);
+  it('is the restored one, not the placeholder', () => {
+    const restored = member(10, 29, 29, 1);
+    const child = member(29, 30, 30, 11);
+    expect(chooseRoot([child, restored, placeholder])?.pid).toBe(29);
+  });
+
+  it('is not the first process of a PID namespace that the program made, moved before or not', () => {
+    const sandbox = member(11, 12, 8, 1);
+    expect(chooseRoot([sandbox, member(10, 11, 7), member(5, 10, 1)])?.pid).toBe(10);
+    const made = member(29, 30, 30, 11, 1);
+    expect(chooseRoot([made, member(10, 29, 29, 1), placeholder])?.pid).toBe(29);
+  });
+
+  it('is not the first process of a namespace that a command made beside a waiting placeholder', () => {
+    expect(chooseRoot([member(7, 12, 8, 1), placeholder])?.pid).toBe(10);
   });
 
   it('is missing where the pod shares its PID namespace', () => {
-    expect(chooseRoot([{ pid: 10, namespacePids: [10, 7] }])).toBeUndefined();
+    expect(chooseRoot([member(5, 10, 7)])).toBeUndefined();
   });
 });
 
