@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { stopBystanders } from './bystanders.ts';
 import { dumpOptions, IMAGE_FILES, LOGS, namespaceInode, readLog, runCriu, SCRATCH } from './criu.ts';
 import { causeOf, interestingLines } from './criu-log.ts';
 import { HelperFailure } from './failure.ts';
@@ -23,8 +24,12 @@ export function emptyDirectories(): void {
   for (const directory of [IMAGE_FILES, LOGS, SCRATCH]) mkdirSync(directory, { recursive: true, mode: 0o700 });
 }
 
-/** Dumps the tree and leaves it stopped. Throws `criu-refused-dump` with the cause in a sentence; then it runs. */
+/**
+ * Dumps the tree and leaves it stopped, with whatever runs beside it. Throws `criu-refused-dump` with the cause in a
+ * sentence; then the tree runs.
+ */
 export async function dump(pid: number, externalMounts: readonly string[]): Promise<void> {
+  stopBystanders(pid);
   const { status, stderr } = await runCriu(dumpOptions(pid, namespaceInode(pid, 'net'), externalMounts));
   if (status === 0) return;
   const log = readLog('dump.log') || stderr;

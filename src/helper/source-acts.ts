@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { archiveBytes } from './archive.ts';
+import { continueBystanders, stopBystanders } from './bystanders.ts';
 import type { Armed } from './command.ts';
 import { IMAGE_FILES } from './criu.ts';
 import { describe, dump, emptyDirectories } from './dump.ts';
@@ -32,9 +33,15 @@ export const sourceActs = {
   dump,
   unlock: unlockNetwork,
   removeLinkRemaps,
-  continueTree,
+  continueTree: (pid: number) => {
+    continueTree(pid);
+    continueBystanders(pid);
+  },
   removeImages: () => rmSync(IMAGE_FILES, { recursive: true, force: true }),
-  stopTree,
+  stopTree: async (pid: number) => {
+    stopBystanders(pid);
+    await stopTree(pid);
+  },
   archiveBytes,
   permitResets,
   abortOutside,

@@ -39,7 +39,8 @@ function stateOf(file: string): FileState | undefined {
 /**
  * Walks a directory that the container may change meanwhile. Every directory is opened without following a link and
  * read through its descriptor, so that a directory swapped for a link leads nowhere. `skip`: relative paths left out
- * with all below them; `withRoot`: the root is part of the tree. What vanishes during the walk is left out.
+ * with all below them; `withRoot`: the root is part of the tree. What vanishes during the walk is left out. Throws
+ * `not-movable` for a name that is no UTF-8: it would be taken for one that vanished, and not arrive.
  */
 export function scanTree(root: string, skip: ReadonlySet<string>, { withRoot }: { withRoot: boolean }): Snapshot {
   const found: Snapshot = new Map();
@@ -58,6 +59,7 @@ export function scanTree(root: string, skip: ReadonlySet<string>, { withRoot }: 
         const relative = prefix + name;
         if (skip.has(relative)) continue;
         const state = stateOf(`${here}/${name}`);
+        if (!state && name.includes('\ufffd')) throw notUtf8(relative);
         if (!state) continue;
         found.set(relative, state);
         if (state.kind === 'directory') walk(`${here}/${name}`, `${relative}/`);
@@ -68,6 +70,10 @@ export function scanTree(root: string, skip: ReadonlySet<string>, { withRoot }: 
   };
   walk(root, '');
   return found;
+}
+
+function notUtf8(path: string): HelperFailure {
+  return new HelperFailure('not-movable', `a file name is not valid UTF-8, and such are not moved yet: ${path}`);
 }
 
 /** What a copy of the tree would carry. Hard links count once. */

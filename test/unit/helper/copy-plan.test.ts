@@ -75,6 +75,14 @@ describe('a scan', () => {
     expect(scanTree(path.join(root, 'etc'), none, { withRoot: false }).size).toBe(0);
   });
 
+  it('stops at a name that is no UTF-8, which would not arrive', () => {
+    mkdirSync(root, { recursive: true });
+    writeFileSync(path.join(root, 'replaced \ufffd'), '');
+    expect(scanTree(root, none, { withRoot: false }).has('replaced \ufffd')).toBe(true);
+    writeFileSync(Buffer.from(`${root}/\xff\xfe`, 'latin1'), '');
+    expect(() => scanTree(root, none, { withRoot: false })).toThrow(/UTF-8/);
+  });
+
   it('resolves links as the container sees them', () => {
     mkdirSync(path.join(root, 'run/x'), { recursive: true });
     mkdirSync(path.join(root, 'var'));
