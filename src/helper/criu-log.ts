@@ -19,6 +19,19 @@ const CAUSES: readonly Cause[] = [
     cause: 'the container has no PID namespace of its own (shareProcessNamespace)',
   },
   {
+    pattern: /outside of its pid namespace/,
+    cause: 'a process runs in a PID namespace that the program made (a sandbox)',
+  },
+  {
+    pattern: /fsnotify/,
+    cause: 'a process watches a file (inotify) that CRIU cannot find again, such as one of the container’s own',
+  },
+  {
+    pattern: /Can't open file \S*\.\.\d{4}_\d\d_\d\d_/,
+    cause: 'a process has a file of a ConfigMap, Secret or token open, which has another name in the target',
+  },
+  { pattern: /Can't open file .* on restore/, cause: 'a file that a process has open is not there in the target' },
+  {
     pattern: /Can't dump ghost file .* of (\d+) size|ghost file.*too big|Increase with --ghost-limit/i,
     cause: 'a process holds a deleted file open that is larger than 512 MiB',
   },
@@ -31,7 +44,7 @@ const CAUSES: readonly Cause[] = [
     cause: 'a process is connected to a UNIX socket outside the container',
   },
   {
-    pattern: /tty|pty|terminal.*(?:external|Found dangling)/i,
+    pattern: /\b[pt]ty\b|terminal.*(?:external|Found dangling)/i,
     cause: 'a process has a terminal that belongs to somebody outside the container',
   },
   {

@@ -38,6 +38,8 @@ export const OBSTACLE_CODES = [
   'pod-address-socket',
   'socket-kind',
   'file-kind',
+  'file-watch',
+  'volume-file',
   'shared-pid-namespace',
   'own-pid-namespace',
   'user-namespace',

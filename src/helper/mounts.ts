@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 
 /** One line of /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
 export type MountInfo = {
+  /** Of the file system: `major:minor`. */
+  device: string;
   /** The directory of the file system that is mounted. */
   root: string;
   mountPoint: string;
@@ -21,10 +23,11 @@ export function parseMountInfo(text: string): MountInfo[] {
   const mounts: MountInfo[] = [];
   for (const line of text.split('\n')) {
     const [before, after] = line.split(' - ');
-    const [, , , root, mountPoint, options] = before?.split(' ') ?? [];
+    const [, , device, root, mountPoint, options] = before?.split(' ') ?? [];
     const [fsType, source, superOptions] = after?.split(' ') ?? [];
-    if (!root || !mountPoint || !options || !fsType || source === undefined) continue;
+    if (!device || !root || !mountPoint || !options || !fsType || source === undefined) continue;
     mounts.push({
+      device,
       root: unescapePath(root),
       mountPoint: unescapePath(mountPoint),
       fsType,

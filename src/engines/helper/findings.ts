@@ -42,6 +42,9 @@ const REMEDIES: Partial<Record<ContainerFacts['obstacles'][number]['code'], stri
     'set seccompProfile: {type: RuntimeDefault}: it forbids io_uring, and programs such as Node.js do without',
   'huge-pages': 'start the program without huge pages',
   'pod-address-socket': 'let the program listen on 0.0.0.0 or [::] instead of the pod’s own address',
+  'file-watch': 'let the program watch the directory of a volume, or nothing, and try again',
+  'volume-file':
+    'let the program close it once it is read: files of ConfigMaps, Secrets and tokens have other names in the target',
   'own-pid-namespace': 'start the program without a sandbox of its own',
   traced: 'end the debugger that is attached to it',
 };

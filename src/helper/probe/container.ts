@@ -24,6 +24,7 @@ import {
 } from './descriptors.ts';
 import { readProcessSpec } from './process-spec.ts';
 import { classifySocket, parseNetTable } from './sockets.ts';
+import { watchObstacles } from './watches.ts';
 
 /** Everything that the node knows about a container that is to be moved. Read-only; the container goes on meanwhile. */
 export async function probeContainer(containerId: string, volumes: readonly MovedVolume[]): Promise<ContainerFacts> {
@@ -55,6 +56,7 @@ export async function probeContainer(containerId: string, volumes: readonly Move
       .map(({ protocol, local }) => ({ code: 'pod-address-socket', detail: `${protocol} ${local}` }) as const),
     ...socketObstacles(protocols),
     ...descriptorObstacles(descriptors),
+    ...watchObstacles(descriptors, rootPid, mounts),
     ...tree.flatMap(processObstacles),
   ];
   return {

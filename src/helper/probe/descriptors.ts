@@ -45,10 +45,14 @@ export function descriptorObstacles(descriptors: readonly Descriptor[]): Obstacl
       add('file-kind', `${name} has descriptor ${fd} open: ${target}`);
     else if (/^\/dev\/(pts\/\d+|tty\d*|console)$/.test(target))
       add('terminal', `${name} has the terminal ${target} open`);
+    else if (OF_PROJECTION.test(target)) add('volume-file', `${name} has ${target} open`);
     else if (isDevice(target)) add('file-kind', `${name} has the device ${target} open`);
   }
   return [...obstacles.values()];
 }
+
+/** kubelet writes ConfigMaps, Secrets and tokens into a directory named by the time (atomic_writer.go). */
+const OF_PROJECTION = /\/\.\.\d{4}_\d\d_\d\d_\d\d_\d\d_\d\d\.\d+\//;
 
 const HARMLESS_DEVICES = new Set(['null', 'zero', 'full', 'random', 'urandom']);
 const isDevice = (target: string) =>

@@ -22,6 +22,20 @@ describe("CRIU's log", () => {
     expect(causeOf('(00.1) Error (criu/x.c:1): write: No space left on device')).toMatch(/no room/);
   });
 
+  it.each([
+    ["criu/fsnotify.c:284): fsnotify: \tCan't dump that handle", /watches a file/],
+    [
+      "criu/files-reg.c:2353): Can't open file conf/..2026_11_24_14_36_29.2677727365/a.conf on restore: No such file",
+      /ConfigMap/,
+    ],
+    ["criu/files-reg.c:2353): Can't open file srv/a on restore: No such file", /not there in the target/],
+    ['criu/cr-dump.c:1570): A session leader of 26700(1) is outside of its pid namespace', /sandbox/],
+    ['criu/tty.c:1): tty: Found dangling tty', /terminal/],
+    ['criu/x.c:1): the list is empty', /the list is empty/],
+  ])('is told in a sentence: %s', (line, cause) => {
+    expect(causeOf(`(00.1) Error (${line}`)).toMatch(cause);
+  });
+
   it('is told by its first error when the cause is unknown', () => {
     expect(causeOf('(00.1) fine\n(00.2) Error (criu/x.c:1): odd thing\n(00.3) Error (criu/y.c:2): then this\n')).toBe(
       'Error (criu/x.c:1): odd thing',
