@@ -10,7 +10,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 
 /** The kubeconfig of one side: the target's flag, else the source's, else what kubectl would read. Throws F302. */
 export function kubeconfigOf(side: Side, options: Partial<ConnectionOptions>, env: Streams['env']): Kubeconfig {
-  return loadKubeconfig({ file: flagsOf(side, options).kubeconfig ?? options.kubeconfig, env });
+  const own = flagsOf(side, options).kubeconfig;
+  if (side === 'target' && own !== undefined) return loadKubeconfig({ file: own, flag: '--to-kubeconfig', env });
+  return loadKubeconfig({ file: own ?? options.kubeconfig, env });
 }
 
 /**

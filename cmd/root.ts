@@ -167,7 +167,7 @@ function usage(detail: string, command: string): MigrateError {
 
 /** Read from the raw words, because a command line that cannot be parsed is answered in the same form. */
 function wantsStructure(argv: readonly string[]): boolean {
-  return /(^| )(-o|--output)[ =]?(json|yaml)( |$)/.test(argv.join(' '));
+  return /(^| )(-[a-z]*o|--output)[ =]?(json|yaml)( |$)/.test(argv.join(' '));
 }
 
 /** With -o json or yaml the failure is the result: stdout stays parseable (JSON is YAML as well). */

@@ -7,8 +7,10 @@ import { declined, MigrateError } from '../domain/errors.ts';
 import type { Finding } from '../domain/finding.ts';
 
 export interface KubeconfigOptions {
-  /** `--kubeconfig`; stands alone when given. */
+  /** What the flag names; stands alone when given. */
   readonly file?: string | undefined;
+  /** The flag, by default `--kubeconfig`. */
+  readonly flag?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly home?: string;
 }
@@ -145,14 +147,14 @@ function findFiles(options: KubeconfigOptions): { files: { name: string; content
   if (options.file !== undefined) {
     const content = readIfThere(options.file);
     return content === undefined
-      ? { files: [], looked: [`--kubeconfig ${options.file} does not exist`] }
+      ? { files: [], looked: [`${options.flag ?? '--kubeconfig'} ${options.file} does not exist`] }
       : { files: [{ name: options.file, content }], looked: [] };
   }
   const looked = ['--kubeconfig is not given'];
   let names: string[];
   if (variable) {
     names = [...new Set(variable.split(path.delimiter).filter((name) => name !== ''))];
-    looked.push(`KUBECONFIG names ${names.join(', ')}, which do not exist`);
+    looked.push(names.length === 0 ? 'KUBECONFIG names no file' : `KUBECONFIG names ${names.join(', ')}: no such file`);
   } else {
     names = [path.join(options.home ?? homedir(), '.kube', 'config')];
     looked.push('KUBECONFIG is not set', `${names[0]} does not exist`);

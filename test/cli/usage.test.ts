@@ -87,7 +87,7 @@ describe('a command line that is not understood', () => {
     }
   });
 
-  it.each([[['-o', 'json']], [['-ojson']], [['--output=json']], [['-o', 'yaml']]])(
+  it.each([[['-o', 'json']], [['-ojson']], [['-yo', 'json']], [['--output=json']], [['-o', 'yaml']]])(
     'is told on stdout with %j',
     async (form) => {
       const { code, stdout, stderr } = await kubectlMigrate(['pod', ...form]);

@@ -53,6 +53,10 @@ describe('where the kubeconfig is looked for', () => {
     );
     const env = { KUBECONFIG: ['/none/a', '/none/b'].join(path.delimiter) };
     expect(failure(() => loadKubeconfig({ env, home })).detail).toContain('KUBECONFIG names /none/a, /none/b');
+    const target = { file: '/none/a', flag: '--to-kubeconfig', env: {}, home };
+    expect(failure(() => loadKubeconfig(target)).detail).toBe('--to-kubeconfig /none/a does not exist');
+    const nothing = { KUBECONFIG: path.delimiter };
+    expect(failure(() => loadKubeconfig({ env: nothing, home })).detail).toContain('KUBECONFIG names no file');
   });
 
   it('merges the files of KUBECONFIG as kubectl does: the first that names a thing wins, missing ones are passed over', () => {
