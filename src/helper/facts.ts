@@ -40,11 +40,9 @@ export const OBSTACLE_CODES = [
   'file-kind',
   'file-watch',
   'volume-file',
-  'shared-pid-namespace',
   'own-pid-namespace',
   'user-namespace',
   'root-not-overlay',
-  'nested-mount',
   'traced',
 ] as const;
 
