@@ -1,9 +1,6 @@
-import type { Argv } from 'yargs';
 import { type AnyCommand, commandWord } from './command.ts';
-import { bareParser } from './introspect.ts';
+import { flagsOfCommand } from './introspect.ts';
 
-/** How a word is recognized again in a command line that was parsed. */
-const MARKED = 'the command word';
 /** What is meant by a command line without a command. */
 const DEFAULT_COMMAND = 'pod';
 
@@ -13,26 +10,31 @@ const DEFAULT_COMMAND = 'pod';
  * value of a flag is decided by the flags themselves. Pure.
  */
 export function commandFirst(words: readonly string[], commands: readonly AnyCommand[]): string[] {
-  const { understood, word } = positional(words, commands);
-  const help = words.some((each) => each === '--help' || each === '-h');
-  if (word === undefined) return understood && !help ? [DEFAULT_COMMAND, ...words] : [...words];
+  const at = firstWord(words, commands);
+  const word = words[at];
+  if (word === undefined) {
+    const help = words.some((each) => each === '--help' || each === '-h');
+    return help ? [...words] : [DEFAULT_COMMAND, ...words];
+  }
   const [, type] = /^(pods?|po)\/./.exec(word) ?? [];
   if (type !== undefined) return [type, ...words];
   const known = commands.flatMap((command) => [command.under ?? commandWord(command), ...(command.aliases ?? [])]);
-  const at = words.findIndex(
-    (each, index) => each === word && positional(words.with(index, MARKED), commands).word === MARKED,
-  );
   return known.includes(word) && at > 0 ? [word, ...words.toSpliced(at, 1)] : [...words];
 }
 
-/** The first word that is neither a flag nor its value; none is understood where the flags are not. */
-function positional(words: readonly string[], commands: readonly AnyCommand[]): { understood: boolean; word?: string } {
-  const bare = bareParser().boolean(['help', 'h']);
-  try {
-    const parser = commands.reduce<Argv>((flags, command) => command.arguments(flags), bare);
-    const [first] = parser.parseSync([...words])._;
-    return first === undefined ? { understood: true } : { understood: true, word: String(first) };
-  } catch {
-    return { understood: false };
+/** Where the first word is that is neither a flag nor its value; -1 where there is none. */
+function firstWord(words: readonly string[], commands: readonly AnyCommand[]): number {
+  const silent = new Set(['help', 'h']);
+  for (const flag of commands.flatMap(flagsOfCommand)) {
+    if (flag.type !== 'boolean' && flag.type !== 'count') continue;
+    for (const name of [flag.name, ...flag.aliases]) silent.add(name);
   }
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    if (word === '--') return at + 1 < words.length ? at + 1 : -1;
+    if (!word.startsWith('-') || word === '-') return at;
+    const name = word.replace(/^-+/, '');
+    if (!name.includes('=') && !silent.has(name)) at++;
+  }
+  return -1;
 }

@@ -32,6 +32,8 @@ export function connectSide(
     side,
     overrides: overridesOf(flags),
     requestTimeoutMs: timeoutOf(flags, options),
+    onRequest: ({ method, url, status, ms }) =>
+      reporter?.notify({ code: 'I412', text: `${method} ${url} ${status} in ${Math.round(ms)} ms` }),
   });
   if (flags['insecure-skip-tls-verify']) {
     const text = `the certificate of ${cluster.server} is not checked: whoever is in between can read and change everything`;

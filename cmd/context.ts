@@ -6,6 +6,8 @@ import { VERSION } from '../src/domain/version.ts';
 import { createFileSink, journalFolder } from '../src/journal/file-sink.ts';
 import { systemClock } from '../src/kube/clock.ts';
 import type { Cluster } from '../src/kube/connect.ts';
+import { createGateway } from '../src/kube/gateway.ts';
+import type { Gateway } from '../src/kube/ports.ts';
 import type { Reporter } from '../src/report/message.ts';
 import { connectSide } from './connection.ts';
 import type { ConnectionOptions } from './flags/clusters.ts';
@@ -22,6 +24,8 @@ export interface Composition {
    * another migration left.
    */
   begin(plan: Plan, force: boolean): Promise<Session>;
+  /** A gateway that has the servers check what the plan declares, and keeps nothing of it. */
+  dryRunGateway(plan: Plan): Gateway;
   /** Ends connections. Idempotent. */
   close(): void;
 }
@@ -35,6 +39,8 @@ export function compose(options: ConnectionOptions, streams: Streams, reporter: 
     target,
     reporter,
     begin: (plan, force) => begin(plan, { source, target, reporter }, force, streams),
+    dryRunGateway: ({ effects }) =>
+      createGateway({ source: source.api, target: target.api, effects, clock: systemClock, serverDryRun: true }),
     close: () => {
       source.close();
       target.close();
@@ -42,7 +48,12 @@ export function compose(options: ConnectionOptions, streams: Streams, reporter: 
   };
 }
 
-async function begin(plan: Plan, parts: Omit<Composition, 'begin' | 'close'>, force: boolean, streams: Streams) {
+async function begin(
+  plan: Plan,
+  parts: Pick<Composition, 'source' | 'target' | 'reporter'>,
+  force: boolean,
+  streams: Streams,
+) {
   const user = await parts.source.reader.whoAmI();
   return beginSession(plan, {
     ...parts,

@@ -2,17 +2,17 @@ import { COMMAND } from '../src/domain/names.ts';
 
 /**
  * The command line that says what was picked: the words that were given, with the picked ones added. `words` begins with
- * the command. Pure.
+ * the command, which is `depth` words long. Pure.
  */
 export function equivalentCommand(
   words: readonly string[],
   picked: Readonly<Record<string, string>>,
-  positional: string,
+  { positional, depth }: { readonly positional: string; readonly depth: number },
 ): string {
-  const [command = '', ...given] = words;
+  const [command, given] = [words.slice(0, depth), words.slice(depth)];
   const { [positional]: name, ...flags } = picked;
   const added = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
-  return [...COMMAND.split(' '), command, ...(name === undefined ? [] : [name]), ...given, ...added]
+  return [...COMMAND.split(' '), ...command, ...(name === undefined ? [] : [name]), ...given, ...added]
     .map(quoted)
     .join(' ');
 }

@@ -80,12 +80,15 @@ type Row = readonly [string, string];
 
 function flagRow(flag: FlagInfo): Row {
   const short = flag.aliases.find((alias) => alias.length === 1);
-  const name = `${short ? `-${short}, ` : '    '}--${flag.name}`;
+  const name = flag.name.length === 1 ? `-${flag.name}` : `${short ? `-${short}, ` : '    '}--${flag.name}`;
   const value =
     flag.type === 'boolean' || flag.type === 'count'
       ? ''
       : `=${flag.choices.length > 0 ? flag.choices.join('|') : '…'}`;
-  const preset = flag.default === undefined || flag.default === false ? '' : ` (default: ${String(flag.default)})`;
+  const preset =
+    flag.default === undefined || flag.default === false || flag.default === 0
+      ? ''
+      : ` (default: ${String(flag.default)})`;
   return [`${name}${value}`, `${flag.describe}${preset}`];
 }
 

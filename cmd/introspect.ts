@@ -54,9 +54,21 @@ export function bareParser(): Argv {
     .fail(false);
 }
 
+/** The flags of a command, with those that every command has. */
+export function declareFlags(parser: Argv, command: AnyCommand): Argv<object> {
+  return command
+    .arguments(parser)
+    .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'tell warnings and the result only' })
+    .option('v', {
+      type: 'number',
+      default: 0,
+      describe: '4: where an error came from, 6: requests to API servers too',
+    });
+}
+
 /** The flags of a command, in the order of their names. For completion, settings, suggestions and reference pages. */
 export function flagsOfCommand(command: AnyCommand): FlagInfo[] {
-  const inside = command.arguments(bareParser()) as unknown as Inside;
+  const inside = declareFlags(bareParser(), command) as unknown as Inside;
   const declared = inside.getOptions();
   const described = inside.getInternalMethods().getUsageInstance().getDescriptions();
   const groups = Object.entries(inside.getGroups());

@@ -1,21 +1,21 @@
 import { MigrateError, type Outcome } from '../src/domain/errors.ts';
-import type { Json } from '../src/domain/json.ts';
-import { newMigrationId } from '../src/domain/names.ts';
-import type { EngineName, MigrationRequest, Plan, RouteName } from '../src/domain/plan.ts';
-import { gatherFacts } from '../src/planner/facts.ts';
-import { makePlan } from '../src/planner/make-plan.ts';
-import { run } from '../src/runner/run.ts';
-import { STEPS } from '../src/steps/index.ts';
-import { seconds } from '../src/ui/format.ts';
-import { renderPlan } from '../src/ui/plan-view.ts';
+import type { EngineName, Plan, RouteName } from '../src/domain/plan.ts';
+import { savedPlan } from '../src/planner/plan-file.ts';
+import { plannedChanges, plannedWrites } from '../src/steps/planned-writes.ts';
+import { type Rehearsed, rehearse } from '../src/steps/rehearsal.ts';
+import { renderChanges, renderPlan, renderRehearsal } from '../src/ui/plan-view.ts';
+import { carryOut, consent } from './carry-out.ts';
 import { type Composition, compose } from './context.ts';
 import type { ConnectionOptions, PlaceOptions, TargetPlaceOptions } from './flags/clusters.ts';
-import { type DeadlineOptions, toDeadlines } from './flags/deadlines.ts';
-import { output } from './output.ts';
+import type { DeadlineOptions } from './flags/deadlines.ts';
+import { type Output, output } from './output.ts';
+import { plansFor } from './planning.ts';
 import type { Streams } from './streams.ts';
 
 export interface PodOptions extends DeadlineOptions, ConnectionOptions, PlaceOptions, TargetPlaceOptions {
-  readonly pod: string;
+  /** Undefined with a selector or `--all`. */
+  readonly pod: string | undefined;
+  readonly selector?: string | undefined;
   readonly 'helper-image'?: string | undefined;
   readonly engine: EngineName;
   readonly route: RouteName;
@@ -33,17 +33,12 @@ export async function migratePod(options: PodOptions, streams: Streams): Promise
   const out = output(options.output, streams);
   const composition = compose(options, streams, out.reporter);
   try {
-    const plan = await planPod(options, composition, streams);
-    if (options['dry-run'] !== 'none') {
-      out.result(plan, () => renderPlan(plan));
-      return 'done';
-    }
-    await consent(plan, options, streams, composition);
-    const session = await composition.begin(plan, options['force-unlock']);
-    const results = await run({ steps: STEPS, ...session });
-    const downMs = results.switch?.downMs ?? 0;
-    const fact = lastLine(plan, downMs);
-    if (options.output !== undefined) out.reporter.notify({ code: 'I409', text: fact, data: { downMs } });
+    const plans = await plansFor(options, composition, streams);
+    if (options['dry-run'] !== 'none') return await show(plans, options['dry-run'], { composition, out, streams });
+    await consent(plans, options, streams, out);
+    const [plan] = plans;
+    if (!plan) throw new Error('a named pod has a plan');
+    const { results, fact } = await carryOut(plan, composition, out, { force: options['force-unlock'] });
     out.result({ plan, results }, () => `${fact}\n`);
     return 'done';
   } finally {
@@ -51,41 +46,49 @@ export async function migratePod(options: PodOptions, streams: Streams): Promise
   }
 }
 
-async function planPod(options: PodOptions, { source, target }: Composition, streams: Streams): Promise<Plan> {
-  const namespace = options.namespace ?? source.namespace;
-  const helperImage = options['helper-image'] ?? streams.env['KUBECTL_MIGRATE_HELPER_IMAGE'];
-  const request: MigrationRequest = {
-    pod: options.pod,
-    namespace,
-    targetNamespace: options['to-namespace'] ?? namespace,
-    ...(options['to-node'] !== undefined && { targetNode: options['to-node'] }),
-    engine: options.engine,
-    route: options.route,
-    ...(helperImage && { helperImage }),
-    ignoreManagers: options['ignore-managers'],
-    copyDependencies: options['copy-dependencies'],
-    overwrite: options.overwrite,
-    forceUnlock: options['force-unlock'],
-    deadlines: toDeadlines(options),
-  };
-  const signal = streams.interrupt;
-  const facts = await gatherFacts(request, source.reader, target.reader, signal);
-  return makePlan(facts, { id: newMigrationId(), createdAt: new Date().toISOString(), steps: STEPS, signal });
+interface Showing {
+  readonly composition: Composition;
+  readonly out: Output;
+  readonly streams: Streams;
 }
 
-/** Confirming the plan covers all that the plan shows, the removal of the source included. */
-async function consent(plan: Plan, options: PodOptions, streams: Streams, { reporter }: Composition): Promise<void> {
-  if (options.output === undefined) streams.stderr.write(renderPlan(plan));
-  else reporter.notify({ code: 'I401', text: `plan ${plan.id} made`, data: plan as unknown as Json });
-  if (options.yes) return;
-  if (await reporter.ask({ text: `Move ${plan.source.namespace}/${plan.source.pod} now?` })) return;
-  throw new MigrateError('F304', {
-    detail: 'nothing was changed',
-    remedy: 'run the command again when you are ready',
+/** Prints plans, for people or for a file; `server` has the API servers check every write first. Changes nothing. */
+async function show(plans: readonly Plan[], how: 'client' | 'server', showing: Showing): Promise<Outcome> {
+  const shown: Looked[] = [];
+  for (const plan of plans) shown.push(await look(plan, how, showing));
+  const { out } = showing;
+  const refused = shown.flatMap(({ rehearsed }) => rehearsed.filter(({ verdict }) => verdict === 'refused'));
+  if (refused.length > 0) throw wouldBeRefused(refused);
+  out.results(plans.map(savedPlan), () => shown.map(({ text }) => text).join('\n'));
+  return 'done';
+}
+
+interface Looked {
+  readonly text: string;
+  readonly rehearsed: readonly Rehearsed[];
+}
+
+async function look(plan: Plan, how: 'client' | 'server', { composition, streams }: Showing): Promise<Looked> {
+  const { source, target } = composition;
+  const readers = { plan, source: source.reader, target: target.reader, signal: streams.interrupt };
+  const writes = await plannedWrites(readers);
+  const changes = await plannedChanges(readers, writes);
+  const gateway = how === 'server' ? composition.dryRunGateway(plan) : undefined;
+  const rehearsed = gateway ? await rehearse(plan, writes, gateway, { signal: streams.interrupt }) : [];
+  const text = [renderPlan(plan), renderChanges(plan, changes), gateway ? renderRehearsal(plan, rehearsed) : ''].join(
+    '',
+  );
+  return { text, rehearsed };
+}
+
+function wouldBeRefused(refused: readonly Rehearsed[]): MigrateError {
+  return new MigrateError('F363', {
+    detail: refused
+      .map(
+        ({ effect, why }) => `${effect.verb} ${effect.object.side} ${effect.object.kind} ${effect.object.name}: ${why}`,
+      )
+      .join('\n'),
+    remedy: 'mend what the API servers name; nothing was changed',
     outcome: 'declined',
   });
-}
-
-function lastLine({ source, target }: Plan, downMs: number): string {
-  return `${source.pod} serves from ${target.context}/${target.node}. Down ${seconds(downMs)}.`;
 }

@@ -1,26 +1,43 @@
 import yargs, { type Argv } from 'yargs';
 import { asMigrateError, EXIT, MigrateError, type Outcome } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
-import { renderError } from '../src/ui/plan-view.ts';
-import { readable, terminalOf } from '../src/ui/terminal.ts';
+import { type Situation, situationOf } from '../src/report/situation.ts';
+import { renderError, renderTrace } from '../src/ui/error-view.ts';
+import { shownOn, terminalOf } from '../src/ui/terminal.ts';
 import { type AnyCommand, commandWord } from './command.ts';
 import { commandFirst } from './command-word.ts';
 import { COMMANDS, PARENTS } from './commands/index.ts';
 import { equivalentCommand } from './equivalent.ts';
 import { commandHelp, parentHelp, rootHelp } from './help.ts';
-import { flagsOfCommand, PARSING } from './introspect.ts';
+import { declareFlags, flagsOfCommand, PARSING } from './introspect.ts';
+import { loadSettings, type Setting, withSettings } from './settings.ts';
 import { isInteractive, type Streams } from './streams.ts';
 import { nearest } from './suggest.ts';
+import { endOutput } from './told.ts';
 
 /** How a command ended: an outcome, or what it threw. */
 type Ended = { readonly outcome: Outcome } | { readonly thrown: unknown };
 
+/** What kubectl calls a plugin with when somebody presses Tab. */
+const COMPLETE_WORD = '__complete';
+/** From this -v on a failure is told with where in the program it came from. */
+const TRACE_LEVEL = 4;
+
 /** Runs one command line and yields the exit code. Never throws and never ends the process. */
-export async function runCommandLine(argv: readonly string[], streams: Streams): Promise<number> {
+export async function runCommandLine(argv: readonly string[], given: Streams): Promise<number> {
+  const streams = { ...given, volume: volumeOf(argv) };
+  const [first, ...rest] = argv;
+  if (first === COMPLETE_WORD) {
+    const { answerTab } = await import('./completion/index.ts');
+    await answerTab(rest, streams);
+    return EXIT.done;
+  }
   const ended = await parseAndRun(argv, streams);
+  const progress = endOutput(streams);
   if ('outcome' in ended) return EXIT[ended.outcome];
   const error = asMigrateError(ended.thrown);
-  report(error, wantsStructure(argv), streams);
+  const situation = progress && situationOf(error.outcome, progress);
+  report(error, situation, { structured: wantsStructure(argv), streams });
   return EXIT[error.outcome];
 }
 
@@ -32,8 +49,14 @@ async function parseAndRun(argv: readonly string[], streams: Streams): Promise<E
     streams.stdout.write(help);
     return { outcome: 'done' };
   }
+  let settings: readonly Setting[];
   try {
-    await rootParser(words, streams, state).parseAsync(words);
+    settings = await loadSettings(COMMANDS, streams.env);
+  } catch (thrown) {
+    return { thrown };
+  }
+  try {
+    await rootParser({ words, streams, state, settings }).parseAsync(words);
     return state.ended ?? { outcome: 'done' };
   } catch (complaint) {
     // Commands hand over what they throw themselves; what arrives here is about the command line.
@@ -42,44 +65,41 @@ async function parseAndRun(argv: readonly string[], streams: Streams): Promise<E
   }
 }
 
-function rootParser(words: readonly string[], streams: Streams, state: { ended?: Ended }): Argv {
+function rootParser(invocation: Invocation): Argv {
   const parser = yargs([])
     .scriptName(COMMAND)
     .detectLocale(false)
     .parserConfiguration(PARSING)
     .strict()
     .demandCommand(1, 1, 'what should be done? name a command', 'one command at a time')
-    .recommendCommands()
     .version(false)
     .help(false)
     .exitProcess(false)
     .fail(false);
   const flat = COMMANDS.filter(({ under }) => under === undefined);
-  const withCommands = flat.reduce<Argv>(
-    (built, command) => addCommand(built, command, { words, streams, state }),
-    parser,
-  );
+  const withCommands = flat.reduce<Argv>((built, command) => addCommand(built, command, invocation), parser);
   return Object.entries(PARENTS).reduce<Argv>((built, [parent, summary]) => {
     const children = COMMANDS.filter(({ under }) => under === parent);
     return built.command(parent, summary, (nested) =>
       children
-        .reduce<Argv>((inner, command) => addCommand(inner, command, { words, streams, state }), nested)
+        .reduce<Argv>((inner, command) => addCommand(inner, command, invocation), nested)
         .demandCommand(1, 1, `name one of: ${children.map(commandWord).join(', ')}`, 'one command at a time'),
     );
   }, withCommands);
 }
 
-interface Run {
+interface Invocation {
   readonly words: readonly string[];
   readonly streams: Streams;
+  readonly settings: readonly Setting[];
   readonly state: { ended?: Ended };
 }
 
-function addCommand(parser: Argv, command: AnyCommand, { words, streams, state }: Run): Argv {
+function addCommand(parser: Argv, command: AnyCommand, { words, streams, state, settings }: Invocation): Argv {
   return parser.command(
     [command.usage, ...(command.aliases ?? [])],
     command.summary,
-    (flags) => command.arguments(flags as Argv),
+    (flags) => withSettings(declareFlags(flags as Argv, command), command, settings),
     async (given) => {
       try {
         const options = await completed(command, given, words, streams);
@@ -103,7 +123,9 @@ async function completed(
   const picked = isInteractive(streams) ? await command.complete?.(given, streams) : undefined;
   if (picked === undefined || Object.keys(picked).length === 0) return given;
   const [, positional = ''] = /[[<]([\w-]+)/.exec(command.usage) ?? [];
-  streams.stderr.write(`${equivalentCommand(words, picked, positional)}\n`);
+  streams.stderr.write(
+    `${equivalentCommand(words, picked, { positional, depth: command.under === undefined ? 1 : 2 })}\n`,
+  );
   return { ...given, ...picked };
 }
 
@@ -123,16 +145,16 @@ function helpOf(words: readonly string[], { stdout, env }: Streams): string | un
   const end = words.indexOf('--');
   if (!words.slice(0, end === -1 ? undefined : end).some((word) => word === '--help' || word === '-h'))
     return undefined;
-  const terminal = terminalOf(stdout, env);
+  const columns = terminalOf(stdout, env).columns();
   const texts = { commands: COMMANDS, parents: PARENTS };
   const command = commandOf(words);
   const [first = ''] = words;
   const text = command
-    ? commandHelp(command, terminal.columns())
+    ? commandHelp(command, columns)
     : first in PARENTS
-      ? parentHelp(first, texts, terminal.columns())
-      : rootHelp(texts, terminal.columns());
-  return terminal.live ? readable(text, terminal) : text;
+      ? parentHelp(first, texts, columns)
+      : rootHelp(texts, columns);
+  return shownOn(stdout, text, env);
 }
 
 /** An unknown flag is told with the one that was meant. */
@@ -140,7 +162,8 @@ function withSuggestion(complaint: string, words: readonly string[]): string {
   const [, unknown] = /^Unknown arguments?: (.*)$/.exec(complaint) ?? [];
   if (unknown === undefined) return complaint;
   const command = commandOf(words);
-  const known = command ? flagsOfCommand(command).map(({ name }) => name) : COMMANDS.map(commandWord);
+  const names = [...COMMANDS.filter(({ under }) => under === undefined).map(commandWord), ...Object.keys(PARENTS)];
+  const known = command ? flagsOfCommand(command).map(({ name }) => name) : names;
   const meant = unknown.split(', ').flatMap((word) => nearest(word.replace(/^-+/, ''), known) ?? []);
   const flags = [...new Set(meant)].map((name) => (command ? `--${name}` : name));
   return flags.length > 0 ? `${complaint}\ndid you mean ${flags.join(', ')}?` : complaint;
@@ -170,12 +193,27 @@ function wantsStructure(argv: readonly string[]): boolean {
   return /(^| )(-[a-z]*o|--output)[ =]?(json|yaml)( |$)/.test(argv.join(' '));
 }
 
+/** From the raw words as well: how much is told matters before they are understood. */
+function volumeOf(argv: readonly string[]): { quiet: boolean; verbosity: number } {
+  const [, level = '0'] = /(?:^| )--?v[ =]?(\d+)(?: |$)/.exec(argv.join(' ')) ?? [];
+  return { quiet: argv.some((word) => word === '--quiet' || word === '-q'), verbosity: Number(level) };
+}
+
+interface Reporting {
+  readonly structured: boolean;
+  readonly streams: Streams;
+}
+
 /** With -o json or yaml the failure is the result: stdout stays parseable (JSON is YAML as well). */
-function report(error: MigrateError, structured: boolean, streams: Streams): void {
+function report(error: MigrateError, situation: Situation | undefined, { structured, streams }: Reporting): void {
+  if ((streams.volume?.verbosity ?? 0) >= TRACE_LEVEL) streams.stderr.write(renderTrace(error));
   if (!structured) {
-    streams.stderr.write(renderError(error));
+    streams.stderr.write(shownOn(streams.stderr, renderError(error, situation), streams.env));
     return;
   }
   const { code, message: summary, detail, remedy, outcome, findings } = error;
-  streams.stdout.write(`${JSON.stringify({ error: { code, summary, detail, remedy, outcome, findings } }, null, 2)}\n`);
+  const { serves, text: now, step } = situation ?? {};
+  const where = situation && { step: step && { name: step.name, phase: step.phase }, serves, now };
+  const told = { code, summary, detail, remedy, outcome, findings, ...where };
+  streams.stdout.write(`${JSON.stringify({ error: told }, null, 2)}\n`);
 }

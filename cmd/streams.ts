@@ -9,6 +9,8 @@ export interface Streams {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by the first interrupt (SIGINT, SIGTERM, SIGHUP). */
   readonly interrupt: AbortSignal;
+  /** How much is told: --quiet and -v. */
+  readonly volume?: { readonly quiet: boolean; readonly verbosity: number };
 }
 
 /**

@@ -22,6 +22,18 @@ export const podCommand = defineCommand({
     deadlineFlags(
       clusterFlags(yargs)
         .positional('name', { type: 'string', describe: 'the pod: NAME or pod/NAME' })
+        .option('selector', {
+          alias: 'l',
+          type: 'string',
+          group: 'Source:',
+          describe: 'all pods with these labels (plan only)',
+        })
+        .option('all', {
+          type: 'boolean',
+          default: false,
+          group: 'Source:',
+          describe: 'all pods of the namespace (plan only)',
+        })
         .option('engine', {
           choices: ENGINES,
           default: 'helper' as const,
@@ -56,9 +68,9 @@ export const podCommand = defineCommand({
           describe: 'take the lock that another migration of the pod left, if nobody is at work on that',
         })
         .option('dry-run', {
-          choices: ['none', 'client'] as const,
+          choices: ['none', 'client', 'server'] as const,
           default: 'none' as const,
-          describe: 'print the plan that would run, change nothing',
+          describe: 'print the plan that would run, change nothing; server also has the API servers check every write',
         })
         .option('yes', { alias: 'y', type: 'boolean', default: false, describe: 'do not ask' })
         .option('output', {
@@ -68,21 +80,43 @@ export const podCommand = defineCommand({
         }),
     ),
   // Help and completion do without the clients of the clusters, which take longer to load than all the rest.
-  complete: async (options, streams) => (await import('../pickers/pod.ts')).pickPod(options, streams),
+  complete: async (options, streams) =>
+    (await import('../pickers/pod.ts')).pickPod({ ...options, several: isSeveral(options) }, streams),
   validate: (options) => {
-    const complaints = [...connectionComplaints(options), ...deadlineComplaints(options)];
-    const name = podName(options.name);
-    if (options.name === undefined)
-      complaints.push(`which pod? name it: ${COMMAND} pod NAME (in a terminal it is asked for)`);
-    else if (name === undefined) complaints.push(`'${options.name}' is not a pod: use NAME or pod/NAME`);
+    const complaints = [...connectionComplaints(options), ...deadlineComplaints(options), ...whichPod(options)];
     if (options['to-context'] === undefined) complaints.push('where to? name the target with --to-context');
     return complaints;
   },
   run: async (options, streams) => {
     const { migratePod } = await import('../migrate-pod.ts');
-    return migratePod({ ...options, pod: podName(options.name) ?? '' }, streams);
+    return migratePod({ ...options, pod: podName(options.name) }, streams);
   },
 });
+
+interface Which {
+  readonly name?: string | undefined;
+  readonly selector?: string | undefined;
+  readonly all: boolean;
+}
+
+function isSeveral({ selector, all }: Which): boolean {
+  return selector !== undefined || all;
+}
+
+/** Complaints about which pod is meant. Pure. */
+function whichPod(options: Which & { readonly 'dry-run': string }): string[] {
+  const { name, selector, all } = options;
+  if (isSeveral(options)) {
+    if (name !== undefined || (selector !== undefined && all)) return ['name a pod, or say --selector, or --all'];
+    if (selector === '') return ['--selector has no value'];
+    if (options['dry-run'] !== 'none') return [];
+    return [
+      `several pods are moved by a plan file: ${COMMAND} plan pod … -o yaml > window.yaml, then ${COMMAND} apply -f`,
+    ];
+  }
+  if (name === undefined) return [`which pod? name it: ${COMMAND} pod NAME (in a terminal it is asked for)`];
+  return podName(name) === undefined ? [`'${name}' is not a pod: use NAME or pod/NAME`] : [];
+}
 
 /** `NAME`, `pod/NAME`, `pods/NAME` and `po/NAME` name a pod; anything else with a slash, or no object name, does not. Pure. */
 export function podName(argument: string | undefined): string | undefined {

@@ -14,6 +14,8 @@ import { ANY_NODE, contextChoices, namespaceChoices, nodeChoices, podChoices } f
 export interface PodQuestions extends Partial<ConnectionOptions>, PlaceOptions, TargetPlaceOptions {
   readonly name?: string | undefined;
   readonly engine?: EngineName | undefined;
+  /** A selector takes the place of a name. */
+  readonly several?: boolean;
 }
 
 /** How long a cluster is waited for before the list says that it does not answer. */
@@ -27,11 +29,12 @@ export type Picked = Readonly<Record<string, string>>;
  * answer is what its flag would have been given. Throws F306 when somebody ends it, F302.
  */
 export async function pickPod(given: PodQuestions, streams: Streams): Promise<Picked> {
-  if (given.name !== undefined && given['to-context'] !== undefined) return {};
+  const named = given.name !== undefined || given.several === true;
+  if (named && given['to-context'] !== undefined) return {};
   const end = new AbortController();
   const asking = new Asking(given, streams, AbortSignal.any([end.signal, streams.interrupt]));
   try {
-    if (given.name === undefined) {
+    if (!named) {
       await asking.context('source');
       await asking.namespace('source');
       await asking.pod();

@@ -1,7 +1,7 @@
 import type { Effect } from './effect.ts';
 import type { Finding } from './finding.ts';
 import type { Json } from './json.ts';
-import type { Side } from './refs.ts';
+import type { ObjectRef, Side } from './refs.ts';
 import type { PlannedWorkload } from './workload.ts';
 
 /** The plan format; a reader refuses any other. */
@@ -121,12 +121,33 @@ export interface PlannedCopy {
   readonly digest: string;
 }
 
+/** An object that a plan was made from. */
+export interface ReliedOn {
+  readonly object: ObjectRef;
+  /** Null where nothing of that name may be. */
+  readonly uid: string | null;
+  /** Digests of the fields that mattered, by their path. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** How long a move will take, and why that is believed. */
+export interface Forecast {
+  /** Nobody serves, in ms. */
+  readonly downMs: number;
+  /** From the first act to the last, in ms. */
+  readonly totalMs: number;
+  /** What it rests on: memory, link, past moves. */
+  readonly basis: readonly string[];
+}
+
 /** Everything that a run will do, and what it relied on. A dry run prints this very object. */
 export interface Plan {
   readonly schema: typeof PLAN_SCHEMA;
   readonly id: string;
   /** RFC 3339. */
   readonly createdAt: string;
+  /** What was asked for: the same request leads to the same plan while the clusters stay as they are. */
+  readonly request: MigrationRequest;
   readonly source: PlanSource;
   readonly target: PlanTarget;
   /** Source and target are one cluster: there is one record and, for one name, one lock. */
@@ -145,6 +166,8 @@ export interface Plan {
   readonly deadlines: Deadlines;
   readonly effects: readonly Effect[];
   readonly warnings: readonly Finding[];
+  readonly forecast: Forecast;
+  readonly reliedOn: readonly ReliedOn[];
   /** The target pod as it will be created. Its command line is completed by the probe where the spec names none. */
   readonly manifest: Json;
 }

@@ -155,7 +155,8 @@ function snapshot(configMap: ConfigMap): Known {
   return { resourceVersion: configMap.metadata.resourceVersion ?? '', data: configMap.data ?? {} };
 }
 
-function parseRecord(configMap: ConfigMap, where: string): JournalRecord {
+/** The record that a ConfigMap holds. Throws F350 when it holds none. Pure. */
+export function parseRecord(configMap: ConfigMap, where: string): JournalRecord {
   const data = configMap.data ?? {};
   const header = parseHeader(parseJson(data[HEADER_KEY]), where);
   const keys = Object.keys(data).filter((key) => key.startsWith('entry-'));

@@ -4,7 +4,7 @@ import type { ApiClient } from './api-client.ts';
 import { createReader } from './client.ts';
 import { systemClock } from './clock.ts';
 import { createCredentials } from './credentials.ts';
-import { createHttpClient } from './http-client.ts';
+import { createHttpClient, type SeenRequest } from './http-client.ts';
 import { type Kubeconfig, selectContext } from './kubeconfig.ts';
 import { type ContextOverrides, overrideContext } from './overrides.ts';
 import type { ClusterReader } from './ports.ts';
@@ -19,6 +19,8 @@ export interface ConnectOptions {
   /** `--request-timeout`, in ms. */
   readonly requestTimeoutMs?: number;
   readonly clock?: Clock;
+  /** Told of every request when it has ended. */
+  readonly onRequest?: (request: SeenRequest) => void;
 }
 
 /** Default of `--request-timeout`, in ms. */
@@ -50,6 +52,7 @@ export function connectCluster(options: ConnectOptions): Cluster {
     context: selected.name,
     credentials,
     requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    ...(options.onRequest && { onRequest: options.onRequest }),
   });
   return {
     reader: createReader(api, options.clock ?? systemClock),

@@ -22,6 +22,17 @@ export interface HttpClientOptions {
   readonly context: string;
   readonly credentials: Credentials;
   readonly requestTimeoutMs: number;
+  readonly onRequest?: (request: SeenRequest) => void;
+}
+
+/** A request as it went, without bodies and headers. */
+export interface SeenRequest {
+  readonly method: string;
+  readonly url: string;
+  /** The HTTP status, or in a word how it failed. */
+  readonly status: string;
+  /** Until the first byte of the answer, in ms. */
+  readonly ms: number;
 }
 
 /**
@@ -40,8 +51,25 @@ export function createHttpClient(options: HttpClientOptions): ApiClient {
       return await act();
     }
   };
-  const send = async (request: ApiRequest): Promise<Answer> =>
-    await sendRequest(credentials.server, await credentials.options(), request, request.timeoutMs ?? requestTimeoutMs);
+  const send = async (request: ApiRequest): Promise<Answer> => {
+    const connection = await credentials.options();
+    const started = performance.now();
+    const seen = (status: string): void =>
+      options.onRequest?.({
+        method: request.method,
+        url: requestUrl(credentials.server, request).href,
+        status,
+        ms: performance.now() - started,
+      });
+    try {
+      const answer = await sendRequest(credentials.server, connection, request, request.timeoutMs ?? requestTimeoutMs);
+      seen(String(answer.response.statusCode));
+      return answer;
+    } catch (error) {
+      seen(error instanceof ApiFailure ? error.message : 'aborted');
+      throw error;
+    }
+  };
   return {
     side,
     context,

@@ -23,6 +23,8 @@ import { type Candidate, chooseNode, judgeNodes } from './checks/placement.ts';
 import { checkPodState, imageByDigest } from './checks/pod-state.ts';
 import { namingForbidden } from './checks/reads.ts';
 import type { Facts } from './facts.ts';
+import { type Evidence, makeForecast } from './forecast.ts';
+import { reliedOn } from './relied-on.ts';
 import { judgePod } from './survey.ts';
 
 export interface PlanOptions {
@@ -32,6 +34,8 @@ export interface PlanOptions {
   readonly createdAt: string;
   /** The one list of steps; each says what it will do. */
   readonly steps: readonly Step[];
+  /** What the forecast is made from; nothing by default. */
+  readonly evidence?: Evidence;
   readonly signal?: AbortSignal;
 }
 
@@ -71,6 +75,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     schema: PLAN_SCHEMA,
     id: options.id,
     createdAt: options.createdAt,
+    request,
     source: planSource(facts, image),
     target: planTarget(facts, placement.node),
     oneCluster: facts.sameCluster,
@@ -82,6 +87,12 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     helper: planHelper(facts),
     deadlines: budget.deadlines,
     warnings: findings.filter((finding) => finding.severity === 'warning'),
+    forecast: makeForecast(options.evidence ?? { past: [] }, {
+      namespace: request.namespace,
+      pod: request.pod,
+      contexts: [facts.source.context, target.context],
+    }),
+    reliedOn: reliedOn(facts, placement.node),
     manifest: placeholderPod({
       original: withoutWithheld(original, workload.usable),
       migration: options.id,
@@ -93,11 +104,16 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   };
   const plan: Plan = {
     ...draft,
-    effects: [...lockEffects(draft), ...recordEffects(draft), ...options.steps.flatMap((step) => step.plan(draft))],
+    effects: planEffects(draft, options.steps),
   };
   const refused = await Promise.all([facts.source, target].map((cluster) => checkAccess(cluster, plan.effects, read)));
   if (refused.flat().length > 0) throw declined(refused.flat());
   return plan;
+}
+
+/** Every change of a plan: lock, record, and what each step declares. Pure. */
+export function planEffects(draft: PlanDraft, steps: readonly Step[]): Effect[] {
+  return [...lockEffects(draft), ...recordEffects(draft), ...steps.flatMap((step) => step.plan(draft))];
 }
 
 function placesOf({ request, sameCluster }: Facts): LockPlaces {

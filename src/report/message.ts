@@ -17,6 +17,7 @@ export const MESSAGES = {
   I409: 'moved',
   I410: 'rolled back',
   I411: 'interrupt received',
+  I412: 'API request',
   W421: 'warning',
   W422: 'step is tried again',
   W423: 'certificate is not checked',

@@ -1,46 +1,74 @@
-import type { MigrateError } from '../domain/errors.ts';
-import type { Finding } from '../domain/finding.ts';
+import type { Effect } from '../domain/effect.ts';
+import type { Json } from '../domain/json.ts';
 import { PHASES } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
 import { objectName } from '../domain/refs.ts';
+import type { FieldChange } from '../domain/write.ts';
+import { renderFinding } from './finding-view.ts';
+import { seconds } from './format.ts';
 import { columns } from './table.ts';
 
-/** The plan for people: where from, where to, every change by phase with its cluster, and what to know before. */
+const LONGEST_VALUE = 60;
+
+/** The plan for people: where from, where to, how long, every change by phase with its cluster, and what to know before. */
 export function renderPlan(plan: Plan): string {
-  const { source, target } = plan;
+  const { source, target, forecast } = plan;
   const from = `${source.context}/${source.node}`;
   const to = `${target.context}/${target.node}`;
   const rows = plan.effects
     .filter((effect) => !effect.undoes)
     .toSorted((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase))
-    .map(({ phase, verb, object, detail }) => [
-      phase,
-      verb,
-      objectName(object),
-      object.side === 'source' ? source.context : target.context,
-      detail,
-    ]);
+    .map((effect) => [effect.phase, effect.verb, objectName(effect.object), clusterOf(plan, effect), effect.detail]);
   return [
     `Plan ${plan.id}  ${source.namespace}/${source.pod}  ${from} -> ${to}  (${plan.engine.name} engine, ${plan.transfer.name} transfer)\n`,
+    `Forecast: ${seconds(forecast.downMs)} down, ${seconds(forecast.totalMs)} in all (${forecast.basis.join('; ')})\n`,
     columns(rows, ['PHASE', 'VERB', 'OBJECT', 'CLUSTER', 'WHAT']),
     'After the commit the source never runs again; until then every failure leads back to it.\n',
     ...(plan.warnings.length > 0 ? ['Warnings\n', ...plan.warnings.map(renderFinding)] : []),
   ].join('');
 }
 
-/** A finding: code and what, then why and what to do. */
-export function renderFinding({ code, what, why, remedy, field }: Finding): string {
-  const where = field === undefined ? '' : ` (${field})`;
-  return `  ${code}  ${what}${where}\n        why: ${why}\n        do:  ${remedy}\n`;
+export interface ShownChange {
+  readonly effect: Effect;
+  readonly fields: readonly FieldChange[];
 }
 
-/** A failure: what, why, what to do. Findings are listed when it is a refusal. */
-export function renderError(error: MigrateError): string {
-  const head = `error ${error.code}: ${error.message}\n`;
-  if (error.findings.length > 0) return [head, ...error.findings.map(renderFinding)].join('');
-  return `${head}  why: ${indent(error.detail)}\n  do:  ${indent(error.remedy)}\n`;
+/** What changes of objects that are there already, field by field; '' for nothing. */
+export function renderChanges(plan: Plan, changes: readonly ShownChange[]): string {
+  if (changes.length === 0) return '';
+  const objects = changes.map(({ effect, fields }) => {
+    const lines = fields.map(({ field, before, after }) => `    ${field}: ${shown(before)} → ${shown(after)}\n`);
+    return `  ${objectName(effect.object)} of ${clusterOf(plan, effect)}\n${lines.join('')}`;
+  });
+  return `Changes of objects that are there\n${objects.join('')}`;
 }
 
-function indent(text: string): string {
-  return text.replaceAll('\n', '\n       ');
+export interface ShownRehearsal {
+  readonly effect: Effect;
+  readonly verdict: string;
+  readonly why: string;
+}
+
+/** What the API servers said of each write. */
+export function renderRehearsal(plan: Plan, rehearsed: readonly ShownRehearsal[]): string {
+  const rows = rehearsed.map(({ effect, verdict, why }) => [
+    verdict,
+    effect.verb,
+    objectName(effect.object),
+    clusterOf(plan, effect),
+    why,
+  ]);
+  const count = (verdict: string) => rehearsed.filter((each) => each.verdict === verdict).length;
+  const sum = `${count('accepted')} accepted, ${count('refused')} refused, ${count('not checkable')} not checkable\n`;
+  return `Checked by the API servers: ${sum}${columns(rows, ['VERDICT', 'VERB', 'OBJECT', 'CLUSTER', 'WHY'])}`;
+}
+
+function clusterOf({ source, target }: Plan, { object }: Effect): string {
+  return object.side === 'source' ? source.context : target.context;
+}
+
+function shown(value: Json | undefined): string {
+  if (value === undefined) return '(none)';
+  const text = JSON.stringify(value);
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
 }

@@ -68,6 +68,12 @@ export function readable(text: string, { unicode }: Pick<Terminal, 'unicode'>): 
   return unicode ? text : text.replace(/[^\p{ASCII}]/gu, (letter) => ASCII[letter] ?? '?');
 }
 
+/** Text as the terminal behind a stream can show it; where there is none, as it is. */
+export function shownOn(screen: Screen, text: string, env: Env): string {
+  const terminal = terminalOf(screen, env);
+  return terminal.live ? readable(text, terminal) : text;
+}
+
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 /** Text in a style, where there are colours. Pure. */

@@ -42,7 +42,9 @@ describe('help', () => {
 describe('version', () => {
   it('is that of the package', async () => {
     const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-    expect(await kubectlMigrate(['version'])).toEqual({ code: 0, stdout: `kubectl-migrate ${version}\n`, stderr: '' });
+    const { code, stdout, stderr } = await kubectlMigrate(['version', '--client']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(new RegExp(`^kubectl-migrate ${version} \\(\\w+/\\w+\\)\n$`));
   });
 });
 

@@ -31,7 +31,7 @@ export interface FakeClusterOptions {
  * - watches from a version on, events for objects that enter and leave a selection, ERROR 410 after `compact()`;
  * - pods with a node and a grace period get a deletionTimestamp and go when it is over by the clock; objects with
  *   finalizers when the last one is taken away; a namespace at once with all that is in it;
- * - SelfSubjectAccessReview (no to what `deny` lists) and SelfSubjectReview.
+ * - SelfSubjectAccessReview (no to what `deny` lists), SelfSubjectReview, and its version.
  *
  * What it does not do: controllers, scheduling, kubelets, defaults, validation. A test plays those with `seed`, `change`
  * and `onChange`, and gives pods their commands with `onExec`. Faults are set through `faults`; `calls` lists every
@@ -140,6 +140,7 @@ export class FakeCluster {
   #answer(request: ApiRequest): unknown {
     if (request.path.endsWith('/selfsubjectaccessreviews')) return reviewAccess(this.deny, request.body);
     if (request.path.endsWith('/selfsubjectreviews')) return { status: { userInfo: { username: this.#user } } };
+    if (request.path === '/version') return { gitVersion: 'v1.37.0' };
     const route = parsePath(request.path);
     if (request.method === 'POST') return this.#create(route, request);
     if (request.method === 'GET' && route.name === undefined) return listAnswer(this.#store, route, request);

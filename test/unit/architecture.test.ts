@@ -12,6 +12,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'src/runner',
     'src/steps',
     'src/engines',
+    'src/transfer',
     'src/journal',
     'src/audit',
     'src/kube',

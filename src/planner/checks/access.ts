@@ -38,7 +38,7 @@ const SUBRESOURCES: Partial<Record<Verb, readonly (readonly [verb: string, subre
 const CONTENTS = [RESOURCES.pod, RESOURCES.configMap, RESOURCES.lease];
 
 /** The questions to ask about a plan's effects on one cluster, and about what it reads to get on: each once. Pure. */
-function accessFor(effects: readonly Effect[]): Access[] {
+export function accessFor(effects: readonly Effect[]): Access[] {
   const questions = new Map<string, Access>();
   for (const { verb, object } of effects) {
     const resource = Object.values(RESOURCES).find(

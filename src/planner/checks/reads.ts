@@ -34,7 +34,10 @@ export async function namingForbidden<T>(readers: Readers, options: ReadOptions,
 }
 
 /** What the planner reads on each side; of dependencies the kinds that the pod refers to. Pure. */
-function planningReads(request: MigrationRequest, pod: Pod | undefined): Readonly<Record<Side, readonly Access[]>> {
+export function planningReads(
+  request: MigrationRequest,
+  pod: Pod | undefined,
+): Readonly<Record<Side, readonly Access[]>> {
   const owned = pod?.metadata.ownerReferences?.some(({ controller }) => controller) === true;
   const owners = owned ? [RESOURCES.deployment, RESOURCES.replicaSet, RESOURCES.statefulSet] : [];
   const around = owned ? [RESOURCES.autoscaler, RESOURCES.disruptionBudget] : [];

@@ -16,6 +16,8 @@ export interface RegistryRequest {
   readonly at: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: { readonly data: Buffer | Readable; readonly size: number };
+  /** Takes the body of a 200 instead of it being read as text. A redirection is followed, without the login. */
+  readonly take?: (body: Readable) => Promise<void>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,7 +38,8 @@ export interface RegistryConnection {
 /** One registry over TLS. Rejects when there is no answer; what the answer means is up to the caller. */
 export function createHttp({ host, ca, silentMs }: RegistryConnection) {
   const agent = new Agent({ keepAlive: true, ...(ca !== undefined && { ca: [...rootCertificates, ca] }) });
-  const send = async ({ method, at, headers, body, signal }: RegistryRequest): Promise<RegistryAnswer> => {
+  const send = async (asked: RegistryRequest): Promise<RegistryAnswer> => {
+    const { method, at, headers, body, take, signal } = asked;
     const url = new URL(at, `https://${host}`);
     const length = body ? { 'content-length': String(body.size) } : {};
     const outgoing = request(url, { method, agent, headers: { ...headers, ...length }, ...(signal && { signal }) });
@@ -51,6 +54,18 @@ export function createHttp({ host, ca, silentMs }: RegistryConnection) {
     else if (Buffer.isBuffer(body.data)) outgoing.end(body.data);
     else await Promise.race([pipeline(body.data, outgoing), answered]);
     const response = await answered;
+    const { statusCode = 0 } = response;
+    const elsewhere = response.headers.location;
+    if (take && [301, 302, 307, 308].includes(statusCode) && elsewhere !== undefined) {
+      response.resume();
+      // Stores elsewhere have their own way in, in the address.
+      const { headers: _login, ...rest } = asked;
+      return await send({ ...rest, at: new URL(elsewhere, url).href });
+    }
+    if (take && statusCode === 200) {
+      await take(response);
+      return { status: statusCode, headers: response.headers, text: '' };
+    }
     return { status: response.statusCode ?? 0, headers: response.headers, text: await read(response) };
   };
   return { send, close: () => agent.destroy() };

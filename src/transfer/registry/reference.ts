@@ -17,3 +17,16 @@ export function parseRepository(text: string): RepositoryRef | undefined {
   // As every client reads it: a first part that looks like no host name belongs to the repository.
   return /[.:]/.test(host) || host === 'localhost' ? { host, repository } : undefined;
 }
+
+/** An image of a repository, by tag or by digest. */
+export interface ImageRef extends RepositoryRef {
+  readonly reference: string;
+}
+
+/** Reads `HOST[:PORT]/REPOSITORY:TAG` or `@DIGEST`; undefined when it is none. Pure. */
+export function parseImage(text: string): ImageRef | undefined {
+  const [, name = '', tag, digest] = /^([^@]+?)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(text) ?? [];
+  const repository = parseRepository(name);
+  const reference = digest ?? tag;
+  return repository && reference !== undefined ? { ...repository, reference } : undefined;
+}

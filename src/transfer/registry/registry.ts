@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Readable, Transform } from 'node:stream';
+import { Readable, Transform, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { isMigrateError } from '../../domain/errors.ts';
 import type { RegistryLogin } from './credentials.ts';
@@ -32,6 +33,10 @@ export interface RegistryOptions extends RepositoryRef {
  */
 export interface Registry {
   has(digest: string, signal?: AbortSignal): Promise<boolean>;
+  /** Reads a manifest by tag or digest, with its type and its digest. */
+  manifest(reference: string, signal?: AbortSignal): Promise<{ body: Buffer; mediaType: string; digest: string }>;
+  /** Reads a blob into `into`; yields its digest as it was counted on the way, which is the caller's to compare. */
+  download(digest: string, into: Writable, signal?: AbortSignal): Promise<string>;
   /** Sends a blob in one go; `size` must be its length. The digest is taken on the way. */
   upload(data: Buffer | Readable, size: number, signal?: AbortSignal): Promise<{ digest: string; size: number }>;
   /** Makes an image of blobs that are there; yields the manifest's digest. */
@@ -44,6 +49,12 @@ export interface Registry {
   /** Ends connections. Idempotent. */
   close(): void;
 }
+
+/** What an image may be described by; the first is OCI's own. */
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
 
 const tokenSchema = z.looseObject({ token: z.string().optional(), access_token: z.string().optional() });
 
@@ -108,6 +119,27 @@ export function connectRegistry(options: RegistryOptions): Registry {
     has: async (digest, signal) => {
       const request: RegistryRequest = { method: 'HEAD', at: `${base}/blobs/${digest}`, signal };
       return (await ask(request, 'look for a blob', [200, 404])).status === 200;
+    },
+    manifest: async (reference, signal) => {
+      const headers = { accept: MANIFEST_TYPES.join(', ') };
+      const request: RegistryRequest = { method: 'GET', at: `${base}/manifests/${reference}`, headers, signal };
+      const answer = await ask(request, `read the manifest ${reference}`, [200]);
+      const body = Buffer.from(answer.text);
+      const mediaType = answer.headers['content-type'] ?? MANIFEST_TYPES[0] ?? '';
+      return { body, mediaType, digest: `sha256:${createHash('sha256').update(body).digest('hex')}` };
+    },
+    download: async (digest, into, signal) => {
+      const hash = createHash('sha256');
+      const counting = new Transform({
+        transform(chunk: Buffer, _encoding, pass) {
+          hash.update(chunk);
+          pass(null, chunk);
+        },
+      });
+      const request = { method: 'GET', at: `${base}/blobs/${digest}`, signal } as const;
+      const take = (from: Readable) => pipeline(from, counting, into);
+      await ask({ ...request, take }, 'read a blob', [200]);
+      return `sha256:${hash.digest('hex')}`;
     },
     upload: async (data, size, signal) => {
       const started = await ask({ method: 'POST', at: `${base}/blobs/uploads/`, signal }, 'start an upload', [202]);

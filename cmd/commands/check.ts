@@ -1,0 +1,27 @@
+import { defineCommand } from '../command.ts';
+import { resultForm } from '../flags/output.ts';
+import { podCommand, podName } from './pod.ts';
+
+/** `kubectl migrate check pod`: whether a pod can be moved, and where to. */
+export const checkPodCommand = defineCommand({
+  usage: 'pod [name]',
+  under: 'check',
+  summary: 'Check whether a pod can be moved, and to which nodes',
+  description:
+    'Check a pod against both clusters: everything that stands in the way, everything worth knowing, and each node of\nthe target with a verdict. Reads only. Exit code 0: it can be moved. 5: it cannot.',
+  examples: [
+    ['$0 check pod redis -n shop --to-context west', 'every finding with its code, and each node with a verdict'],
+  ],
+  arguments: (yargs) => {
+    const flags = podCommand.arguments(yargs);
+    return resultForm(flags);
+  },
+  complete: (options, streams) =>
+    podCommand.complete?.({ ...options, output: undefined }, streams) ?? Promise.resolve({}),
+  validate: (options) => {
+    const several = options.selector !== undefined || options.all ? ['check takes one pod'] : [];
+    return [...podCommand.validate({ ...options, output: undefined, 'dry-run': 'client' }), ...several];
+  },
+  run: async (options, streams) =>
+    (await import('../check-pod.ts')).checkPod({ ...options, pod: podName(options.name) }, streams),
+});

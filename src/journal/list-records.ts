@@ -1,0 +1,52 @@
+import { readdir } from 'node:fs/promises';
+import { failureCode } from '../domain/errors.ts';
+import { MANAGED_BY_SELECTOR, SYSTEM_NAMESPACE } from '../domain/names.ts';
+import type { ConfigMap } from '../kube/objects.ts';
+import type { ClusterReader, ReadOptions } from '../kube/ports.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import { parseRecord } from './config-map-sink.ts';
+import { createFileSink } from './file-sink.ts';
+import type { JournalRecord } from './record.ts';
+
+/** Records that could be read, and those that could not, with why. */
+export interface RecordList {
+  readonly records: readonly JournalRecord[];
+  readonly unreadable: readonly { readonly where: string; readonly error: unknown }[];
+}
+
+/** Every record that a cluster keeps. Throws F310 to F317. */
+export async function recordsInCluster(reader: ClusterReader, options: ReadOptions = {}): Promise<RecordList> {
+  const where = { ...options, namespace: SYSTEM_NAMESPACE, labelSelector: MANAGED_BY_SELECTOR };
+  const found = await reader.list<ConfigMap>(RESOURCES.configMap, where);
+  return collect(
+    found.map((configMap) => {
+      const place = `${reader.context}: configmap ${SYSTEM_NAMESPACE}/${configMap.metadata.name}`;
+      return { where: place, read: async () => parseRecord(configMap, place) };
+    }),
+  );
+}
+
+/** Every record in a folder of this machine; none where there is no folder. */
+export async function recordsInFolder(folder: string): Promise<RecordList> {
+  const sink = createFileSink(folder);
+  const names = await readdir(folder).catch(() => []);
+  const ids = names.flatMap((name) => /^(.+)\.ndjson$/.exec(name)?.[1] ?? []);
+  return collect(ids.map((id) => ({ where: `${folder}/${id}.ndjson`, read: () => sink.load(id) })));
+}
+
+async function collect(
+  sources: readonly { readonly where: string; readonly read: () => Promise<JournalRecord | undefined> }[],
+): Promise<RecordList> {
+  const records: JournalRecord[] = [];
+  const unreadable: { where: string; error: unknown }[] = [];
+  for (const { where, read } of sources) {
+    try {
+      const record = await read();
+      if (record) records.push(record);
+    } catch (error) {
+      if (failureCode(error) === undefined) throw error;
+      unreadable.push({ where, error });
+    }
+  }
+  return { records, unreadable };
+}

@@ -1,0 +1,123 @@
+import { asMigrateError } from '../domain/errors.ts';
+import { COMMAND, SYSTEM_NAMESPACE } from '../domain/names.ts';
+import type { KubeObject, Node } from '../kube/objects.ts';
+import type { Access, ClusterReader, ReadOptions } from '../kube/ports.ts';
+import { POD_METRICS, RESOURCES } from '../kube/resources.ts';
+import { refusedAccess } from './checks/access.ts';
+
+/** One thing that was looked at in a cluster, or on this machine. */
+export interface Diagnosis {
+  /** The context, or `here`. */
+  readonly where: string;
+  readonly check: string;
+  readonly verdict: 'ok' | 'note' | 'problem';
+  readonly what: string;
+  /** What to do about it; absent for what is as it should be. */
+  readonly remedy?: string;
+}
+
+export interface DiagnoseOptions extends ReadOptions {
+  /** What a move needs there. */
+  readonly access: readonly Access[];
+  readonly helperImage: string | undefined;
+  /** `v1.37.0`, however it is asked for. */
+  readonly version: () => Promise<string>;
+}
+
+const ENFORCE = 'pod-security.kubernetes.io/enforce';
+
+/** Looks at one cluster: reachable, nodes, permissions, the helpers' namespace and image, metrics. Never throws for what it finds. */
+export async function diagnoseCluster(cluster: ClusterReader, options: DiagnoseOptions): Promise<Diagnosis[]> {
+  const where = cluster.context;
+  const found =
+    (check: string) =>
+    (verdict: Diagnosis['verdict'], what: string, remedy?: string): Diagnosis => ({
+      where,
+      check,
+      verdict,
+      what,
+      ...(remedy !== undefined && { remedy }),
+    });
+  const guarded = async (check: string, act: (tell: ReturnType<typeof found>) => Promise<Diagnosis[]>) => {
+    try {
+      return await act(found(check));
+    } catch (error) {
+      const { detail, remedy, outcome } = asMigrateError(error);
+      if (outcome === 'interrupted') throw error;
+      return [found(check)('problem', detail, remedy)];
+    }
+  };
+  const read = options.signal ? { signal: options.signal } : {};
+  const reach = await guarded('API server', async (tell) => [
+    tell('ok', `Kubernetes ${await options.version()} at ${cluster.server}`),
+  ]);
+  if (reach.some(({ verdict }) => verdict === 'problem')) return reach;
+  const rest = await Promise.all([
+    guarded('nodes', async (tell) => nodes(await cluster.list<Node>(RESOURCES.node, read), options.helperImage, tell)),
+    guarded('permissions', async (tell) =>
+      permissions(await refusedAccess(cluster, options.access, read), options.access, tell),
+    ),
+    guarded('helper namespace', async (tell) => [
+      namespace(await cluster.get(RESOURCES.namespace, SYSTEM_NAMESPACE, read), cluster, tell),
+    ]),
+    guarded('metrics', async (tell) => [
+      await cluster.list(POD_METRICS, { ...read, namespace: SYSTEM_NAMESPACE }).then(
+        () => tell('ok', 'served: forecasts know how much memory a pod uses'),
+        () => tell('note', 'not served: forecasts rest on past moves', 'install metrics-server, if you want them'),
+      ),
+    ]),
+  ]);
+  return [...reach, ...rest.flat()];
+}
+
+type Tell = (verdict: Diagnosis['verdict'], what: string, remedy?: string) => Diagnosis;
+
+function nodes(all: readonly Node[], image: string | undefined, tell: Tell): Diagnosis[] {
+  const kinds = new Set(
+    all.map(({ status }) => `${status?.nodeInfo?.architecture} ${status?.nodeInfo?.containerRuntimeVersion}`),
+  );
+  const unready = all.filter(
+    ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True',
+  );
+  const found = [tell('ok', `${all.length}: ${[...kinds].join(', ')}`)];
+  if (unready.length > 0)
+    found.push(
+      tell(
+        'note',
+        `not Ready: ${unready.map(({ metadata }) => metadata.name).join(', ')}`,
+        'no pod can be moved from or to them',
+      ),
+    );
+  if (image !== undefined) {
+    const having = all.filter((node) => imagesOf(node).includes(image));
+    const rest =
+      having.length === all.length ? 'nothing has to be pulled' : 'the others pull it when it is needed first';
+    found.push(tell('ok', `helper image is on ${having.length} of ${all.length}: ${rest}`));
+  }
+  return found;
+}
+
+function imagesOf({ status }: Node): string[] {
+  const images = (status as { images?: { names?: string[] }[] } | undefined)?.images ?? [];
+  return images.flatMap(({ names }) => names ?? []);
+}
+
+function permissions(
+  refused: Awaited<ReturnType<typeof refusedAccess>>,
+  asked: readonly Access[],
+  tell: Tell,
+): Diagnosis[] {
+  if (refused.length === 0) return [tell('ok', `all ${asked.length} that a move needs`)];
+  return refused.map(({ what }) => tell('problem', what, `${COMMAND} doctor --roles prints roles that allow it`));
+}
+
+function namespace(object: KubeObject | undefined, { context }: ClusterReader, tell: Tell): Diagnosis {
+  if (object === undefined) return tell('ok', `${SYSTEM_NAMESPACE} is not there; a move makes it`);
+  const level = object.metadata.labels?.[ENFORCE];
+  if (level === undefined || level === 'privileged') return tell('ok', `${SYSTEM_NAMESPACE} takes privileged pods`);
+  return tell(
+    'problem',
+    `${SYSTEM_NAMESPACE} forbids privileged pods (${level})`,
+    `kubectl --context ${context} label namespace ${SYSTEM_NAMESPACE} ${ENFORCE}=privileged --overwrite`,
+  );
+}

@@ -1,0 +1,198 @@
+import type { Effect } from '../domain/effect.ts';
+import { SYSTEM_NAMESPACE } from '../domain/names.ts';
+import {
+  DEFAULT_DEADLINES,
+  ENGINES,
+  type MigrationRequest,
+  PLAN_SCHEMA,
+  type PlanDraft,
+  type PlannedCopy,
+} from '../domain/plan.ts';
+import { SIDES, type Side } from '../domain/refs.ts';
+import type { PlannedWorkload } from '../domain/workload.ts';
+import type { KubeObject, Pod } from '../kube/objects.ts';
+import type { Access } from '../kube/ports.ts';
+import type { Step } from '../steps/step.ts';
+import { accessFor } from './checks/access.ts';
+import { planningReads } from './checks/reads.ts';
+import { planEffects } from './make-plan.ts';
+
+export interface PermissionScope {
+  readonly namespace: string;
+  readonly targetNamespace: string;
+}
+
+/**
+ * Everything that planning and carrying out a move between two namespaces may need, by cluster: asked of the steps
+ * themselves, with a plan that has every kind of effect in it. Pure.
+ */
+export function accessOfMoves(
+  scope: PermissionScope,
+  steps: readonly Step[],
+): Readonly<Record<Side, readonly Access[]>> {
+  const drafts = ENGINES.flatMap((engine) => WORKLOADS.map((workload) => fullestDraft(scope, engine, workload)));
+  const effects = drafts.flatMap((draft) => planEffects(draft, steps));
+  const reads = planningReads(requestFor(scope), fullestPod(scope.namespace));
+  const [source, target] = SIDES.map((side) => unique([...reads[side], ...accessFor(ofSide(effects, side))]));
+  return { source: source ?? [], target: target ?? [] };
+}
+
+function ofSide(effects: readonly Effect[], side: Side): Effect[] {
+  return effects.filter(({ object }) => object.side === side);
+}
+
+function unique(access: readonly Access[]): Access[] {
+  return [...new Map(access.map((each) => [JSON.stringify(each, Object.keys(each).toSorted()), each])).values()];
+}
+
+function requestFor({ namespace, targetNamespace }: PermissionScope): MigrationRequest {
+  return {
+    pod: 'any',
+    namespace,
+    targetNamespace,
+    engine: 'helper',
+    route: 'endpoints',
+    ignoreManagers: false,
+    copyDependencies: true,
+    overwrite: [],
+    deadlines: DEFAULT_DEADLINES,
+  };
+}
+
+/** A pod that refers to everything that a pod of its kind can refer to. */
+function fullestPod(namespace: string): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: 'any',
+      namespace,
+      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'any', uid: 'any', controller: true }],
+    },
+    spec: {
+      serviceAccountName: 'any',
+      containers: [
+        { name: 'any', image: 'any', envFrom: [{ configMapRef: { name: 'any' } }, { secretRef: { name: 'any' } }] },
+      ],
+    },
+  };
+}
+
+/** A plan that makes both namespaces, leads a Service to the target and gives one back that came from there. */
+function fullestDraft(
+  scope: PermissionScope,
+  engine: PlanDraft['engine']['name'],
+  workload: PlannedWorkload,
+): PlanDraft {
+  const { namespace, targetNamespace } = scope;
+  const place = { context: '', server: '', pod: 'any', node: 'any' };
+  const slices = [{ replaces: 'any', own: 'any' }];
+  const route = { selector: { any: 'any' }, slices, selectorInTarget: { any: 'any' } };
+  return {
+    schema: PLAN_SCHEMA,
+    id: 'any',
+    createdAt: '',
+    request: requestFor(scope),
+    source: {
+      ...place,
+      namespace,
+      uid: 'any',
+      addresses: [],
+      container: { name: 'any', id: 'any', restartCount: 0, image: 'any' },
+    },
+    target: { ...place, namespace: targetNamespace },
+    oneCluster: false,
+    workload,
+    copies: COPIES,
+    engine: { name: engine, reason: '' },
+    transfer: { name: 'relay', reason: '' },
+    route: {
+      name: 'endpoints',
+      services: [
+        { ...route, service: 'made', inTarget: 'create', ownInTarget: [], ownInSource: [] },
+        { ...route, service: 'given-back', inTarget: 'restore', ownInTarget: ['any'], ownInSource: ['any'] },
+      ],
+    },
+    helper: { image: 'any', namespace: SYSTEM_NAMESPACE, createNamespaceIn: SIDES },
+    deadlines: DEFAULT_DEADLINES,
+    warnings: [],
+    forecast: { downMs: 0, totalMs: 0, basis: [] },
+    reliedOn: [],
+    manifest: fullestPod(targetNamespace) as unknown as PlanDraft['manifest'],
+  };
+}
+
+const OWNER = {
+  name: 'any',
+  uid: 'any',
+  generation: 1,
+  replicas: 1,
+  inTarget: { what: 'create', manifest: { apiVersion: 'apps/v1', metadata: { name: 'any' } } },
+  labels: {},
+  withheld: [],
+} as const;
+
+/** One of each kind. */
+const WORKLOADS: readonly PlannedWorkload[] = [
+  { kind: 'bare-pod' },
+  { ...OWNER, kind: 'deployment', replicaSet: 'any' },
+  { ...OWNER, kind: 'stateful-set', ordinal: 0, start: { source: 1, target: 0 } },
+];
+
+const COPIES: readonly PlannedCopy[] = ['ConfigMap', 'Secret', 'ServiceAccount'].flatMap((kind) =>
+  (['create', 'overwrite'] as const).map((act) => ({
+    apiVersion: 'v1',
+    kind,
+    name: `any-${act}`,
+    usedBy: '',
+    act,
+    digest: '',
+  })),
+);
+
+const RBAC = 'rbac.authorization.k8s.io';
+const ROLE_NAME = 'kubectl-migrate';
+
+/**
+ * Roles that allow exactly these accesses, with bindings for a user: one Role for each namespace, and a ClusterRole for
+ * what lies in none or in all of them. Pure.
+ */
+export function minimalRoles(access: readonly Access[], user: string): KubeObject[] {
+  const namespaces = [...new Set(access.map(({ namespace }) => namespace))];
+  return namespaces.flatMap((namespace) => {
+    const kind = namespace === undefined ? 'ClusterRole' : 'Role';
+    const metadata = { name: ROLE_NAME, ...(namespace !== undefined && { namespace }) };
+    const rules = rulesFor(access.filter((each) => each.namespace === namespace));
+    return [
+      { apiVersion: `${RBAC}/v1`, kind, metadata, rules },
+      {
+        apiVersion: `${RBAC}/v1`,
+        kind: `${kind}Binding`,
+        metadata,
+        roleRef: { apiGroup: RBAC, kind, name: ROLE_NAME },
+        subjects: [{ apiGroup: RBAC, kind: 'User', name: user }],
+      },
+    ];
+  });
+}
+
+/** Resources of the same verbs in one rule. */
+function rulesFor(access: readonly Access[]) {
+  const verbs = new Map<string, { group: string; resource: string; verbs: Set<string> }>();
+  for (const { group, resource, subresource, verb } of access) {
+    const name = [resource, subresource].filter(Boolean).join('/');
+    const key = `${group} ${name}`;
+    const entry = verbs.get(key) ?? { group, resource: name, verbs: new Set<string>() };
+    entry.verbs.add(verb);
+    verbs.set(key, entry);
+  }
+  const rules = new Map<string, { apiGroups: string[]; resources: string[]; verbs: string[] }>();
+  for (const { group, resource, verbs: allowed } of verbs.values()) {
+    const sorted = [...allowed].toSorted();
+    const key = `${group} ${sorted.join()}`;
+    const rule = rules.get(key) ?? { apiGroups: [group], resources: [], verbs: sorted };
+    rule.resources = [...rule.resources, resource].toSorted();
+    rules.set(key, rule);
+  }
+  return [...rules.values()];
+}

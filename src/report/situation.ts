@@ -1,0 +1,49 @@
+import type { Outcome } from '../domain/errors.ts';
+import type { Progress, StepProgress } from './progress.ts';
+
+/** Where a run that did not come to its end left both clusters. */
+export interface Situation {
+  /** The step that it ended in; undefined when none had begun. */
+  readonly step: StepProgress | undefined;
+  readonly serves: 'source' | 'target' | 'unknown';
+  /** The same in a sentence. */
+  readonly text: string;
+}
+
+/** What is the case after a run that ended this way; undefined when it never began to change anything. Pure. */
+export function situationOf(outcome: Outcome, progress: Progress): Situation | undefined {
+  if (progress.startedAt() === undefined) return undefined;
+  const step = progress.stopped();
+  switch (outcome) {
+    case 'midway':
+      return progress.committed()
+        ? {
+            step,
+            serves: 'target',
+            text: 'the target has the processes; the source never runs again and is not all cleared away',
+          }
+        : {
+            step,
+            serves: 'unknown',
+            text: 'whether the move was committed is not known: neither side was touched any more',
+          };
+    case 'rollbackIncomplete': {
+      const frozen = progress.steps().some(({ name, takenBack }) => name === 'freeze' && !takenBack);
+      return frozen
+        ? {
+            step,
+            serves: 'unknown',
+            text: 'the source may still be frozen: its helper lets it go on by itself after --max-freeze',
+          }
+        : { step, serves: 'source', text: 'the source serves; not everything that was made could be taken away' };
+    }
+    case 'done':
+      return undefined;
+    default:
+      return {
+        step,
+        serves: 'source',
+        text: 'the source serves as before; what had been prepared was taken away again',
+      };
+  }
+}

@@ -1,0 +1,69 @@
+import type { Effect } from '../domain/effect.ts';
+import type { Json } from '../domain/json.ts';
+import type { Plan } from '../domain/plan.ts';
+import { SIDES } from '../domain/refs.ts';
+import { type FieldChange, fieldChanges, mergePatch, type Write } from '../domain/write.ts';
+import { helperPod, systemNamespace } from '../engines/helper/helper-pod.ts';
+import type { KubeObject, Pod } from '../kube/objects.ts';
+import type { Resource } from '../kube/ports.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import { routeWrites, type WriteReaders } from '../routes/route-writes.ts';
+import { withCommandLine } from '../workloads/placeholder-pod.ts';
+
+/** An object that is there already and that a plan changes. */
+export interface ObjectChange {
+  readonly effect: Effect;
+  readonly fields: readonly FieldChange[];
+}
+
+/**
+ * The writes of a plan whose content is known before the move: what the steps will send, but for versions that make a
+ * write conditional. Read-only. The
+ * others depend on what the move finds.
+ */
+export async function plannedWrites(readers: WriteReaders): Promise<Write[]> {
+  const { plan } = readers;
+  return [...plan.effects.flatMap((effect) => fixedWrite(plan, effect)), ...(await routeWrites(readers))];
+}
+
+function fixedWrite(plan: Plan, effect: Effect): Write[] {
+  const { verb, object, undoes } = effect;
+  if (verb !== 'create' || undoes) return [];
+  const whole = (body: unknown): Write[] => [{ effect, form: 'object', body: body as Json }];
+  if (object.kind === 'Namespace' && object.name === plan.helper.namespace) return whole(systemNamespace(object.name));
+  if (object.kind !== 'Pod') return [];
+  const helper = SIDES.filter((side) => side === object.side)
+    .map((side) => helperPod(plan, side))
+    .find(({ metadata }) => metadata.name === object.name && metadata.namespace === object.namespace);
+  if (helper) return whole(helper);
+  const isTarget =
+    object.side === 'target' && object.name === plan.target.pod && object.namespace === plan.target.namespace;
+  // The probe completes the command line where the spec names none; admission sees no difference.
+  return isTarget ? whole(withCommandLine(plan.manifest as unknown as Pod, [])) : [];
+}
+
+/** Field by field what the plan changes of objects that are there. Read-only. */
+export async function plannedChanges(readers: WriteReaders, writes: readonly Write[]): Promise<ObjectChange[]> {
+  const patches = writes.filter(({ form }) => form === 'merge');
+  const changes = await Promise.all(
+    patches.map(async ({ effect, body }): Promise<ObjectChange> => {
+      const { object } = effect;
+      const found = await readers[object.side].get<KubeObject>(resourceOf(effect), object.name, {
+        ...(object.namespace !== undefined && { namespace: object.namespace }),
+        ...(readers.signal && { signal: readers.signal }),
+      });
+      const before = found as unknown as Json | undefined;
+      return { effect, fields: fieldChanges(before, mergePatch(before, body)) };
+    }),
+  );
+  return changes.filter(({ fields }) => fields.length > 0);
+}
+
+/** How the object of an effect is reached. Throws for a kind that this program does not know: a defect. */
+export function resourceOf({ object }: Effect): Resource {
+  const found = Object.values(RESOURCES).find(
+    ({ kind, apiVersion }) => kind === object.kind && apiVersion === object.apiVersion,
+  );
+  if (!found) throw new Error(`unknown kind ${object.apiVersion} ${object.kind}`);
+  return found;
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { MigrateError } from '../../../src/domain/errors.ts';
+import type { Message } from '../../../src/report/message.ts';
+import { Progress } from '../../../src/report/progress.ts';
+import { situationOf } from '../../../src/report/situation.ts';
+import { renderError } from '../../../src/ui/error-view.ts';
+
+type Told = readonly [Message['code'], string, Message['phase']];
+
+function told(...messages: readonly Told[]): Progress {
+  const progress = new Progress();
+  for (const [code, step, phase] of messages) progress.take({ code, step, text: step, ...(phase && { phase }) }, 0);
+  return progress;
+}
+
+describe('what is the case after a failure', () => {
+  it('is nothing to tell before anything began', () => {
+    expect(situationOf('failed', told())).toBeUndefined();
+  });
+
+  it('is that the source serves when the way back came to its end', () => {
+    const progress = told(
+      ['I402', 'helpers', 'prepare'],
+      ['I403', 'helpers', 'prepare'],
+      ['I402', 'freeze', 'freeze'],
+      ['I404', 'freeze', 'freeze'],
+      ['I405', 'freeze', 'freeze'],
+      ['I405', 'helpers', 'prepare'],
+    );
+    expect(situationOf('failed', progress)).toMatchObject({ step: { name: 'freeze' }, serves: 'source' });
+  });
+
+  it.each<[string, Told[], string]>([
+    [
+      'not known while a freeze was not taken back',
+      [
+        ['I402', 'freeze', 'freeze'],
+        ['I404', 'freeze', 'freeze'],
+      ],
+      'unknown',
+    ],
+    [
+      'the source when it was, whatever else is left',
+      [
+        ['I402', 'freeze', 'freeze'],
+        ['I404', 'freeze', 'freeze'],
+        ['I405', 'freeze', 'freeze'],
+      ],
+      'source',
+    ],
+    [
+      'the source when it never began',
+      [
+        ['I402', 'helpers', 'prepare'],
+        ['I404', 'helpers', 'prepare'],
+      ],
+      'source',
+    ],
+  ])('after an incomplete way back is %s', (_name, messages, serves) => {
+    expect(situationOf('rollbackIncomplete', told(...messages))).toMatchObject({ serves });
+  });
+
+  it('is that the target has it after the commit, and unknown where the commit’s answer was lost', () => {
+    const progress = told(['I402', 'commit', 'commit'], ['I403', 'commit', 'commit'], ['I402', 'switch', 'switch']);
+    expect(situationOf('midway', progress)).toMatchObject({ serves: 'unknown' });
+    progress.take({ code: 'I408', text: 'committed', phase: 'commit' }, 0);
+    expect(situationOf('midway', progress)).toMatchObject({ step: { name: 'switch' }, serves: 'target' });
+  });
+
+  it('stands in the error for people', () => {
+    const progress = told(['I402', 'freeze', 'freeze'], ['I404', 'freeze', 'freeze'], ['I405', 'freeze', 'freeze']);
+    const error = new MigrateError('F340', { detail: 'CRIU cannot dump', remedy: 'mend it' });
+    expect(renderError(error, situationOf('failed', progress))).toMatchInlineSnapshot(`
+      "error F340: the process image could not be taken
+        step: freeze: freeze
+        why:  CRIU cannot dump
+        now:  the source serves as before; what had been prepared was taken away again
+        do:   mend it
+      "
+    `);
+  });
+});
