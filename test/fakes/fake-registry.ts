@@ -59,7 +59,7 @@ export class FakeRegistry {
     this.logins.push(request.headers.authorization);
     const answer = this.#answer(request, url, Buffer.concat(chunks));
     response.writeHead(answer.status, answer.headers);
-    response.end(answer.body);
+    response.end(answer.content ?? answer.body);
   }
 
   #answer(request: IncomingMessage, url: URL, body: Buffer): Answer {
@@ -70,8 +70,13 @@ export class FakeRegistry {
     if (writes && this.#options.readOnly) return failed(405, 'UNSUPPORTED', 'The operation is unsupported.');
     const [, blob] = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(url.pathname) ?? [];
     if (request.method === 'HEAD' && blob) return { status: this.blobs.has(blob) ? 200 : 404 };
+    const content = request.method === 'GET' && blob ? this.blobs.get(blob) : undefined;
+    if (content) return { status: 200, content };
     if (/\/blobs\/uploads\//.test(url.pathname)) return this.#upload(request.method ?? '', url, body);
     const [, reference] = /\/manifests\/([^/]+)$/.exec(url.pathname) ?? [];
+    const kept = request.method === 'GET' && reference ? this.manifests.get(reference) : undefined;
+    if (kept) return { status: 200, headers: { 'content-type': mediaTypeOf(kept) }, content: kept };
+    if (reference && request.method === 'GET') return failed(404, 'MANIFEST_UNKNOWN', 'manifest unknown');
     if (reference && request.method === 'PUT') return this.#manifest(reference, body);
     if (reference && request.method === 'DELETE') return this.#delete(reference);
     return failed(404, 'NAME_UNKNOWN', 'repository name not known to registry');
@@ -143,6 +148,11 @@ interface Answer {
   readonly status: number;
   readonly headers?: Record<string, string>;
   readonly body?: string;
+  readonly content?: Buffer;
+}
+
+function mediaTypeOf(manifest: Buffer): string {
+  return String((JSON.parse(manifest.toString()) as { mediaType?: string }).mediaType);
 }
 
 interface Named {

@@ -6,14 +6,17 @@ import process from 'node:process';
 import { onTestFailed } from 'vitest';
 import { current, type Lab } from '../lab/index.ts';
 import { type Context, type Ended, Kubectl, type ProcessOptions, runProcess } from './kubectl.ts';
+import { type TerminalOptions, TerminalSession } from './terminal.ts';
 
 /** What a scenario works with: two clusters, a namespace of its own in both, and the built program. */
 export interface Scenario {
   readonly lab: Lab;
   readonly namespace: string;
   readonly kubectl: Kubectl;
-  /** Runs `kubectl migrate` as built, with the scenario's namespace; `--yes` is up to the caller. */
-  migrate(args: readonly string[], options?: ProcessOptions): Promise<Ended>;
+  /** Runs `kubectl migrate` as built, with the scenario's namespace unless `bare`; `--yes` is up to the caller. */
+  migrate(args: readonly string[], options?: ProcessOptions & { readonly bare?: boolean }): Promise<Ended>;
+  /** Opens `kubectl migrate` as built in a pseudo-terminal. */
+  terminal(args: readonly string[], options?: TerminalOptions): TerminalSession;
   /** Names of everything in the scenario's namespaces that a migration could leave behind, for before and after. */
   objects(): Promise<string[]>;
   /** Names of what is left in the system namespaces of the migration that a run's output tells of. */
@@ -35,6 +38,7 @@ export async function scenario(name: string, act: (scenario: Scenario) => Promis
     KUBECTL_MIGRATE_HELPER_IMAGE: process.env['KUBECTL_MIGRATE_HELPER_IMAGE'] ?? lab.helperImage ?? '',
   };
   const outputs: string[] = [];
+  const sessions: TerminalSession[] = [];
   onTestFailed(() => {
     process.stderr.write(`\n--- ${name}\n${outputs.join('\n')}\n`);
   });
@@ -48,12 +52,19 @@ export async function scenario(name: string, act: (scenario: Scenario) => Promis
       namespace,
       kubectl,
       migrate: async (args, options = {}) => {
-        const program = process.env['KUBECTL_MIGRATE_PROGRAM'];
-        if (!program) throw new Error('KUBECTL_MIGRATE_PROGRAM does not name the built program');
-        const words = [...args, '-n', namespace];
-        const ended = await runProcess(program, words, { ...options, env: { ...env, ...options.env } });
+        const words = options.bare ? [...args] : [...args, '-n', namespace];
+        const ended = await runProcess(builtProgram(), words, { ...options, env: { ...env, ...options.env } });
         outputs.push(`$ kubectl migrate ${words.join(' ')}\n${ended.stderr}${ended.stdout}exit ${ended.code}`);
         return ended;
+      },
+      terminal: (args, options = {}) => {
+        const session = new TerminalSession(args, {
+          ...options,
+          program: [builtProgram()],
+          env: { ...env, ...options.env },
+        });
+        sessions.push(session);
+        return session;
       },
       objects: () => snapshot(kubectl, ['-n', namespace]),
       leftOf: async (ended) => {
@@ -64,9 +75,19 @@ export async function scenario(name: string, act: (scenario: Scenario) => Promis
       },
     });
   } finally {
+    for (const session of sessions) {
+      outputs.push(session.screen());
+      await session.end();
+    }
     await both((context) => kubectl.try(context, ['delete', 'namespace', namespace, '--wait=false']));
     rmSync(home, { recursive: true, force: true });
   }
+}
+
+function builtProgram(): string {
+  const program = process.env['KUBECTL_MIGRATE_PROGRAM'];
+  if (!program) throw new Error('KUBECTL_MIGRATE_PROGRAM does not name the built program');
+  return program;
 }
 
 async function serviceAccountReady(kubectl: Kubectl, context: Context, namespace: string): Promise<void> {
