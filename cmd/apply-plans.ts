@@ -8,11 +8,12 @@ import { readPlans, type SavedPlan } from '../src/planner/plan-file.ts';
 import { type CarriedOut, carryOut, consent } from './carry-out.ts';
 import { type Composition, compose } from './context.ts';
 import type { ConnectionOptions } from './flags/clusters.ts';
+import type { RegistryFlags } from './flags/registry.ts';
 import { type Output, output } from './output.ts';
 import { makePlanFor } from './planning.ts';
 import type { Streams } from './streams.ts';
 
-export interface ApplyOptions extends ConnectionOptions {
+export interface ApplyOptions extends ConnectionOptions, Pick<RegistryFlags, 'registry-ca'> {
   readonly filename: string;
   readonly yes: boolean;
   readonly 'force-unlock': boolean;

@@ -11,6 +11,8 @@ import type { Gateway } from '../src/kube/ports.ts';
 import type { Reporter } from '../src/report/message.ts';
 import { connectSide } from './connection.ts';
 import type { ConnectionOptions } from './flags/clusters.ts';
+import type { RegistryFlags } from './flags/registry.ts';
+import { registryFor } from './registry.ts';
 import { beginSession, type Session } from './session.ts';
 import type { Streams } from './streams.ts';
 
@@ -31,14 +33,14 @@ export interface Composition {
 }
 
 /** Connects both clusters. Sends nothing yet. Throws F302, or a refusal with E101. */
-export function compose(options: ConnectionOptions, streams: Streams, reporter: Reporter): Composition {
+export function compose(options: ConnectionOptions & RegistryFlags, streams: Streams, reporter: Reporter): Composition {
   const source = connectSide('source', options, streams.env, reporter);
   const target = connectSide('target', options, streams.env, reporter);
   return {
     source,
     target,
     reporter,
-    begin: (plan, force) => begin(plan, { source, target, reporter }, force, streams),
+    begin: (plan, force) => begin(plan, { source, target, reporter }, { ...options, force }, streams),
     dryRunGateway: ({ effects }) =>
       createGateway({ source: source.api, target: target.api, effects, clock: systemClock, serverDryRun: true }),
     close: () => {
@@ -51,7 +53,7 @@ export function compose(options: ConnectionOptions, streams: Streams, reporter: 
 async function begin(
   plan: Plan,
   parts: Pick<Composition, 'source' | 'target' | 'reporter'>,
-  force: boolean,
+  options: RegistryFlags & { readonly force: boolean },
   streams: Streams,
 ) {
   const user = await parts.source.reader.whoAmI();
@@ -61,7 +63,8 @@ async function begin(
     copies: [createFileSink(journalFolder(streams.env))],
     worker: { operation: 'pod', user, host: hostname(), version: VERSION },
     newUuid: randomUUID,
-    forceUnlock: force,
+    forceUnlock: options.force,
+    registryFor: (archive) => registryFor(archive, options, streams.env),
     interrupt: streams.interrupt,
   });
 }

@@ -8,16 +8,22 @@ import { carryOut, consent } from './carry-out.ts';
 import { type Composition, compose } from './context.ts';
 import type { ConnectionOptions, PlaceOptions, TargetPlaceOptions } from './flags/clusters.ts';
 import type { DeadlineOptions } from './flags/deadlines.ts';
+import type { RegistryFlags } from './flags/registry.ts';
 import { type Output, output } from './output.ts';
 import { plansFor } from './planning.ts';
 import type { Streams } from './streams.ts';
 
-export interface PodOptions extends DeadlineOptions, ConnectionOptions, PlaceOptions, TargetPlaceOptions {
+export interface PodOptions
+  extends DeadlineOptions,
+    ConnectionOptions,
+    PlaceOptions,
+    TargetPlaceOptions,
+    RegistryFlags {
   /** Undefined with a selector or `--all`. */
   readonly pod: string | undefined;
   readonly selector?: string | undefined;
   readonly 'helper-image'?: string | undefined;
-  readonly engine: EngineName;
+  readonly engine: EngineName | 'auto';
   readonly route: RouteName;
   readonly 'ignore-managers': boolean;
   readonly 'copy-dependencies': boolean;

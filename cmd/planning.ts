@@ -49,6 +49,7 @@ export async function makePlanFor(
 function requestFor(pod: string, options: PodOptions, { source }: Composition): MigrationRequest {
   const namespace = options.namespace ?? source.namespace;
   const helperImage = options['helper-image'];
+  const { registry } = options;
   return {
     pod,
     namespace,
@@ -57,6 +58,7 @@ function requestFor(pod: string, options: PodOptions, { source }: Composition): 
     engine: options.engine,
     route: options.route,
     ...(helperImage && { helperImage }),
+    ...(registry && { registry }),
     ignoreManagers: options['ignore-managers'],
     copyDependencies: options['copy-dependencies'],
     overwrite: options.overwrite,

@@ -2,7 +2,7 @@ import type { Clock } from '../src/domain/clock.ts';
 import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { SIDES } from '../src/domain/refs.ts';
-import { createHelperEngine } from '../src/engines/helper/helper-engine.ts';
+import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
 import { createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
 import { createJournalStore } from '../src/journal/journal-store.ts';
@@ -26,6 +26,7 @@ export interface Workplace {
   readonly copies: readonly JournalSink[];
   readonly worker: Worker;
   readonly newUuid: () => string;
+  readonly registryFor: EngineOptions['registryFor'];
   /** `--force-unlock`. */
   readonly forceUnlock: boolean;
   readonly interrupt: AbortSignal;
@@ -99,7 +100,7 @@ function session(
 ): Session {
   const { gateway, lock, journal } = parts;
   const readers = { source: place.source.reader, target: place.target.reader };
-  const engine = createHelperEngine({ plan, ...readers, gateway });
+  const engine = createEngine({ plan, ...readers, gateway, registryFor: place.registryFor });
   const context = { plan, ...readers, gateway, reporter: place.reporter, engine };
   return {
     context,

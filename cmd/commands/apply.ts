@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { clusterFlags, connectionComplaints } from '../flags/clusters.ts';
+import { registryCaFlag, registryComplaints } from '../flags/registry.ts';
 
 /** `kubectl migrate apply -f`: carries out plans that were made earlier, or says what has changed since. */
 export const applyCommand = defineCommand({
@@ -12,7 +13,7 @@ export const applyCommand = defineCommand({
     ['$0 apply -f window.yaml --yes -o json', 'without asking, events as NDJSON on stderr'],
   ],
   arguments: (yargs) =>
-    clusterFlags(yargs)
+    registryCaFlag(clusterFlags(yargs))
       .option('filename', {
         alias: 'f',
         type: 'string',
@@ -27,7 +28,7 @@ export const applyCommand = defineCommand({
       })
       .option('output', { alias: 'o', choices: ['json', 'yaml'] as const, describe: 'print results in this form' }),
   validate: (options) => {
-    const complaints = connectionComplaints(options);
+    const complaints = [...connectionComplaints(options), ...registryComplaints(options)];
     if (options.filename === '') complaints.push('--filename has no value');
     for (const flag of ['namespace', 'to-namespace', 'to-node'] as const) {
       if (options[flag] !== undefined) complaints.push(`--${flag} is part of the plan: make a new one`);

@@ -3,6 +3,7 @@ import { ENGINES, ROUTES } from '../../src/domain/plan.ts';
 import { defineCommand } from '../command.ts';
 import { clusterFlags, connectionComplaints } from '../flags/clusters.ts';
 import { deadlineComplaints, deadlineFlags } from '../flags/deadlines.ts';
+import { registryComplaints, registryFlags } from '../flags/registry.ts';
 
 /** `kubectl migrate pod`: moves one running pod to another cluster. */
 export const podCommand = defineCommand({
@@ -20,7 +21,7 @@ export const podCommand = defineCommand({
   ],
   arguments: (yargs) =>
     deadlineFlags(
-      clusterFlags(yargs)
+      registryFlags(clusterFlags(yargs))
         .positional('name', { type: 'string', describe: 'the pod: NAME or pod/NAME' })
         .option('selector', {
           alias: 'l',
@@ -35,9 +36,9 @@ export const podCommand = defineCommand({
           describe: 'all pods of the namespace (plan only)',
         })
         .option('engine', {
-          choices: ENGINES,
-          default: 'helper' as const,
-          describe: 'who takes and restores the process image',
+          choices: ['auto', ...ENGINES] as const,
+          default: 'auto' as const,
+          describe: 'who takes and restores the process image; auto: the helper where it is allowed, else kubelet',
         })
         .option('route', {
           choices: ROUTES,
@@ -83,7 +84,12 @@ export const podCommand = defineCommand({
   complete: async (options, streams) =>
     (await import('../pickers/pod.ts')).pickPod({ ...options, several: isSeveral(options) }, streams),
   validate: (options) => {
-    const complaints = [...connectionComplaints(options), ...deadlineComplaints(options), ...whichPod(options)];
+    const complaints = [
+      ...connectionComplaints(options),
+      ...deadlineComplaints(options),
+      ...registryComplaints(options),
+      ...whichPod(options),
+    ];
     if (options['to-context'] === undefined) complaints.push('where to? name the target with --to-context');
     return complaints;
   },

@@ -13,7 +13,7 @@ import { ANY_NODE, contextChoices, namespaceChoices, nodeChoices, podChoices } f
 
 export interface PodQuestions extends Partial<ConnectionOptions>, PlaceOptions, TargetPlaceOptions {
   readonly name?: string | undefined;
-  readonly engine?: EngineName | undefined;
+  readonly engine?: EngineName | 'auto' | undefined;
   /** A selector takes the place of a name. */
   readonly several?: boolean;
 }

@@ -47,8 +47,12 @@ export const FINDINGS = {
   E140: 'permission is missing',
   E141: 'namespace forbids privileged pods',
   E142: 'no helper image is named',
+  E145: 'no registry is named',
+  E146: 'runtime does not restore checkpoints',
+  E147: 'runtime has a known vulnerability',
   E150: 'container holds something that cannot be moved',
   E151: 'process image cannot be taken from this node',
+  E152: 'engine cannot move this pod',
   E160: 'target pod cannot be reached from the source cluster',
   E161: 'service of the target leads elsewhere',
   E162: 'service cannot be rerouted',
@@ -61,6 +65,9 @@ export const FINDINGS = {
   W207: 'disruption budget does not move along',
   W208: 'owner is described elsewhere',
   W209: 'dependency differs in the target',
+  W210: 'process image rests unsealed',
+  W211: 'restarted container does not start afresh',
+  W212: 'nodes cannot be compared',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;

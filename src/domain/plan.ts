@@ -13,10 +13,13 @@ export interface MigrationRequest {
   readonly namespace: string;
   readonly targetNamespace: string;
   readonly targetNode?: string;
-  readonly engine: EngineName;
+  /** `auto`: the helper engine where it is allowed, the kubelet engine otherwise. */
+  readonly engine: EngineName | 'auto';
   readonly route: RouteName;
   /** Reference of the helper image; absent when neither flag nor variable names one. */
   readonly helperImage?: string;
+  /** `HOST[:PORT]/REPOSITORY` for checkpoints of the kubelet engine; absent when none is named. */
+  readonly registry?: string;
   /** A lock that another migration left is no reason against the move. */
   readonly forceUnlock?: boolean;
   /** Argo CD, Flux or another has been told to leave the owner alone. */
@@ -28,7 +31,7 @@ export interface MigrationRequest {
   readonly deadlines: Deadlines;
 }
 
-export const ENGINES = ['helper'] as const;
+export const ENGINES = ['helper', 'kubelet'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export const ROUTES = ['endpoints', 'none'] as const;
@@ -140,6 +143,16 @@ export interface Forecast {
   readonly basis: readonly string[];
 }
 
+/** Where the process image rests on its way, when an engine needs such a place. */
+export interface PlannedArchive {
+  readonly host: string;
+  readonly repository: string;
+  /** The migration's id: no other move writes there. */
+  readonly tag: string;
+  /** As Go names it: `amd64`. */
+  readonly architecture: string;
+}
+
 /** Everything that a run will do, and what it relied on. A dry run prints this very object. */
 export interface Plan {
   readonly schema: typeof PLAN_SCHEMA;
@@ -155,7 +168,8 @@ export interface Plan {
   readonly workload: PlannedWorkload;
   readonly copies: readonly PlannedCopy[];
   readonly engine: { readonly name: EngineName; readonly reason: string };
-  readonly transfer: { readonly name: 'relay'; readonly reason: string };
+  readonly transfer: { readonly name: 'relay' | 'registry'; readonly reason: string };
+  readonly archive?: PlannedArchive;
   readonly route: { readonly name: RouteName; readonly services: readonly PlannedRoute[] };
   readonly helper: {
     readonly image: string;

@@ -110,8 +110,8 @@ export interface Engine {
   transfer(context: EngineContext): Promise<Carried>;
   /** Rebuilds the processes; where `prepareTarget` has made no pod, calls `startPod`. */
   restore(context: EngineContext, startPod: StartPod): Promise<Restored>;
-  /** Throws when a process of the image is missing. */
-  verify(context: EngineContext): Promise<{ readonly processes: number }>;
+  /** Throws when what was restored is not what was taken; yields what that was seen by. */
+  verify(context: EngineContext): Promise<Readonly<Record<string, Json>>>;
   /** Right before the commit: from here on nothing but `thaw` makes the source run again. */
   seal(context: EngineContext): Promise<void>;
   /** After the commit: the target runs, and connections to the source end. Idempotent. */

@@ -11,6 +11,11 @@ export function helperCommand(deadlineMs: number): string[] {
 /** Exec that carries requests and replies. */
 export const ATTACH_COMMAND: readonly string[] = ['/usr/bin/node', '/helper.cjs', 'attach'];
 
+/** Exec that writes the archive of a checkpoint to stdout. */
+export function archiveCommand(archive: string): string[] {
+  return ['/usr/bin/node', '/helper.cjs', 'archive', archive];
+}
+
 /** Exec that carries the bulk stream of one channel. */
 export function bulkCommand(direction: 'send' | 'receive', channel: string): string[] {
   return ['/usr/bin/node', '/helper.cjs', 'bulk', direction, channel];

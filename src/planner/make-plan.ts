@@ -3,25 +3,37 @@ import { declined } from '../domain/errors.ts';
 import { blocking, type Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
-import { PLAN_SCHEMA, type Plan, type PlanDraft, type PlanSource, type PlanTarget } from '../domain/plan.ts';
+import {
+  PLAN_SCHEMA,
+  type Plan,
+  type PlanDraft,
+  type PlannedArchive,
+  type PlannedCopy,
+  type PlanSource,
+  type PlanTarget,
+} from '../domain/plan.ts';
 import { SIDES } from '../domain/refs.ts';
+import type { PlannedWorkload } from '../domain/workload.ts';
 import { journalEffects, journalRef, recordSides } from '../journal/config-map-sink.ts';
 import { type LockPlaces, lockEffects } from '../journal/lease.ts';
 import { expectUnlocked } from '../journal/lock.ts';
 import type { Pod } from '../kube/objects.ts';
 import { bareContainerId, podAddresses } from '../kube/pod-status.ts';
+import type { ReadOptions } from '../kube/ports.ts';
 import { planRoutes } from '../routes/plan-routes.ts';
 import type { Step } from '../steps/step.ts';
+import { parseRepository } from '../transfer/registry/reference.ts';
 import { detectWorkload, withoutWithheld } from '../workloads/index.ts';
 import { originalPod } from '../workloads/original-pod.ts';
 import { placeholderPod } from '../workloads/placeholder-pod.ts';
+import { restoredPod } from '../workloads/restored-pod.ts';
 import { checkAccess } from './checks/access.ts';
 import { checkClusters } from './checks/clusters.ts';
 import { checkDependencies } from './checks/dependencies.ts';
 import { checkLiveness } from './checks/liveness.ts';
-import { type Candidate, chooseNode, judgeNodes } from './checks/placement.ts';
-import { checkPodState, imageByDigest } from './checks/pod-state.ts';
+import { imageByDigest } from './checks/pod-state.ts';
 import { namingForbidden } from './checks/reads.ts';
+import { considerEngines, type EngineChoice, reasonFor, withoutRepeats } from './engine-choice.ts';
 import type { Facts } from './facts.ts';
 import { type Evidence, makeForecast } from './forecast.ts';
 import { reliedOn } from './relied-on.ts';
@@ -44,71 +56,123 @@ export interface PlanOptions {
  * warnings go into the plan.
  */
 export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan> {
-  const { request, target } = facts;
+  const { request } = facts;
   const read = options.signal ? { signal: options.signal } : {};
   // First: what another migration is doing would be found as many other obstacles.
   if (!request.forceUnlock)
     await expectUnlocked({ ...facts, plan: placesOf(facts), now: Date.parse(options.createdAt), ...read });
+  const survey = await surveyMove(facts, read);
+  const { usable, refused } = considerEngines(facts, survey.original);
+  const against = [...blocking(survey.findings), ...(usable.length === 0 ? refused : [])];
+  const { workload } = survey;
+  if (against.length > 0 || !workload) throw declined(against);
+  const forbidden: Finding[] = [];
+  for (const choice of usable) {
+    const plan = draftPlan(facts, { ...survey, workload }, choice, [...refused, ...forbidden], options);
+    const missing = await Promise.all(
+      [facts.source, facts.target].map((cluster) => checkAccess(cluster, plan.effects, read)),
+    );
+    if (missing.flat().length === 0) return plan;
+    forbidden.push(...missing.flat());
+  }
+  throw declined(withoutRepeats(forbidden));
+}
+
+/** What is known of a move before an engine is chosen for it. */
+interface MoveSurvey {
+  readonly original: Pod;
+  readonly image: string;
+  /** Undefined where the owner is declined, which the findings tell. */
+  readonly workload: PlannedWorkload | undefined;
+  readonly copies: readonly PlannedCopy[];
+  readonly routes: ReturnType<typeof planRoutes>;
+  readonly budget: ReturnType<typeof checkLiveness>;
+  readonly findings: readonly Finding[];
+}
+
+async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> {
   const original = originalPod(facts.pod);
   const workload = detectWorkload(facts.owners);
-  const placement = place(facts, original);
-  const image = imageByDigest(facts.pod);
-  const routes = planRoutes(request, facts.pod, facts.services, contextsOf(facts));
-  const state = checkPodState(facts.pod, facts.source.context);
-  const budget = checkLiveness(original, request.deadlines);
+  const image = imageByDigest(facts.pod, original);
+  const routes = planRoutes(facts.request, facts.pod, facts.services, contextsOf(facts));
+  const budget = checkLiveness(original, facts.request.deadlines);
+  const outlook = judgePod(facts.pod, facts.source.context);
   // A container that does not run has no digest yet, and that is not what is wrong with it.
-  const unknownImage = image === undefined && !state.some((finding) => finding.code === 'E105');
+  const unknownImage = image === undefined && !outlook.some((finding) => finding.code === 'E105');
   const dependencies = await namingForbidden(facts, read, () => checkDependencies(original, facts, read));
   const findings = [
     ...checkClusters(facts),
-    ...judgePod(facts.pod, facts.source.context),
+    ...outlook,
     ...('declined' in workload ? workload.declined : workload.findings),
-    ...placement.findings,
     ...routes.findings,
     ...budget.findings,
     ...(unknownImage ? [noDigest(facts.pod)] : []),
     ...dependencies.findings,
   ];
-  if (blocking(findings).length > 0 || !image || !placement.node || !('usable' in workload))
-    throw declined(blocking(findings));
+  const usable = 'usable' in workload ? workload.usable : undefined;
+  return { original, image: image ?? '', workload: usable, copies: dependencies.copies, routes, budget, findings };
+}
+
+function draftPlan(
+  facts: Facts,
+  survey: MoveSurvey & { readonly workload: PlannedWorkload },
+  choice: EngineChoice,
+  against: readonly Finding[],
+  options: PlanOptions,
+): Plan {
+  const { request } = facts;
+  const { workload, copies, image, routes, budget } = survey;
+  const original = withoutWithheld(survey.original, workload);
+  const found = [...survey.findings, ...choice.findings];
+  const archive = choice.engine === 'kubelet' ? planArchive(facts, options.id) : undefined;
   const draft: PlanDraft = {
     schema: PLAN_SCHEMA,
     id: options.id,
     createdAt: options.createdAt,
     request,
     source: planSource(facts, image),
-    target: planTarget(facts, placement.node),
+    target: planTarget(facts, choice.node),
     oneCluster: facts.sameCluster,
-    workload: workload.usable,
-    copies: dependencies.copies,
-    engine: { name: request.engine, reason: 'the only engine of this version' },
-    transfer: { name: 'relay', reason: 'through this machine, the only way of this version' },
+    workload,
+    copies,
+    engine: { name: choice.engine, reason: reasonFor(request, choice, against) },
+    transfer: archive
+      ? { name: 'registry', reason: 'the target’s runtime restores from an image' }
+      : { name: 'relay', reason: 'through this machine, the only way of this engine' },
+    ...(archive && { archive }),
     route: { name: request.route, services: routes.routes },
     helper: planHelper(facts),
     deadlines: budget.deadlines,
-    warnings: findings.filter((finding) => finding.severity === 'warning'),
+    warnings: found.filter((finding) => finding.severity === 'warning'),
     forecast: makeForecast(options.evidence ?? { past: [] }, {
       namespace: request.namespace,
       pod: request.pod,
-      contexts: [facts.source.context, target.context],
+      contexts: [facts.source.context, facts.target.context],
     }),
-    reliedOn: reliedOn(facts, placement.node),
-    manifest: placeholderPod({
-      original: withoutWithheld(original, workload.usable),
-      migration: options.id,
-      namespace: request.targetNamespace,
-      node: placement.node,
-      image,
-      helperImage: request.helperImage ?? '',
-    }) as unknown as Json,
+    reliedOn: reliedOn(facts, choice.node),
+    manifest: targetManifest(facts, { original, image, archive, migration: options.id, node: choice.node }),
   };
-  const plan: Plan = {
+  return {
     ...draft,
     effects: planEffects(draft, options.steps),
   };
-  const refused = await Promise.all([facts.source, target].map((cluster) => checkAccess(cluster, plan.effects, read)));
-  if (refused.flat().length > 0) throw declined(refused.flat());
-  return plan;
+}
+
+function planArchive({ request, sourceNode }: Facts, tag: string): PlannedArchive | undefined {
+  const place = parseRepository(request.registry ?? '');
+  return place && { ...place, tag, architecture: sourceNode?.status?.nodeInfo?.architecture ?? 'amd64' };
+}
+
+function targetManifest(
+  { request }: Facts,
+  parts: { original: Pod; image: string; archive: PlannedArchive | undefined; migration: string; node: string },
+): Json {
+  const { archive, ...common } = parts;
+  const namespace = request.targetNamespace;
+  const pod = archive
+    ? restoredPod({ ...common, namespace, image: `${archive.host}/${archive.repository}:${archive.tag}` })
+    : placeholderPod({ ...common, namespace, helperImage: request.helperImage ?? '' });
+  return pod as unknown as Json;
 }
 
 /** Every change of a plan: lock, record, and what each step declares. Pure. */
@@ -172,45 +236,6 @@ function planSource({ request, source, pod }: Facts, image: string): PlanSource 
       restartCount: status?.restartCount ?? 0,
       image,
     },
-  };
-}
-
-function place(facts: Facts, original: Pod): { node: string | undefined; findings: Finding[] } {
-  const { request, target } = facts;
-  const placement = {
-    pod: original,
-    nodes: facts.targetNodes,
-    pods: facts.targetPods,
-    architecture: facts.sourceNode?.status?.nodeInfo?.architecture,
-  };
-  const candidates = judgeNodes(placement);
-  const wanted = request.targetNode;
-  if (wanted !== undefined && !candidates.some(({ node }) => node === wanted)) {
-    return { node: undefined, findings: [unknownNode(wanted, target.context, candidates)] };
-  }
-  const allowed = wanted === undefined ? candidates : candidates.filter(({ node }) => node === wanted);
-  const node = chooseNode(allowed, placement);
-  if (node !== undefined) return { node, findings: [] };
-  return { node, findings: [noNodeFits(target.context, allowed)] };
-}
-
-function unknownNode(node: string, context: string, candidates: readonly Candidate[]): Finding {
-  return {
-    code: 'E104',
-    severity: 'error',
-    what: `there is no node ${node} in ${context}`,
-    why: 'that is where the pod would go',
-    remedy: `name another with --to-node: ${candidates.map((candidate) => candidate.node).join(', ')}`,
-  };
-}
-
-function noNodeFits(context: string, candidates: readonly Candidate[]): Finding {
-  return {
-    code: 'E132',
-    severity: 'error',
-    what: `no node of ${context} fits: ${candidates.map(({ node, reasons }) => `${node} ${reasons.join(', ')}`).join('; ')}`,
-    why: 'the pod could not be scheduled there',
-    remedy: 'make room on a node, change what the pod asks for, or name another with --to-node',
   };
 }
 

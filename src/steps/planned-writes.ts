@@ -4,6 +4,7 @@ import type { Plan } from '../domain/plan.ts';
 import { SIDES } from '../domain/refs.ts';
 import { type FieldChange, fieldChanges, mergePatch, type Write } from '../domain/write.ts';
 import { helperPod, systemNamespace } from '../engines/helper/helper-pod.ts';
+import { pullPod, pullPodRef } from '../engines/kubelet/pull-pod.ts';
 import type { KubeObject, Pod } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -36,6 +37,10 @@ function fixedWrite(plan: Plan, effect: Effect): Write[] {
     .map((side) => helperPod(plan, side))
     .find(({ metadata }) => metadata.name === object.name && metadata.namespace === object.namespace);
   if (helper) return whole(helper);
+  const puller = pullPodRef(plan);
+  if (object.name === puller.name && object.namespace === puller.namespace) {
+    return whole(pullPod(plan, [plan.source.container.image]));
+  }
   const isTarget =
     object.side === 'target' && object.name === plan.target.pod && object.namespace === plan.target.namespace;
   // The probe completes the command line where the spec names none; admission sees no difference.

@@ -1,3 +1,4 @@
+import type { Json } from '../domain/json.ts';
 import type { Carried, Frozen, Restored, TargetContainer } from '../engines/engine.ts';
 import type { MovedVolume } from '../helper/protocol.ts';
 import type { OwnSlice } from '../routes/endpoints-route.ts';
@@ -25,7 +26,7 @@ export interface StepResults {
   freeze?: Frozen;
   transfer?: Carried;
   restore?: Restored;
-  verify?: { readonly processes: number };
+  verify?: Readonly<Record<string, Json>>;
   commit?: Record<string, never>;
   switch?: { readonly downMs: number };
   'take-in'?: Record<string, never>;

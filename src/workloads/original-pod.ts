@@ -3,13 +3,16 @@ import { MigrateError } from '../domain/errors.ts';
 import { PLACEHOLDER_VOLUME } from '../helper/placeholder-spec.ts';
 import type { Container, Pod, PodSpec, Probe, Toleration } from '../kube/objects.ts';
 
-/** Annotation with what the placeholder replaced, so that the pod can move again and be compared with its source. */
+/** Annotation with what a move replaced, so that the pod can move again and be compared with its source. */
 export const ORIGINAL_ANNOTATION = 'kubectl-migrate.io/original';
-/** What the placeholder replaces in a pod's spec. An absent field was absent in the original too. */
+/** What a placeholder, or a checkpoint as an image, replaces in a pod's spec. An absent field was absent in the original too. */
 export interface Replaced {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly startupProbe?: Probe;
+  /** Set where a checkpoint took the image's place. */
+  readonly image?: string;
+  readonly imagePullPolicy?: string;
   readonly affinity?: PodSpec['affinity'];
 }
 
@@ -48,6 +51,8 @@ function originalContainer(container: Container, replaced: Replaced | undefined)
   if (replaced.command) result.command = [...replaced.command];
   if (replaced.args) result.args = [...replaced.args];
   if (replaced.startupProbe) result.startupProbe = replaced.startupProbe;
+  if (replaced.image !== undefined) result.image = replaced.image;
+  if (replaced.imagePullPolicy !== undefined) result.imagePullPolicy = replaced.imagePullPolicy;
   return result;
 }
 
@@ -61,6 +66,8 @@ const replacedSchema = z.strictObject({
   command: z.array(z.string()).optional(),
   args: z.array(z.string()).optional(),
   startupProbe: z.looseObject({}).optional(),
+  image: z.string().optional(),
+  imagePullPolicy: z.string().optional(),
   affinity: z.looseObject({}).optional(),
 });
 

@@ -37,20 +37,10 @@ export function placeholderPod(options: PlaceholderOptions): Pod {
   const { original, migration, namespace, node } = options;
   const [container] = original.spec.containers;
   if (!container) throw new Error('a pod has at least one container');
-  const annotations = Object.entries(original.metadata.annotations ?? {}).filter(([key]) => !CLUSTER_BOUND.test(key));
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: {
-      name: original.metadata.name,
-      namespace,
-      labels: original.metadata.labels ?? {},
-      annotations: {
-        ...Object.fromEntries(annotations),
-        [MIGRATION_ANNOTATION]: migration,
-        [ORIGINAL_ANNOTATION]: JSON.stringify(replacedParts(original.spec, container)),
-      },
-    },
+    metadata: movedMetadata(original, namespace, migration, replacedParts(original.spec, container)),
     spec: {
       ...original.spec,
       affinity: pinned(original.spec.affinity, node),
@@ -61,7 +51,27 @@ export function placeholderPod(options: PlaceholderOptions): Pod {
   };
 }
 
-function replacedParts(spec: PodSpec, container: Container): Replaced {
+/** Name, labels and annotations that go along, with what the move replaced. Pure. */
+export function movedMetadata(
+  original: Pod,
+  namespace: string,
+  migration: string,
+  replaced: Replaced,
+): Pod['metadata'] {
+  const { name, labels = {}, annotations = {} } = original.metadata;
+  return {
+    name,
+    namespace,
+    labels,
+    annotations: {
+      ...Object.fromEntries(Object.entries(annotations).filter(([key]) => !CLUSTER_BOUND.test(key))),
+      [MIGRATION_ANNOTATION]: migration,
+      [ORIGINAL_ANNOTATION]: JSON.stringify(replaced),
+    },
+  };
+}
+
+export function replacedParts(spec: PodSpec, container: Container): Replaced {
   return {
     ...(container.command && { command: container.command }),
     ...(container.args && { args: container.args }),
@@ -104,7 +114,7 @@ function installer(spec: PodSpec, container: Container, image: string): Containe
 }
 
 /** Pins by node name through the scheduler, as the DaemonSet controller does, so that its other checks still hold. */
-function pinned(affinity: PodSpec['affinity'], node: string): NonNullable<PodSpec['affinity']> {
+export function pinned(affinity: PodSpec['affinity'], node: string): NonNullable<PodSpec['affinity']> {
   const pin = [{ key: 'metadata.name', operator: 'In', values: [node] }];
   const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   const terms = (required?.nodeSelectorTerms ?? [{}]).map((term) => ({ ...term, matchFields: pin }));

@@ -34,7 +34,7 @@ export interface FakeClusterOptions {
  * - SelfSubjectAccessReview (no to what `deny` lists), SelfSubjectReview, and its version.
  *
  * What it does not do: controllers, scheduling, kubelets, defaults, validation. A test plays those with `seed`, `change`
- * and `onChange`, and gives pods their commands with `onExec`. Faults are set through `faults`; `calls` lists every
+ * and `onChange`, gives pods their commands with `onExec` and kubelets their answers with `onProxy`. Faults are set through `faults`; `calls` lists every
  * request in order.
  */
 export class FakeCluster {
@@ -46,6 +46,7 @@ export class FakeCluster {
   readonly #store: FakeStore;
   readonly #watches: FakeWatches;
   #command: Command = () => Promise.resolve(0);
+  #kubelet: (path: string) => unknown = () => undefined;
 
   constructor(options: FakeClusterOptions) {
     this.#clock = options.clock;
@@ -127,6 +128,11 @@ export class FakeCluster {
     this.#command = command;
   }
 
+  /** What kubelets answer to a POST through the node proxy, given the path behind it. */
+  onProxy(kubelet: (path: string) => unknown): void {
+    this.#kubelet = kubelet;
+  }
+
   /** Ends every open watch, as a server that restarts does. */
   dropWatches(): void {
     this.#watches.drop();
@@ -141,6 +147,8 @@ export class FakeCluster {
     if (request.path.endsWith('/selfsubjectaccessreviews')) return reviewAccess(this.deny, request.body);
     if (request.path.endsWith('/selfsubjectreviews')) return { status: { userInfo: { username: this.#user } } };
     if (request.path === '/version') return { gitVersion: 'v1.37.0' };
+    const [, proxied] = /^\/api\/v1\/nodes\/[^/]+\/proxy(\/.*)$/.exec(request.path) ?? [];
+    if (proxied !== undefined) return this.#kubelet(proxied);
     const route = parsePath(request.path);
     if (request.method === 'POST') return this.#create(route, request);
     if (request.method === 'GET' && route.name === undefined) return listAnswer(this.#store, route, request);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import {
   type ContainerFacts,
@@ -58,6 +59,9 @@ const RESULTS: Results = {
     criu,
     timings: { lockMs: 1, dumpMs: 1, deltaMs: 1, totalMs: 3 },
   },
+  fence: { connections: 2 },
+  halt: { bytes: 0 },
+  'remove-archive': {},
   thaw: {},
   seal: {},
   'release-connections': { connections: 0 },
@@ -82,13 +86,21 @@ export class FakeHelper {
   readonly asked: HelperOp[] = [];
   readonly fail = new Map<HelperOp, HelperErrorBody>();
   readonly answers: Results = {};
+  /** What lies in the archive of a checkpoint; `halt` tells its length. */
+  archive: Buffer = Buffer.alloc(0);
   on: (op: HelperOp) => void = () => undefined;
 
-  /** Plays the helper's commands: `attach` and the two ends of a bulk stream. */
+  /** Plays the helper's commands: `attach`, `archive` and the two ends of a bulk stream. */
   async run(command: readonly string[], io: CommandIo): Promise<number> {
     if (command.includes('bulk')) {
       io.stdin.resume();
       return await new Promise<number>(() => undefined);
+    }
+    if (command.includes('archive')) {
+      io.stdout.write(this.archive);
+      const sha256 = createHash('sha256').update(this.archive).digest('hex');
+      io.stderr(JSON.stringify({ bytes: this.archive.length, sha256 }));
+      return 0;
     }
     for await (const line of createInterface({ input: io.stdin })) io.stdout.write(`${this.#reply(line)}\n`);
     return 0;
@@ -101,7 +113,8 @@ export class FakeHelper {
     const error = this.fail.get(op);
     if (error) return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: false, error });
     this.on(op);
-    return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result: this.answers[op] ?? RESULTS[op] });
+    const own = op === 'halt' ? { bytes: this.archive.length } : undefined;
+    return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result: this.answers[op] ?? own ?? RESULTS[op] });
   }
 }
 

@@ -5,6 +5,8 @@ import type { FakeCluster } from './fake-cluster.ts';
 export interface KubeletOptions {
   /** The first three numbers of every pod's address. */
   readonly network: string;
+  /** The image that a restored container was taken of, by that of its pod. */
+  readonly restores?: ((image: string) => string | undefined) | undefined;
   /** Says why a container waits for somebody's help instead of starting. */
   readonly stuck?: (pod: Pod) => { reason: string; message: string } | undefined;
 }
@@ -34,15 +36,13 @@ export function runKubelets(cluster: FakeCluster, options: KubeletOptions): void
           { type: 'PodScheduled', status: 'True' },
           { type: 'Ready', status: ready },
         ],
-        containerStatuses: [
-          {
-            name: container?.name ?? '',
-            ...(!waiting && { containerID: id }),
-            imageID: container?.image ?? '',
-            restartCount: 0,
-            state: waiting ? { waiting } : { running: {} },
-          },
-        ],
+        containerStatuses: pod.spec.containers.map(({ name, image }) => ({
+          name,
+          ...(!waiting && { containerID: id }),
+          imageID: options.restores?.(image) ?? image,
+          restartCount: 0,
+          state: waiting ? { waiting } : { running: {} },
+        })),
       };
     });
   });

@@ -9,13 +9,13 @@ import { fromRoot, startDetached } from './program.ts';
 import { until } from './run.ts';
 import { registryAddress } from './topology.ts';
 
-/** The registry's authority, for whoever pushes. */
-const authority = path.join(folders.data, 'registry-trust/ca.crt');
+/** The registry's registryAuthority, for whoever pushes. */
+export const registryAuthority = path.join(folders.data, 'registry-trust/ca.crt');
 
 /** Starts the registry, empty. Its cgroups and the bridge must exist. */
 export function startRegistry(root: string, pki: string): ProcessId {
-  for (const folder of [folders.registry, path.dirname(authority)]) mkdirSync(folder, { recursive: true });
-  copyFileSync(path.join(pki, 'registry-ca.crt'), authority);
+  for (const folder of [folders.registry, path.dirname(registryAuthority)]) mkdirSync(folder, { recursive: true });
+  copyFileSync(path.join(pki, 'registry-ca.crt'), registryAuthority);
   const configuration = path.join(folders.registry, 'config.json');
   writeFileSync(
     configuration,
@@ -40,7 +40,7 @@ export function startRegistry(root: string, pki: string): ProcessId {
  * @throws when it does not within 20 s.
  */
 export async function registryReady(): Promise<void> {
-  const trusted = readFileSync(authority, 'utf8');
+  const trusted = readFileSync(registryAuthority, 'utf8');
   await until('the registry', 20, async () =>
     (await statusOf(`https://${registryAddress}/v2/`, trusted)) === 200 ? true : undefined,
   );
@@ -53,6 +53,6 @@ export async function registryReady(): Promise<void> {
  */
 export async function pushLayout(layout: string, name: string): Promise<string> {
   const [repository = name, tag = 'lab'] = name.split(':');
-  await push(layout, { registry: registryAddress, repository, tag, ca: readFileSync(authority, 'utf8') });
+  await push(layout, { registry: registryAddress, repository, tag, ca: readFileSync(registryAuthority, 'utf8') });
   return `${registryAddress}/${repository}@${layoutDigest(layout)}`;
 }

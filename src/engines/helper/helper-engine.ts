@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { MigrateError } from '../../domain/errors.ts';
 import { need } from '../../domain/need.ts';
 import type { Plan } from '../../domain/plan.ts';
+import { SIDES } from '../../domain/refs.ts';
 import { type HelperResult, helperOps, type MovedVolume } from '../../helper/protocol.ts';
 import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
 import { compareNodes, containerFindings } from './findings.ts';
@@ -15,8 +16,8 @@ const handoverSchema = helperOps.restore.args.shape.handover;
 const restoredSchema = z.looseObject({ processes: z.number() });
 
 /** The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes. */
-export function createHelperEngine(options: HelperPodsOptions): Engine {
-  const pods = new HelperPods(options);
+export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): Engine {
+  const pods = new HelperPods({ ...options, sides: SIDES });
   return {
     name: 'helper',
     runsOnRestore: false,

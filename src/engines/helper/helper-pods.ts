@@ -18,6 +18,8 @@ type Received = HelperResult<'receive'>;
 export const CHANNEL = 'move';
 
 export interface HelperPodsOptions {
+  /** Where a helper pod is wanted. */
+  readonly sides: readonly Side[];
   readonly plan: Plan;
   readonly source: ClusterReader;
   readonly target: ClusterReader;
@@ -40,7 +42,7 @@ export class HelperPods {
 
   /** Creates both helper pods, with their namespace where it is missing, and opens a session with each. */
   async start(report: WaitReport): Promise<void> {
-    await Promise.all(SIDES.map((side) => this.#start(side, report)));
+    await Promise.all(this.#options.sides.map((side) => this.#start(side, report)));
   }
 
   async #start(side: Side, report: WaitReport): Promise<void> {
@@ -48,7 +50,7 @@ export class HelperPods {
     await ensureNamespace(gateway, plan, side, report.signal);
     await gateway.create(side, RESOURCES.pod, helperPod(plan, side), { signal: report.signal });
     await ensureRunning(this.#options[side], helperRef(plan, side), plan.deadlines.helperTimeout, report);
-    const session = new HelperSession(side, (command) => this.#exec(side, command));
+    const session = new HelperSession(side, (command) => this.exec(side, command));
     this.#sessions.set(side, session);
     await session.attach();
   }
@@ -73,8 +75,8 @@ export class HelperPods {
   /** Opens the bulk channel from source to target helper through this process, ready before the freeze. */
   async openChannel(signal: AbortSignal, onBytes: (bytes: number, bytesPerSecond: number) => void): Promise<void> {
     const [sender, receiver] = await Promise.all([
-      this.#exec('source', bulkCommand('send', CHANNEL)),
-      this.#exec('target', bulkCommand('receive', CHANNEL)),
+      this.exec('source', bulkCommand('send', CHANNEL)),
+      this.exec('target', bulkCommand('receive', CHANNEL)),
     ]);
     const relay = startRelay(sender, receiver, {
       onProgress: ({ bytes, bytesPerSecond }) => onBytes(bytes, bytesPerSecond),
@@ -127,7 +129,7 @@ export class HelperPods {
    */
   async remove(report: WaitReport): Promise<void> {
     this.close();
-    await Promise.all(SIDES.map((side) => this.#remove(side, report)));
+    await Promise.all(this.#options.sides.map((side) => this.#remove(side, report)));
   }
 
   async #remove(side: Side, report: WaitReport): Promise<void> {
@@ -150,7 +152,8 @@ export class HelperPods {
     );
   }
 
-  #exec(side: Side, command: readonly string[]): Promise<ExecStream> {
+  /** Starts a command in a helper pod. */
+  exec(side: Side, command: readonly string[]): Promise<ExecStream> {
     const { plan, gateway } = this.#options;
     const { namespace, name } = helperRef(plan, side);
     return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });

@@ -98,8 +98,11 @@ function listSockets(pid: number, protocols: ReadonlyMap<number, string>, own: r
   }
   for (const [inode, name] of protocols) {
     const line = tables.get(inode);
-    if (line) sockets.push(classifySocket(line, name.startsWith('UDP') ? 'udp' : 'tcp', own));
-    else if (name.startsWith('MPTCP')) sockets.push({ protocol: 'mptcp', kind: 'listening', local: '', remote: '' });
+    const isMptcp = name.startsWith('MPTCP');
+    const seen = line && classifySocket(line, name.startsWith('UDP') ? 'udp' : 'tcp', own);
+    // The tables of TCP show an MPTCP listener as one of TCP, and not always.
+    if (isMptcp) sockets.push({ kind: 'listening', local: '', remote: '', ...seen, protocol: 'mptcp' });
+    else if (seen) sockets.push(seen);
   }
   return sockets;
 }

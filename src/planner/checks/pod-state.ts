@@ -38,11 +38,11 @@ export function checkPodState(pod: Pod, context: string): Finding[] {
   ];
 }
 
-/** The image by digest, as the source runs it; undefined when the runtime does not know a registry digest. Pure. */
-export function imageByDigest(pod: Pod): string | undefined {
+/** The image by digest, as the source runs it and its author named it; undefined when the runtime does not know a registry digest. Pure. */
+export function imageByDigest(pod: Pod, original: Pod): string | undefined {
   const status = pod.status?.containerStatuses?.[0];
   const digest = /sha256:[0-9a-f]{64}$/.exec(status?.imageID ?? '')?.[0];
-  const image = pod.spec.containers[0]?.image;
+  const image = original.spec.containers[0]?.image;
   if (!digest || !image || !status?.imageID?.includes('@')) return undefined;
   const withoutDigest = image.replace(/@.*$/, '');
   const repository = withoutDigest.replace(/:[^:/]+$/, '');

@@ -5,7 +5,7 @@ import type { MigrationRequest } from '../../../src/domain/plan.ts';
 import { createReader } from '../../../src/kube/client.ts';
 import type { Pod } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
-import { checkClusters } from '../../../src/planner/checks/clusters.ts';
+import { checkHelpers } from '../../../src/planner/checks/helpers.ts';
 import { gatherFacts } from '../../../src/planner/facts.ts';
 import { namespace, runningPod, service } from '../../fixtures/objects.ts';
 import { type Clusters, plan, request, twoClusters, type World } from '../../fixtures/two-clusters.ts';
@@ -171,7 +171,7 @@ describe('helpers', () => {
     const { readers } = twoClusters();
     const { helperImage: _none, ...without } = request();
     const facts = await gatherFacts(without, readers.source, readers.target);
-    const [found] = checkClusters(facts);
+    const [found] = checkHelpers(facts, ['source', 'target']);
     expect(found).toMatchObject({ code: 'E142', remedy: expect.stringContaining('--helper-image') });
   });
 

@@ -1,0 +1,23 @@
+import type { PlannedArchive } from '../domain/plan.ts';
+import type { Engine } from './engine.ts';
+import { createHelperEngine } from './helper/helper-engine.ts';
+import type { HelperPodsOptions } from './helper/helper-pods.ts';
+import type { CheckpointStore } from './kubelet/carrier.ts';
+import { createKubeletEngine } from './kubelet/kubelet-engine.ts';
+
+export interface EngineOptions extends Omit<HelperPodsOptions, 'sides'> {
+  /** Connects to the place that the plan names for the archive. */
+  readonly registryFor: (archive: PlannedArchive) => CheckpointStore;
+}
+
+/** The engine that the plan names. */
+export function createEngine(options: EngineOptions): Engine {
+  const { plan, registryFor } = options;
+  switch (plan.engine.name) {
+    case 'helper':
+      return createHelperEngine(options);
+    case 'kubelet':
+      if (!plan.archive) throw new Error('a plan of the kubelet engine names an archive');
+      return createKubeletEngine({ ...options, registry: registryFor(plan.archive) });
+  }
+}

@@ -1,0 +1,170 @@
+import { Transform } from 'node:stream';
+import { CheckpointCheck } from '../../archive/checkpoint-archive.ts';
+import { imageConfig, imageManifest, MANIFEST } from '../../archive/checkpoint-image.ts';
+import { asMigrateError, MigrateError } from '../../domain/errors.ts';
+import type { Plan, PlannedArchive } from '../../domain/plan.ts';
+import { archiveCommand } from '../../helper/pod-spec.ts';
+import { archiveSentSchema } from '../../helper/protocol.ts';
+import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
+import type { Registry } from '../../transfer/registry/registry.ts';
+import type { Carried, EngineContext } from '../engine.ts';
+import type { HelperPods } from '../helper/helper-pods.ts';
+
+export interface CarrierOptions {
+  readonly plan: Plan;
+  readonly source: ClusterReader;
+  readonly target: ClusterReader;
+  readonly gateway: Gateway;
+  readonly pods: HelperPods;
+  readonly registry: CheckpointStore;
+}
+
+/** What of a registry a checkpoint needs. */
+export type CheckpointStore = Pick<Registry, 'upload' | 'putManifest' | 'remove'>;
+
+/** Most often that a transfer tells how far it is, in ms. */
+const REPORT_MS = 200;
+
+/** The plan's place for the archive. Its absence is a defect: this engine's plans have one. */
+export function archiveOf({ archive }: Plan): PlannedArchive {
+  if (!archive) throw new Error('the plan names no archive');
+  return archive;
+}
+
+/** The archive's way: from the runtime to the source's disk, through this process to the registry, and away again. */
+export class Carrier {
+  readonly #options: CarrierOptions;
+  /** What there is to remove: a path on the source's node, a digest in the registry. */
+  #onNode: string | undefined;
+  #inRegistry: string | undefined;
+
+  constructor(options: CarrierOptions) {
+    this.#options = options;
+  }
+
+  /** Has kubelet take the checkpoint; yields where on the node it lies. Throws F345. */
+  async checkpoint({ source, deadlines }: Plan, signal: AbortSignal): Promise<string> {
+    const { node, namespace, pod, container } = source;
+    const request = { node, namespace, pod, container: container.name, timeoutMs: deadlines.maxFreeze, signal };
+    this.#onNode = await this.#options.gateway.checkpoint('source', request);
+    return this.#onNode;
+  }
+
+  /** Makes an image of the archive. Throws F347 for an archive that must not be restored, F342, F380 to F385. */
+  async carry({ plan, signal, copied }: EngineContext, archive: string, bytes: number): Promise<Carried> {
+    const { registry, pods } = this.#options;
+    const { host, repository, tag, architecture } = archiveOf(plan);
+    const imageDigest = plan.source.container.image.split('@')[1] ?? '';
+    const stream = await pods.exec('source', archiveCommand(archive));
+    try {
+      const check = new CheckpointCheck({ bytes, imageDigest });
+      const data = stream.stdout.pipe(looking(check, bytes, copied));
+      stream.stdout.on('error', (error) => data.destroy(error));
+      const layer = await registry.upload(data, bytes, signal);
+      await sameAsSent(stream, layer);
+      const config = imageConfig(architecture, layer);
+      const named = await registry.upload(config, config.length, signal);
+      const manifest = imageManifest(named, layer, plan.source.container.name);
+      this.#inRegistry = await registry.putManifest(tag, manifest, MANIFEST, signal);
+      return { bytes, image: `${host}/${repository}@${this.#inRegistry}` };
+    } finally {
+      stream.close();
+    }
+  }
+
+  /** Removes the archive from the node and from the registry, and says what stays. Idempotent. */
+  async remove({ plan, results, signal, warn }: EngineContext): Promise<void> {
+    const { pods, registry } = this.#options;
+    const archive = this.#onNode ?? text(results.freeze?.['archive']);
+    if (archive !== undefined && pods.has('source')) {
+      await pods.call('source', 'remove-archive', { archive }, { signal });
+    } else if (archive !== undefined) {
+      warn(`the checkpoint is still on node ${plan.source.node}, with all of the process’s memory: ${archive}`);
+    }
+    const digest = this.#inRegistry ?? text(results.transfer?.['image'])?.split('@')[1];
+    if (digest === undefined) return;
+    const { host, repository, tag } = archiveOf(plan);
+    const stays = (await removeFrom(registry, digest, signal)) ?? undefined;
+    if (stays !== undefined) warn(`the checkpoint stays in ${host}/${repository}:${tag} (${digest}): ${stays}`);
+    this.#onNode = undefined;
+    this.#inRegistry = undefined;
+  }
+}
+
+/** Removes a manifest; yields why it stays, if it does. */
+export async function removeFrom(
+  registry: CheckpointStore,
+  digest: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const outcome = await registry.remove(digest, signal);
+    return outcome === 'kept' ? 'the registry removes nothing; remove it by the means that it has' : undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    const { code, detail, remedy } = asMigrateError(error);
+    return `${code} ${detail} (${remedy})`;
+  }
+}
+
+/** Passes an archive on and looks at it; ends with the check's own error, or with that of an archive that is too short. */
+function looking(check: CheckpointCheck, bytes: number, copied: EngineContext['copied']): Transform {
+  const started = performance.now();
+  let passed = 0;
+  let told = started;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      try {
+        check.write(chunk);
+      } catch (error) {
+        done(error as Error);
+        return;
+      }
+      passed += chunk.length;
+      const now = performance.now();
+      if (now - told > REPORT_MS) {
+        told = now;
+        copied(passed, (passed * 1000) / (now - started));
+      }
+      done(null, chunk);
+    },
+    flush(done) {
+      try {
+        if (passed !== bytes) throw cutOff(`${passed} of ${bytes} bytes came from the node`);
+        check.end();
+        done();
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
+}
+
+/** What the helper says it wrote is what the registry has. */
+async function sameAsSent(stream: ExecStream, layer: { digest: string; size: number }): Promise<void> {
+  const status = await stream.exit;
+  const told = stream.stderr().trim();
+  if (status !== 0) throw cutOff(`the helper could not read it: ${told.slice(-500)}`);
+  const sent = archiveSentSchema.safeParse(parse(told));
+  if (sent.success && sent.data.bytes === layer.size && `sha256:${sent.data.sha256}` === layer.digest) return;
+  throw cutOff(`the registry has ${layer.digest}, the node sent ${told.slice(-200)}`);
+}
+
+function cutOff(why: string): MigrateError {
+  return new MigrateError('F342', {
+    detail: `the checkpoint did not arrive whole: ${why}`,
+    remedy: 'try again; should it happen twice, look at the source node and at the connection to its API server',
+  });
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

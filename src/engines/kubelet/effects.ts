@@ -1,0 +1,30 @@
+import type { Effect } from '../../domain/effect.ts';
+import type { PlanDraft } from '../../domain/plan.ts';
+import { helperPodEffects, namespaceEffects } from '../helper/effects.ts';
+import { targetPodEffects } from '../target-pod.ts';
+import { pullPodRef } from './pull-pod.ts';
+
+/**
+ * The kubelet engine: a helper pod beside the source only, which fences it and reads the archive from its node; a pod in
+ * the target that pulls images; the checkpoint; and a target pod whose image is the checkpoint. Pure.
+ */
+export function kubeletEngineEffects(draft: PlanDraft): Effect[] {
+  const { source, archive } = draft;
+  const { resource: _resource, ...puller } = pullPodRef(draft);
+  const pull = { step: 'placeholder', phase: 'prepare', object: puller } as const;
+  const image = `${archive?.host}/${archive?.repository}:${archive?.tag}`;
+  return [
+    ...namespaceEffects(draft),
+    ...helperPodEffects(draft, 'source'),
+    { ...pull, verb: 'create', detail: `has node ${draft.target.node} pull the image and try the registry` },
+    { ...pull, verb: 'delete', detail: 'has pulled' },
+    {
+      step: 'freeze',
+      phase: 'freeze',
+      verb: 'checkpoint',
+      object: { side: 'source', apiVersion: 'v1', kind: 'Node', name: source.node },
+      detail: `container ${source.container.name}, into kubelet’s folder, from there to ${image}`,
+    },
+    ...targetPodEffects(draft, 'restore', 'restore', `its image is the checkpoint, on node ${draft.target.node}`),
+  ];
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { failureCode, isMigrateError, MigrateError } from '../../domain/errors.ts';
+import { need } from '../../domain/need.ts';
+import type { Plan } from '../../domain/plan.ts';
+import type { MovedVolume } from '../../helper/protocol.ts';
+import type { Pod } from '../../kube/objects.ts';
+import { RESOURCES } from '../../kube/resources.ts';
+import type { Engine, EngineContext, Frozen, Probed, Restored, StartPod } from '../engine.ts';
+import { containerFindings } from '../helper/findings.ts';
+import { HelperPods } from '../helper/helper-pods.ts';
+import { Carrier, type CarrierOptions } from './carrier.ts';
+import { kubeletFindings, SHARED_MEMORY } from './findings.ts';
+import { preparePulls, removePullPod } from './prepare-pulls.ts';
+
+/** How long the source's node may take to hear from an address of the target, in ms. */
+const REACH_MS = 3000;
+
+const frozenSchema = z.looseObject({ archive: z.string(), bytes: z.number() });
+const carriedSchema = z.looseObject({ image: z.string() });
+
+export type KubeletEngineOptions = Omit<CarrierOptions, 'pods'>;
+
+/**
+ * The kubelet engine (Forensic Container Checkpointing, KEP-2008): kubelet has the runtime take a checkpoint, which
+ * becomes the image of the target pod, and the runtime there restores it. Nothing privileged runs in the target. Kubelet
+ * leaves the source running, so a helper pod beside it cuts it off before and stops it after the checkpoint.
+ */
+export function createKubeletEngine(options: KubeletEngineOptions): Engine {
+  const pods = new HelperPods({ ...options, sides: ['source'] });
+  const carrier = new Carrier({ ...options, pods });
+  return {
+    name: 'kubelet',
+    runsOnRestore: true,
+    start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
+    remove: async (context) => {
+      await removePullPod(options, context);
+      await carrier.remove(context);
+      await pods.remove({ signal: context.signal, onProgress: context.waiting });
+    },
+    close: () => pods.close(),
+    probe: (context, volumes) => probe(pods, context, volumes),
+    reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
+    prepareTarget: async (context) => {
+      await preparePulls(options, context);
+      return {};
+    },
+    discard: async () => undefined,
+    copyAhead: async () => ({ bytes: 0, files: 0 }),
+    freeze: (context) => freeze(pods, carrier, context),
+    thaw: async ({ plan, signal }) => {
+      if (pods.has('source')) await pods.call('source', 'thaw', source(plan), { signal });
+    },
+    transfer: async (context) => {
+      const { archive, bytes } = frozenSchema.parse(need(context.results, 'freeze'));
+      return carrier.carry(context, archive, bytes);
+    },
+    restore: (context, startPod) => restore(pods, context, startPod),
+    verify: (context) => verify(options, context),
+    seal: async ({ plan, signal }) => {
+      await pods.call('source', 'seal', source(plan), { signal });
+    },
+    handOver: async ({ plan, signal }) => {
+      await pods.call('source', 'release-connections', source(plan), { signal });
+    },
+    endTransfer: async () => undefined,
+  };
+}
+
+function source({ source: { container } }: Plan) {
+  return { containerId: container.id };
+}
+
+async function probe(pods: HelperPods, { plan, signal }: EngineContext, volumes: MovedVolume[]): Promise<Probed> {
+  const args = { ...source(plan), volumes: [...volumes, SHARED_MEMORY] };
+  const { container } = await pods.call('source', 'probe', args, { signal });
+  const findings = containerFindings(plan, container).filter(({ code }) => code !== 'W203');
+  return {
+    args: container.process.args,
+    memoryBytes: container.memoryBytes,
+    processes: container.processes.length,
+    findings: [...findings, ...kubeletFindings(plan, container)],
+  };
+}
+
+/** Cut off, checkpointed, stopped: from the first of these on nothing that anybody was told of can be lost. */
+async function freeze(pods: HelperPods, carrier: Carrier, { plan, signal }: EngineContext): Promise<Frozen> {
+  const askedAt = Date.now();
+  const timed = stopwatch();
+  const thawAfterMs = plan.deadlines.maxFreeze;
+  const { connections } = await pods.call('source', 'fence', { ...source(plan), thawAfterMs }, { signal });
+  const fenceMs = timed();
+  const archive = await carrier.checkpoint(plan, signal);
+  const checkpointMs = timed();
+  const { bytes } = await pods.call('source', 'halt', { ...source(plan), archive }, { signal });
+  return { archive, bytes, askedAt, connections, timings: { fenceMs, checkpointMs, haltMs: timed() } };
+}
+
+/** Milliseconds since it was last asked. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const before = last;
+    last = performance.now();
+    return last - before;
+  };
+}
+
+/** The target runs as soon as it is restored: from here on the source goes on only when it is asked to. */
+async function restore(pods: HelperPods, context: EngineContext, startPod: StartPod): Promise<Restored> {
+  const { plan, results, signal } = context;
+  const { image } = carriedSchema.parse(need(results, 'transfer'));
+  await pods.call('source', 'seal', source(plan), { signal });
+  const started = performance.now();
+  try {
+    return { target: await startPod(image), totalMs: performance.now() - started };
+  } catch (error) {
+    if (!isMigrateError(error) || failureCode(error) !== 'F343') throw error;
+    throw new MigrateError('F346', {
+      detail: error.detail,
+      remedy: `look at the runtime’s log and at CRIU’s (restore.log in the container’s bundle) on node ${plan.target.node}, choose another with --to-node, or use --engine helper`,
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The runtime reports the image that the checkpoint was taken of as the container's; of one that it had only started
+ * afresh it would report the checkpoint. Its processes are the runtime's affair: CRIU restores all of them or none.
+ */
+async function verify(options: KubeletEngineOptions, { plan, signal }: EngineContext): Promise<{ image: string }> {
+  const { namespace, pod: name, context } = plan.target;
+  const pod = await options.target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+  const status = pod?.status?.containerStatuses?.find((each) => each.name === plan.source.container.name);
+  const digest = plan.source.container.image.split('@')[1] ?? '';
+  if (status?.state?.running && status.restartCount === 0 && status.imageID?.endsWith(digest))
+    return { image: status.imageID };
+  throw new MigrateError('F346', {
+    detail: `the container of ${namespace}/${name} in ${context} is not the restored one: image ${status?.imageID}, restarted ${status?.restartCount} times`,
+    remedy: 'look at the pod’s events, choose another node with --to-node, or use --engine helper',
+  });
+}

@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest';
+import { MigrateError } from '../../../src/domain/errors.ts';
+import type { HelperOp } from '../../../src/helper/protocol.ts';
+import { ApiFailure } from '../../../src/kube/api-client.ts';
+import type { Pod } from '../../../src/kube/objects.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
+import type { Message } from '../../../src/report/message.ts';
+import { CONTAINER_FACTS, NODE_FACTS } from '../../fakes/fake-helper.ts';
+import { checkpointOf, clustersWithCheckpoints, moveByKubelet, stuckAt } from '../../fixtures/kubelet-move.ts';
+import { IMAGE_BY_DIGEST } from '../../fixtures/objects.ts';
+import { contents } from '../../fixtures/two-clusters.ts';
+
+type World = ReturnType<typeof clustersWithCheckpoints>;
+
+function everything({ east, west }: World) {
+  return { east: contents(east), west: contents(west) };
+}
+
+/** Requests to either cluster and to the helper that matter to the order of things. */
+function story(world: World): string[] {
+  const told: string[] = [];
+  world.helpers.source.on = (op) => told.push(op);
+  world.east.onProxy(() => {
+    told.push('checkpoint');
+    return { items: ['/var/lib/kubelet/checkpoints/checkpoint-cart-0_shop-app-2026-01-01T00:00:00Z.tar'] };
+  });
+  world.west.onChange((type, object) => {
+    if (object.kind === 'Pod' && type !== 'MODIFIED') told.push(`${type} ${object.metadata.name}`);
+  });
+  return told;
+}
+
+describe('a move by the kubelet engine', () => {
+  it('ends with the target serving from the checkpoint, and with no archive anywhere', async () => {
+    const world = clustersWithCheckpoints();
+    const { results, state } = await moveByKubelet(world);
+    expect(state).toBe('done');
+    expect(world.taken).toEqual(['/checkpoint/shop/cart-0/app']);
+    expect(world.east.peek(RESOURCES.pod, 'shop', 'cart-0')).toBeUndefined();
+    const pod = world.west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
+    expect(pod?.spec.containers[0]).toMatchObject({
+      image: expect.stringMatching(/^registry\.example\/checkpoints@sha256:[0-9a-f]{64}$/),
+      imagePullPolicy: 'Always',
+    });
+    expect(results.verify).toEqual({ image: IMAGE_BY_DIGEST });
+    expect(world.registry.manifests.size).toBe(0);
+    expect(world.helpers.source.asked).toContain('remove-archive');
+    expect(world.helpers.target.asked).toEqual([]);
+    expect(world.west.all(RESOURCES.pod, 'shop').map(({ metadata }) => metadata.name)).toEqual(['cart-0']);
+  });
+
+  it('cuts the source off before the checkpoint, stops it after, and seals it before the target can run', async () => {
+    const world = clustersWithCheckpoints();
+    const told = story(world);
+    await moveByKubelet(world);
+    const order = ['ADDED pull-m-test', 'DELETED pull-m-test', 'fence', 'checkpoint', 'halt', 'seal', 'ADDED cart-0'];
+    expect(told.filter((what) => order.includes(what)).slice(0, order.length)).toEqual(order);
+    expect(told.indexOf('release-connections')).toBeGreaterThan(told.indexOf('ADDED cart-0'));
+    expect(told).not.toContain('thaw');
+  });
+
+  it('says what stays in a registry that removes nothing, before the checkpoint and at the end', async () => {
+    const world = clustersWithCheckpoints();
+    world.registry.deletes = false;
+    const messages: Message[] = [];
+    const { state } = await moveByKubelet(world, { onMessage: (message) => messages.push(message) });
+    expect(state).toBe('done');
+    const told = messages.filter(({ code, text }) => code === 'W421' && text.includes('registry.example/checkpoints'));
+    expect(told.map(({ step }) => step)).toEqual(['placeholder', 'finalize']);
+  });
+
+  it('leaves a pod that the helper engine moves on with its own image', async () => {
+    const world = clustersWithCheckpoints();
+    await moveByKubelet(world);
+    const { plan } = await moveByKubelet(world, { back: true, request: { engine: 'helper' } });
+    const home = world.east.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
+    expect(home?.spec.containers[0]?.image).toBe(IMAGE_BY_DIGEST);
+    expect(plan.engine.name).toBe('helper');
+  });
+});
+
+describe('a move by the kubelet engine that fails before the commit', () => {
+  const failing: readonly HelperOp[] = ['probe', 'fence', 'halt', 'seal', 'reach'];
+
+  it.each(failing)('in the helper’s %s leaves both clusters as they were, and no archive', async (op) => {
+    const world = clustersWithCheckpoints();
+    const was = everything(world);
+    world.helpers.source.fail.set(op, { code: 'tool-failed', summary: 'made to fail', detail: '' });
+    await expect(moveByKubelet(world)).rejects.toMatchObject({ code: 'F332', outcome: 'failed' });
+    expect(everything(world)).toEqual(was);
+    expect(world.registry.manifests.size).toBe(0);
+    const { asked } = world.helpers.source;
+    expect(asked.includes('thaw')).toBe(asked.includes('fence'));
+    expect(asked.includes('remove-archive')).toBe(world.taken.length > 0);
+  });
+
+  it.each([
+    ['checkpointing of shop/cart-0/app failed (criu failed: type DUMP)', 500, /--engine helper/],
+    ['404 page not found', 404, /ContainerCheckpoint/],
+    ['Forbidden (user=kube-apiserver-kubelet-client, verb=create, resource=nodes)', 403, /nodes\/checkpoint/],
+  ])('because kubelet says %j tells it as F345', async (message, code, remedy) => {
+    const world = clustersWithCheckpoints();
+    const was = everything(world);
+    world.east.onProxy(() => {
+      throw new ApiFailure({ kind: 'status', status: { code, reason: '', message, proxied: true } });
+    });
+    const failed = { code: 'F345', detail: expect.stringContaining(message), remedy: expect.stringMatching(remedy) };
+    await expect(moveByKubelet(world)).rejects.toMatchObject(failed);
+    expect(everything(world)).toEqual(was);
+  });
+
+  it.each<[string, (world: World) => void, string]>([
+    ['was taken of another image', (world) => setArchive(world, checkpointOf(`evil@sha256:${'b'.repeat(64)}`)), 'F347'],
+    ['was cut off', (world) => setArchive(world, checkpointOf().subarray(0, 1024)), 'F347'],
+    ['is shorter than the node said', (world) => claim(world, checkpointOf().length + 512), 'F342'],
+    ['is longer than the node said', (world) => claim(world, 512), 'F347'],
+    ['finds no room in the registry', (world) => refuse(world, 'F384'), 'F384'],
+  ])('because the archive %s leads back', async (_name, spoil, code) => {
+    const world = clustersWithCheckpoints();
+    const was = everything(world);
+    spoil(world);
+    await expect(moveByKubelet(world)).rejects.toMatchObject({ code, outcome: 'failed' });
+    expect(everything(world)).toEqual(was);
+    expect(world.registry.manifests.size).toBe(0);
+    expect(world.helpers.source.asked).toContain('remove-archive');
+    expect(world.helpers.source.asked).toContain('thaw');
+  });
+
+  it('because the target node cannot pull is told before the source is touched, as F387', async () => {
+    const world = clustersWithCheckpoints({ stuck: stuckAt(/^pull-/, 'ErrImagePull') });
+    const was = everything(world);
+    await expect(moveByKubelet(world)).rejects.toMatchObject({ code: 'F387', remedy: /imagePullSecrets/ });
+    expect(everything(world)).toEqual(was);
+    expect(world.helpers.source.asked).not.toContain('fence');
+  });
+
+  it('because the runtime does not restore is told as F346, and the target pod is gone before the source goes on', async () => {
+    const world = clustersWithCheckpoints({ stuck: stuckAt(/^cart-/, 'CreateContainerError') });
+    const was = everything(world);
+    const told = story(world);
+    await expect(moveByKubelet(world)).rejects.toMatchObject({ code: 'F346', detail: /criu failed/ });
+    expect(everything(world)).toEqual(was);
+    expect(told.indexOf('thaw')).toBeGreaterThan(told.indexOf('DELETED cart-0'));
+  });
+
+  it('because the runtime started the image afresh is told as F346', async () => {
+    const world = clustersWithCheckpoints({ restores: () => undefined });
+    const was = everything(world);
+    await expect(moveByKubelet(world)).rejects.toMatchObject({ code: 'F346', detail: /is not the restored one/ });
+    expect(everything(world)).toEqual(was);
+  });
+
+  it('leaves the source stopped when nobody knows whether the target still runs', async () => {
+    const world = clustersWithCheckpoints({ restores: () => undefined });
+    world.west.faults.add({
+      when: ({ method, path }) => method === 'DELETE' && path.endsWith('/pods/cart-0'),
+      fault: { kind: 'status', code: 403 },
+      times: 100,
+    });
+    await expect(moveByKubelet(world)).rejects.toMatchObject({ code: 'F390', outcome: 'rollbackIncomplete' });
+    expect(world.helpers.source.asked).not.toContain('thaw');
+  });
+});
+
+describe('what the runtime’s checkpoint cannot carry', () => {
+  const socket = { local: '[::]:8080', remote: '' } as const;
+  it.each([
+    ['MPTCP', { sockets: [{ ...socket, protocol: 'mptcp', kind: 'listening' }] }, /GODEBUG=multipathtcp=0/],
+    ['connections inside', { sockets: [{ ...socket, protocol: 'tcp', kind: 'inside' }] }, /--engine helper/],
+    ['/dev/shm', { volumes: [{ name: 'kubectl-migrate-shm', size: { bytes: 9, files: 1 } }] }, /--engine helper/],
+    ['an emptyDir', { volumes: [{ name: 'data', size: { bytes: 9, files: 1 } }] }, /--engine helper/],
+    ['a placeholder', { restored: true }, /--engine helper/],
+  ] as const)('%s is declined before the source is touched', async (_name, facts, remedy) => {
+    const world = clustersWithCheckpoints();
+    const was = everything(world);
+    const container = { ...CONTAINER_FACTS, ...facts } as typeof CONTAINER_FACTS;
+    world.helpers.source.answers.probe = { node: NODE_FACTS, container };
+    await expect(moveByKubelet(world)).rejects.toMatchObject({
+      outcome: 'declined',
+      findings: [expect.objectContaining({ code: 'E152', remedy: expect.stringMatching(remedy) })],
+    });
+    expect(everything(world)).toEqual(was);
+    expect(world.helpers.source.asked).not.toContain('fence');
+  });
+});
+
+function setArchive({ helpers }: World, archive: Buffer): void {
+  helpers.source.archive = archive;
+}
+
+function claim({ helpers }: World, bytes: number): void {
+  helpers.source.answers.halt = { bytes };
+}
+
+function refuse({ registry }: World, code: 'F384'): void {
+  const error = new MigrateError(code, { detail: 'made to fail', remedy: 'make room' });
+  registry.failing = { from: 2000, error };
+}
