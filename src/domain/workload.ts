@@ -41,6 +41,4 @@ export interface PlannedDeployment extends PlannedOwner {
 export interface PlannedStatefulSet extends PlannedOwner {
   readonly kind: 'stateful-set';
   readonly ordinal: number;
-  /** `spec.ordinals.start` of either set when the pod has moved. */
-  readonly start: { readonly source: number; readonly target: number };
 }

@@ -14,6 +14,7 @@ import {
   readOwner,
   recount,
 } from './counted-owner.ts';
+import { including, inSpec, isAtEnd, isNextTo, rangeOf, without } from './ordinal-range.ts';
 import type { OwnerFacts } from './owner-facts.ts';
 import { countingFindings, nameOf, wanted } from './owner-findings.ts';
 import { inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
@@ -47,16 +48,12 @@ export const statefulSet: Workload<PlannedStatefulSet> = {
       await checkSiblings(context);
     },
     async giveUp(context, planned) {
-      const fewer = (owner: OwnerObject) => ({
-        spec: { replicas: Math.max(0, wanted(owner) - 1), ...startAt(planned.start.source) },
-      });
+      const fewer = (owner: OwnerObject) => ({ spec: inSpec(without(rangeOf(owner), planned.ordinal)) });
       await recount(context, 'source', RESOURCE, planned.name, fewer);
       await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
     },
     async takeIn(context, planned) {
-      const more = (owner: OwnerObject) => ({
-        spec: { replicas: wanted(owner) + 1, ...startAt(planned.start.target) },
-      });
+      const more = (owner: OwnerObject) => ({ spec: inSpec(including(rangeOf(owner), planned.ordinal)) });
       await recount(context, 'target', RESOURCE, planned.name, more);
       const owner = await ownerSettles(context, 'target', RESOURCE, planned.name, 'to want one pod more');
       if (!owner) return;
@@ -75,24 +72,18 @@ export const statefulSet: Workload<PlannedStatefulSet> = {
   },
 };
 
-/** A set that starts at 0 says so by saying nothing. */
-function startAt(start: number) {
-  return { ordinals: start === 0 ? null : { start } };
-}
-
 function detect(facts: OwnerFacts): Detection<PlannedStatefulSet> {
   const [owner] = facts.owners;
   if (!owner) throw new Error('a pod of a StatefulSet has one');
   const ordinal = Number(/-(\d+)$/.exec(facts.pod.metadata.name)?.[1]);
-  const source = startWithout(owner, ordinal);
-  const target = startWith(facts.inTarget.owner, ordinal);
+  const there = facts.inTarget.owner;
   const findings = [
     ...countingFindings(facts, owner),
-    ...(source === undefined ? [inTheMiddle(facts, owner, ordinal)] : []),
-    ...(target === undefined && facts.inTarget.owner ? [notNextTo(facts, facts.inTarget.owner, ordinal)] : []),
+    ...(isAtEnd(rangeOf(owner), ordinal) ? [] : [inTheMiddle(facts, owner, ordinal)]),
+    ...(there && !isNextTo(rangeOf(there), ordinal) ? [notNextTo(facts, there, ordinal)] : []),
     ...otherRevision(facts, owner),
   ];
-  if (blocking(findings).length > 0 || source === undefined || target === undefined) return { declined: findings };
+  if (blocking(findings).length > 0) return { declined: findings };
   const { matchLabels = {}, matchExpressions = [] } = owner.spec.selector;
   const planned: PlannedStatefulSet = {
     kind: 'stateful-set',
@@ -101,36 +92,16 @@ function detect(facts: OwnerFacts): Detection<PlannedStatefulSet> {
     generation: owner.metadata.generation ?? 0,
     replicas: wanted(owner),
     ordinal,
-    start: { source, target },
-    inTarget: inTargetOf(facts, owner, target === 0 ? { ordinals: undefined } : { ordinals: { start: target } }),
+    inTarget: inTargetOf(facts, owner, { ordinals: ordinal === 0 ? undefined : { start: ordinal } }),
     labels: facts.pod.metadata.labels ?? {},
     withheld: [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)],
   };
   return { usable: planned, findings };
 }
 
-function startOf(owner: OwnerObject): number {
-  return owner.spec.ordinals?.start ?? 0;
-}
-
-/** Where the source's set starts without an ordinal; undefined when it lies between two that stay. Pure. */
-function startWithout(owner: OwnerObject, ordinal: number): number | undefined {
-  const start = startOf(owner);
-  if (ordinal === start + wanted(owner) - 1) return start;
-  return ordinal === start ? start + 1 : undefined;
-}
-
-/** Where the target's set starts with an ordinal added; undefined when that would leave a gap. Pure. */
-function startWith(owner: OwnerObject | undefined, ordinal: number): number | undefined {
-  if (!owner || wanted(owner) === 0) return ordinal;
-  const start = startOf(owner);
-  if (ordinal === start + wanted(owner)) return start;
-  return ordinal === start - 1 ? ordinal : undefined;
-}
-
 function inTheMiddle({ contexts }: OwnerFacts, owner: OwnerObject, ordinal: number): Finding {
-  const first = startOf(owner);
-  const last = first + wanted(owner) - 1;
+  const { start: first, replicas } = rangeOf(owner);
+  const last = first + replicas - 1;
   const { name } = owner.metadata;
   return {
     code: 'E126',
@@ -143,8 +114,8 @@ function inTheMiddle({ contexts }: OwnerFacts, owner: OwnerObject, ordinal: numb
 }
 
 function notNextTo({ contexts }: OwnerFacts, there: OwnerObject, ordinal: number): Finding {
-  const first = startOf(there);
-  const last = first + wanted(there) - 1;
+  const { start: first, replicas } = rangeOf(there);
+  const last = first + replicas - 1;
   const { name } = there.metadata;
   return {
     code: 'E126',
