@@ -23,10 +23,14 @@ export interface PlannedOwner {
   readonly withheld: readonly string[];
 }
 
-/** The owner of that name in the target: made for the move with no pods, or there already. */
+/**
+ * The owner of that name in the target: made for the move with no pods, there already and alike, or there with no pods
+ * and given the source's spec because the user says so.
+ */
 export type OwnerInTarget =
   | { readonly what: 'create'; readonly manifest: Json }
-  | { readonly what: 'join'; readonly uid: string; readonly replicas: number };
+  | { readonly what: 'join'; readonly uid: string; readonly replicas: number }
+  | { readonly what: 'overwrite'; readonly uid: string; readonly spec: Json; readonly before: Json };
 
 /** A pod of a Deployment's current ReplicaSet. */
 export interface PlannedDeployment extends PlannedOwner {

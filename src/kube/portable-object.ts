@@ -28,6 +28,11 @@ export function portable<T extends KubeObject>(object: T, namespace: string | un
   } as unknown as T;
 }
 
+/** Whether one of the names is the object's: `NAME`, or `KIND/NAME` in any case. Pure. */
+export function isNamed({ kind, metadata: { name } }: KubeObject, names: readonly string[]): boolean {
+  return names.some((one) => one === name || one.toLowerCase() === `${kind.toLowerCase()}/${name}`);
+}
+
 /** A field that two objects do not agree on; undefined where one of them lacks it. */
 export interface Difference {
   /** In kubectl's dotted notation. */
@@ -47,6 +52,20 @@ export function differences(source: unknown, target: unknown, field = ''): Diffe
     return source.flatMap((item, index) => differences(item, target[index], `${field}[${index}]`));
   }
   return [{ field, source: source as Json | undefined, target: target as Json | undefined }];
+}
+
+const SHOWN = 60;
+
+/** A difference in one line: `data.mode: fast -> slow`. Pure. */
+export function describeDifference({ field, source, target }: Difference): string {
+  return `${field}: ${short(source)} -> ${short(target)}`;
+}
+
+function short(value: unknown): string {
+  if (value === undefined) return '(absent)';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }
 
 function join(field: string, key: string): string {

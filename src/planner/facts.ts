@@ -76,8 +76,8 @@ async function readFacts(
   ]);
   const sameCluster = source.server === target.server || targetNodes.some((node) => isSame(node, sourceNode));
   const namespaces = { source: request.namespace, target: request.targetNamespace };
-  const { ignoreManagers } = request;
-  const owners = await readOwners(pod, { source, target, namespaces, sameCluster, ignoreManagers }, options);
+  const { ignoreManagers, overwrite } = request;
+  const owners = await readOwners(pod, { source, target, namespaces, sameCluster, ignoreManagers, overwrite }, options);
   return {
     request,
     source,

@@ -45,7 +45,8 @@ export function checkAsPlanned(plan: Plan, planned: PlannedOwner, owner: OwnerOb
   throw changed(`the owner ${plan.source.namespace}/${planned.name} of ${plan.source.context} ${what}`);
 }
 
-function changed(what: string): MigrateError {
+/** F344. Pure. */
+export function changed(what: string): MigrateError {
   return new MigrateError('F344', {
     detail: `${what} while the pod was being moved`,
     remedy: 'see that nothing rolls out or scales it, then try again',

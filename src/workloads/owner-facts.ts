@@ -20,6 +20,8 @@ export interface OwnerFacts {
   readonly sameCluster: boolean;
   /** The user says that whoever describes the owner elsewhere leaves it alone. */
   readonly ignoreManagers: boolean;
+  /** Objects of the target that the user lets be overwritten. */
+  readonly overwrite: readonly string[];
   /** The owners that were found, from the pod upward: a ReplicaSet and its Deployment, or a StatefulSet. */
   readonly owners: readonly OwnerObject[];
   /** The controller of the topmost of them that is of no kind that pods are handed over by: an operator's object. */
@@ -55,16 +57,17 @@ export interface OwnerPlaces {
   readonly namespaces: Readonly<Record<Side, string>>;
   readonly sameCluster: boolean;
   readonly ignoreManagers: boolean;
+  readonly overwrite: readonly string[];
 }
 
 /** Reads the owners of a pod and what is around them. For a bare pod nothing is read. */
 export async function readOwners(pod: Pod, places: OwnerPlaces, options: ReadOptions): Promise<OwnerFacts> {
-  const { source, target, namespaces, sameCluster, ignoreManagers } = places;
+  const { source, target, namespaces, sameCluster, ignoreManagers, overwrite } = places;
   const inSource = { ...options, namespace: namespaces.source };
   const inTarget = { ...options, namespace: namespaces.target };
   const { owners, above } = await climb(pod, source, inSource);
   const contexts = { source: source.context, target: target.context };
-  const common = { pod, namespaces, contexts, sameCluster, ignoreManagers, owners, above };
+  const common = { pod, namespaces, contexts, sameCluster, ignoreManagers, overwrite, owners, above };
   const top = owners.at(-1);
   const resource = followed(top);
   if (!top || !resource) {

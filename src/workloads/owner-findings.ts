@@ -1,7 +1,7 @@
 import type { Finding } from '../domain/finding.ts';
 import { HELD_LABEL } from '../domain/names.ts';
 import { controllerOf, matchesSelector, type OwnerObject } from '../kube/owner-objects.ts';
-import { differences, portable } from '../kube/portable-object.ts';
+import { type Difference, describeDifference, differences, isNamed } from '../kube/portable-object.ts';
 import { isSettled } from './counted-owner.ts';
 import { managedElsewhere } from './managed-elsewhere.ts';
 import type { OwnerFacts } from './owner-facts.ts';
@@ -182,7 +182,7 @@ function taken({ inTarget, contexts, namespaces, owners }: OwnerFacts, owner: Ow
 }
 
 /** The owner of that name in the target must be the same in everything but its number of pods. */
-function different({ inTarget, contexts, namespaces }: OwnerFacts, owner: OwnerObject): Finding[] {
+function different({ inTarget, contexts, namespaces, overwrite }: OwnerFacts, owner: OwnerObject): Finding[] {
   if (!inTarget.owner) return [];
   const there = inTarget.owner;
   const found = differences(comparable(owner), comparable(there));
@@ -194,17 +194,34 @@ function different({ inTarget, contexts, namespaces }: OwnerFacts, owner: OwnerO
     'it must be at rest to take a pod in',
     `let it finish: kubectl --context ${contexts.target} -n ${namespaces.target} rollout status ${nameOf(there)}`,
   );
-  const differs = error(
-    'E111',
-    `${nameOf(there)} of ${contexts.target} differs: ${found.map(({ field }) => field).join(', ')}`,
-    'it would take in a pod that is not of its template',
-    `make the two alike, or move to another namespace with --to-namespace`,
-    found[0]?.field,
-  );
-  return [...(moving ? [busy] : []), ...(found.length > 0 ? [differs] : [])];
+  return [...(moving ? [busy] : []), ...judgeDifferences({ contexts, overwrite }, there, found)];
 }
 
-function comparable(owner: OwnerObject): unknown {
-  const { replicas: _replicas, ordinals: _ordinals, paused: _paused, ...spec } = owner.spec;
-  return { ...portable(owner, undefined), spec };
+function judgeDifferences(
+  { contexts, overwrite }: Pick<OwnerFacts, 'contexts' | 'overwrite'>,
+  there: OwnerObject,
+  found: readonly Difference[],
+): Finding[] {
+  if (found.length === 0) return [];
+  const empty = wanted(there) === 0;
+  if (empty && isNamed(there, overwrite)) return [];
+  const name = `${there.kind.toLowerCase()}/${there.metadata.name}`;
+  const remedy = empty
+    ? `make the two alike, or have the source’s spec there, which has no pods: --overwrite ${name}`
+    : 'make the two alike, or move to another namespace with --to-namespace: with pods of its own it is not overwritten';
+  return [
+    error(
+      'E111',
+      `${nameOf(there)} of ${contexts.target} differs: ${found.map(describeDifference).join('; ')}`,
+      'it would take in a pod that is not of its template',
+      remedy,
+      found[0]?.field,
+    ),
+  ];
+}
+
+/** What two owners of one name must agree on: all that they say of their pods, but for how many. Pure. */
+export function comparable({ spec: all }: OwnerObject): unknown {
+  const { replicas: _replicas, ordinals: _ordinals, paused: _paused, ...spec } = all;
+  return { spec };
 }

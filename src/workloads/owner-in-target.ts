@@ -5,19 +5,24 @@ import type { PlanDraft } from '../domain/plan.ts';
 import type { OwnerInTarget, PlannedOwner } from '../domain/workload.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { OwnerObject } from '../kube/owner-objects.ts';
-import { portable } from '../kube/portable-object.ts';
+import { differences, portable } from '../kube/portable-object.ts';
 import type { Resource } from '../kube/ports.ts';
-import { hold, letGo, ownerRef, ownerSettles, readOwner, refOf } from './counted-owner.ts';
+import { changed, hold, letGo, ownerRef, ownerSettles, readOwner, refOf } from './counted-owner.ts';
 import type { OwnerFacts } from './owner-facts.ts';
-import { wanted } from './owner-findings.ts';
+import { comparable, nameOf, wanted } from './owner-findings.ts';
 import type { WorkloadContext } from './workload.ts';
 
 /** What becomes of the owner in the target: the one that is there takes the pod in, or one is made that wants none yet. Pure. */
 export function inTargetOf({ inTarget, namespaces }: OwnerFacts, owner: OwnerObject, spec: object): OwnerInTarget {
   const there = inTarget.owner;
-  if (there) return { what: 'join', uid: there.metadata.uid ?? '', replicas: wanted(there) };
   const made = portable(owner, namespaces.target);
   const manifest = { ...made, spec: { ...made.spec, ...spec, replicas: 0 } };
+  if (there) {
+    const { uid = '' } = there.metadata;
+    if (differences(comparable(owner), comparable(there)).length === 0)
+      return { what: 'join', uid, replicas: wanted(there) };
+    return { what: 'overwrite', uid, spec: manifest.spec as unknown as Json, before: there.spec as unknown as Json };
+  }
   return { what: 'create', manifest: manifest as unknown as Json };
 }
 
@@ -36,6 +41,9 @@ export function ownerEffects(draft: PlanDraft, resource: Resource, planned: Plan
   return [
     { ...prepare, verb: 'patch', object: source, detail: 'marked as held by this move' },
     ...(inTarget.what === 'create' ? made : []),
+    ...(inTarget.what === 'overwrite'
+      ? [{ ...prepare, verb: 'patch', object: target, detail: 'the source’s spec, with no pods yet' } as const]
+      : []),
     {
       step: 'switch',
       phase: 'switch',
@@ -62,6 +70,7 @@ export async function prepareInTarget(context: WorkloadContext, resource: Resour
   } else {
     const there = await readOwner(context, 'target', resource, planned.name);
     if (there) await hold(context, 'target', resource, there);
+    if (planned.inTarget.what === 'overwrite') await replaceSpec(context, resource, planned, planned.inTarget);
   }
   await ownerSettles(context, 'target', resource, planned.name, 'to be looked at by its controller');
 }
@@ -69,9 +78,29 @@ export async function prepareInTarget(context: WorkloadContext, resource: Resour
 /** Takes back `prepareInTarget`: an owner that was made goes, one that was there loses the mark. */
 export async function removeMade(context: WorkloadContext, resource: Resource, planned: PlannedOwner): Promise<void> {
   const { plan, gateway, signal } = context;
-  if (planned.inTarget.what === 'join') return letGo(context, 'target', resource, planned.name);
+  const { inTarget, name } = planned;
+  if (inTarget.what === 'overwrite')
+    await replaceSpec(context, resource, planned, { spec: inTarget.before, before: inTarget.spec });
+  if (inTarget.what !== 'create') return letGo(context, 'target', resource, name);
   const made = await readOwner(context, 'target', resource, planned.name);
   const uid = made?.metadata.uid;
   if (uid === undefined || made?.metadata.labels?.[HELD_LABEL] !== plan.id) return;
   await gateway.delete(ownerRef(plan, 'target', resource, planned.name), { signal, uid });
+}
+
+/** From one spec to another; none that is neither, because somebody else has changed it since. Idempotent. */
+async function replaceSpec(
+  context: WorkloadContext,
+  resource: Resource,
+  { name }: PlannedOwner,
+  { spec, before }: { readonly spec: Json; readonly before: Json },
+): Promise<void> {
+  const { plan, gateway, signal } = context;
+  const there = await readOwner(context, 'target', resource, name);
+  if (!there || there.metadata.labels?.[HELD_LABEL] !== plan.id) return;
+  if (differences(there.spec, spec).length === 0) return;
+  if (differences(there.spec, before).length > 0)
+    throw changed(`${nameOf(there)} of ${plan.target.context} was changed`);
+  const replace = { op: 'replace', path: '/spec', value: spec };
+  await gateway.patch(ownerRef(plan, 'target', resource, name), 'json', [replace], { signal });
 }

@@ -148,6 +148,32 @@ export function workloadContract(name: string, start: () => Promise<WorkloadWorl
         await clear(resource, of);
       });
 
+      it('goes to an owner that differs only where that has no pods and is named, and the way back undoes it', async () => {
+        const of = `differ-${kind.toLowerCase()}`;
+        const [moves] = (await seed(resource, of, 1)) as [string];
+        const other = ownerOf(world, resource, of, 0) as OwnerObject;
+        Object.assign(other.spec.template.metadata ?? {}, { annotations: { version: '2' } });
+        await hands.make('west', resource, other);
+        await hands.seen('west', resource, of);
+        const before = (await owner('west', resource, of)).spec;
+        const refused = handover(world, moves, 'east', 'west');
+        await expect(refused).rejects.toThrow(
+          /E111 .*version: \(absent\) -> 2|E111 .*annotations: \(absent\) -> .*version/,
+        );
+        const named = [`${kind.toLowerCase()}/${of}`];
+        const { workload, context } = await handover(world, moves, 'east', 'west', named);
+        const undo = await workload.capture(context);
+        await workload.prepare(context);
+        expect((await owner('west', resource, of)).spec.template.metadata?.annotations).toBeUndefined();
+        await workload.back(context, undo);
+        expect((await owner('west', resource, of)).spec).toEqual(before);
+        await hands.seen('west', resource, of);
+        const made = await carryOut(await handover(world, moves, 'east', 'west', named));
+        const pods = await hands.settled('west', of, 1);
+        expect(pods.map(({ metadata }) => metadata.uid)).toEqual([made.metadata.uid]);
+        await clear(resource, of);
+      });
+
       it('is held by one migration at a time', async () => {
         const of = `held-${kind.toLowerCase()}`;
         const [, moves] = (await seed(resource, of, 2)) as [string, string];

@@ -6,6 +6,7 @@ import { createReader } from '../../src/kube/client.ts';
 import { systemClock } from '../../src/kube/clock.ts';
 import { createGateway } from '../../src/kube/gateway.ts';
 import type { KubeObject, Pod } from '../../src/kube/objects.ts';
+import type { OwnerObject } from '../../src/kube/owner-objects.ts';
 import { condition } from '../../src/kube/pod-status.ts';
 import type { Resource, Verdict } from '../../src/kube/ports.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
@@ -80,6 +81,17 @@ export class Hands {
     return this.reader(place).list<Pod>(RESOURCES.pod, { namespace, labelSelector: `app=${of}` });
   }
 
+  /** Waits until an owner's controller has seen it. */
+  async seen(place: Place, resource: Resource, of: string): Promise<void> {
+    const { namespace } = this.#world;
+    const check = (owner: OwnerObject | undefined): Verdict =>
+      owner?.status?.observedGeneration === owner?.metadata.generation
+        ? { done: true }
+        : { done: false, why: 'unseen' };
+    const options = { name: `${of} to be seen`, deadlineMs: 30_000, flag: '--none' };
+    await this.reader(place).waitFor<OwnerObject>(resource, { namespace, name: of }, check, options);
+  }
+
   /** Waits until so many pods of an owner are there and Ready, and no others. */
   async settled(place: Place, of: string, count: number): Promise<Pod[]> {
     for (const deadline = Date.now() + 60_000; ; ) {
@@ -145,7 +157,13 @@ export interface Handover {
 }
 
 /** Plans the hand-over of a pod. Throws the findings when it is declined. */
-export async function handover(world: WorkloadWorld, name: string, from: Place, to: Place): Promise<Handover> {
+export async function handover(
+  world: WorkloadWorld,
+  name: string,
+  from: Place,
+  to: Place,
+  overwrite: string[] = [],
+): Promise<Handover> {
   const { namespace } = world;
   const apis = { source: world.api(from, 'source'), target: world.api(to, 'target') };
   const source = createReader(apis.source, systemClock);
@@ -154,7 +172,7 @@ export async function handover(world: WorkloadWorld, name: string, from: Place, 
   if (!pod) throw new Error(`no pod ${name} in ${from}`);
   const namespaces = { source: namespace, target: namespace };
   const detection = detectWorkload(
-    await readOwners(pod, { source, target, namespaces, sameCluster: false, ignoreManagers: false }, {}),
+    await readOwners(pod, { source, target, namespaces, sameCluster: false, ignoreManagers: false, overwrite }, {}),
   );
   if ('declined' in detection)
     throw new Error(detection.declined.map(({ code, what }) => `${code} ${what}`).join('\n'));

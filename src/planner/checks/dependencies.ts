@@ -2,6 +2,7 @@ import { failureCode } from '../../domain/errors.ts';
 import type { Finding } from '../../domain/finding.ts';
 import type { PlannedCopy } from '../../domain/plan.ts';
 import type { KubeObject, Pod } from '../../kube/objects.ts';
+import { describeDifference, isNamed } from '../../kube/portable-object.ts';
 import type { ClusterReader, ReadOptions } from '../../kube/ports.ts';
 import {
   type Dependency,
@@ -19,7 +20,7 @@ export interface DependencyPlan {
   readonly copies: readonly PlannedCopy[];
 }
 
-type Places = Pick<Facts, 'source' | 'target' | 'request'>;
+type Places = Pick<Facts, 'source' | 'target' | 'request' | 'owners'>;
 type Judged = { readonly finding?: Finding; readonly copy?: PlannedCopy };
 
 interface Pair {
@@ -82,7 +83,7 @@ function compare({ dependency, here, there, hidden }: Pair, places: Places): Jud
   if (found.length === 0) return {};
   if (named(dependency, places.request.overwrite)) return { copy: planned(dependency, here, 'overwrite') };
   const { resource, name } = dependency;
-  const lines = found.map(({ field, source, target }) => `${field}: ${short(source)} -> ${short(target)}`);
+  const lines = found.map(describeDifference);
   return {
     finding: {
       code: 'W209',
@@ -108,14 +109,16 @@ function planned({ resource, name, usedBy }: Dependency, here: KubeObject, act: 
   return { apiVersion: resource.apiVersion, kind: resource.kind, name, usedBy, act, digest: digestOf(here) };
 }
 
-/** `NAME` or `KIND/NAME`. */
-function named({ resource, name }: Dependency, names: readonly string[]): boolean {
-  return names.some((one) => one === name || one.toLowerCase() === `${resource.kind.toLowerCase()}/${name}`);
+function named({ resource: { kind, apiVersion }, name }: Dependency, names: readonly string[]): boolean {
+  return isNamed({ kind, apiVersion, metadata: { name } }, names);
 }
 
 /** A name after --overwrite that means nothing is a mistake, and not one to be found out afterwards. */
-function unknownNames(pairs: readonly Pair[], { request }: Places): Judged[] {
-  const unknown = request.overwrite.filter((one) => !pairs.some(({ dependency }) => named(dependency, [one])));
+function unknownNames(pairs: readonly Pair[], { request, owners }: Places): Judged[] {
+  const owner = owners.owners.at(-1);
+  const unknown = request.overwrite.filter(
+    (one) => !pairs.some(({ dependency }) => named(dependency, [one])) && !(owner && isNamed(owner, [one])),
+  );
   return unknown.map((one) => ({
     finding: {
       code: 'E112',
@@ -125,16 +128,6 @@ function unknownNames(pairs: readonly Pair[], { request }: Places): Judged[] {
       remedy: `name one of: ${pairs.map(({ dependency: { resource, name } }) => `${resource.kind.toLowerCase()}/${name}`).join(', ') || 'the pod refers to none'}`,
     },
   }));
-}
-
-const SHOWN = 60;
-
-/** One line, and not much of it. */
-function short(value: unknown): string {
-  if (value === undefined) return '(absent)';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  const line = text.replaceAll(/\s+/g, ' ');
-  return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }
 
 function missing(dependency: Dependency, places: Places, here: KubeObject | undefined, hidden: boolean): Finding {

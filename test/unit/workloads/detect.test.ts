@@ -15,6 +15,7 @@ function facts(parts: Partial<OwnerFacts>): OwnerFacts {
     contexts: { source: 'east', target: 'west' },
     sameCluster: false,
     ignoreManagers: false,
+    overwrite: [],
     owners: [],
     above: undefined,
     siblings: [],
