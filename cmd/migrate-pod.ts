@@ -1,10 +1,11 @@
 import { MigrateError, type Outcome } from '../src/domain/errors.ts';
 import type { EngineName, Plan, RouteName } from '../src/domain/plan.ts';
 import { savedPlan } from '../src/planner/plan-file.ts';
+import { replicasOf } from '../src/planner/replicas.ts';
 import { plannedChanges, plannedWrites } from '../src/steps/planned-writes.ts';
 import { type Rehearsed, rehearse } from '../src/steps/rehearsal.ts';
 import { renderChanges, renderPlan, renderRehearsal } from '../src/ui/plan-view.ts';
-import { carryOut, consent } from './carry-out.ts';
+import { type CarriedOut, carryOut, consent } from './carry-out.ts';
 import { type Composition, compose } from './context.ts';
 import type { ConnectionOptions, PlaceOptions, TargetPlaceOptions } from './flags/clusters.ts';
 import type { DeadlineOptions } from './flags/deadlines.ts';
@@ -23,6 +24,7 @@ export interface PodOptions
   readonly pod: string | undefined;
   readonly selector?: string | undefined;
   readonly 'helper-image'?: string | undefined;
+  readonly 'all-replicas': boolean;
   readonly engine: EngineName | 'auto';
   readonly route: RouteName;
   readonly 'ignore-managers': boolean;
@@ -39,17 +41,38 @@ export async function migratePod(options: PodOptions, streams: Streams): Promise
   const out = output(options.output, streams);
   const composition = compose(options, streams, out.reporter);
   try {
-    const plans = await plansFor(options, composition, streams);
-    if (options['dry-run'] !== 'none') return await show(plans, options['dry-run'], { composition, out, streams });
-    await consent(plans, options, streams, out);
-    const [plan] = plans;
-    if (!plan) throw new Error('a named pod has a plan');
-    const { results, fact } = await carryOut(plan, composition, out, { force: options['force-unlock'] });
-    out.result({ plan, results }, () => `${fact}\n`);
+    if (options['dry-run'] !== 'none') {
+      const plans = await plansFor(options, composition, streams);
+      return await show(plans, options['dry-run'], { composition, out, streams });
+    }
+    const done: CarriedOut[] = [];
+    for (const pod of await podsToMove(options, composition, streams)) {
+      const plans = await plansFor({ ...options, pod }, composition, streams);
+      await consent(plans, options, streams, out);
+      const [plan] = plans;
+      if (!plan) throw new Error('a named pod has a plan');
+      done.push(await carryOut(plan, composition, out, { force: options['force-unlock'] }));
+    }
+    out.results(
+      done.map(({ plan, results }) => ({ plan, results })),
+      () => done.map(({ fact }) => `${fact}\n`).join(''),
+    );
     return 'done';
   } finally {
     composition.close();
   }
+}
+
+/** One pod, or those of its owner in their order: what the plan of one counts on is what the move before it has left. */
+async function podsToMove(
+  options: PodOptions,
+  { source }: Composition,
+  streams: Streams,
+): Promise<readonly (string | undefined)[]> {
+  const { pod } = options;
+  if (pod === undefined || !options['all-replicas']) return [pod];
+  const namespace = options.namespace ?? source.namespace;
+  return replicasOf(source.reader, { namespace, pod }, { signal: streams.interrupt });
 }
 
 interface Showing {

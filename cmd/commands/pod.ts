@@ -35,6 +35,12 @@ export const podCommand = defineCommand({
           group: 'Source:',
           describe: 'all pods of the namespace (plan only)',
         })
+        .option('all-replicas', {
+          type: 'boolean',
+          default: false,
+          group: 'Source:',
+          describe: 'the other pods of its owner as well, one after the other, each by a plan of its own',
+        })
         .option('engine', {
           choices: ['auto', ...ENGINES] as const,
           default: 'auto' as const,
@@ -90,6 +96,8 @@ export const podCommand = defineCommand({
       ...registryComplaints(options),
       ...whichPod(options),
     ];
+    if (options['all-replicas'] && options['dry-run'] !== 'none')
+      complaints.push('--all-replicas plans each pod when the one before has moved: see the first plan without it');
     if (options['to-context'] === undefined) complaints.push('where to? name the target with --to-context');
     return complaints;
   },

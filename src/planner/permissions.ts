@@ -136,7 +136,7 @@ const OWNER = {
 const WORKLOADS: readonly PlannedWorkload[] = [
   { kind: 'bare-pod' },
   { ...OWNER, kind: 'deployment', replicaSet: 'any' },
-  { ...OWNER, kind: 'stateful-set', ordinal: 0, start: { source: 1, target: 0 } },
+  { ...OWNER, kind: 'stateful-set', ordinal: 0 },
 ];
 
 const COPIES: readonly PlannedCopy[] = ['ConfigMap', 'Secret', 'ServiceAccount'].flatMap((kind) =>

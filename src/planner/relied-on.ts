@@ -3,8 +3,10 @@ import { canonicalJson, type Json } from '../domain/json.ts';
 import type { ReliedOn } from '../domain/plan.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
 import type { KubeObject } from '../kube/objects.ts';
+import type { OwnerObject } from '../kube/owner-objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { followed } from '../workloads/owner-facts.ts';
 import type { Facts } from './facts.ts';
 
 /** Letters of a digest that are kept: enough to see a change, too few to guess a value from. */
@@ -25,9 +27,17 @@ export function reliedOn(facts: Facts, node: string): ReliedOn[] {
       entry('source', RESOURCES.service, service, fieldsUnder(service, 'spec')),
       entry('target', RESOURCES.service, inTarget, inTarget ? fieldsUnder(inTarget, 'spec') : []),
     ]),
+    ...facts.owners.owners.map((owner) => ownerEntry('source', owner)),
+    ownerEntry('target', facts.owners.inTarget.owner),
     absent('target', RESOURCES.pod, facts.targetPod, request.targetNamespace, pod.metadata.name),
   ];
   return objects.filter((object) => object !== undefined);
+}
+
+/** An owner, whose number of pods and template the plan counts on. */
+function ownerEntry(side: Side, owner: OwnerObject | undefined): ReliedOn | undefined {
+  const resource = followed(owner);
+  return resource && owner && entry(side, resource, owner, fieldsUnder(owner, 'spec'));
 }
 
 function entry(

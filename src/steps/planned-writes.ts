@@ -29,8 +29,9 @@ export async function plannedWrites(readers: WriteReaders): Promise<Write[]> {
 
 function fixedWrite(plan: Plan, effect: Effect): Write[] {
   const { verb, object, undoes } = effect;
-  if (verb !== 'create' || undoes) return [];
   const whole = (body: unknown): Write[] => [{ effect, form: 'object', body: body as Json }];
+  if (verb === 'apply' && !undoes) return ownerInTarget(plan, effect).flatMap(whole);
+  if (verb !== 'create' || undoes) return [];
   if (object.kind === 'Namespace' && object.name === plan.helper.namespace) return whole(systemNamespace(object.name));
   if (object.kind !== 'Pod') return [];
   const helper = SIDES.filter((side) => side === object.side)
@@ -45,6 +46,14 @@ function fixedWrite(plan: Plan, effect: Effect): Write[] {
     object.side === 'target' && object.name === plan.target.pod && object.namespace === plan.target.namespace;
   // The probe completes the command line where the spec names none; admission sees no difference.
   return isTarget ? whole(withCommandLine(plan.manifest as unknown as Pod, [])) : [];
+}
+
+/** The owner that the move makes in the target. What the pod refers to is read when it is made. */
+function ownerInTarget({ workload }: Plan, { object }: Effect): Json[] {
+  if (!('inTarget' in workload) || workload.inTarget.what !== 'create') return [];
+  const { manifest } = workload.inTarget;
+  const { kind, metadata } = manifest as unknown as KubeObject;
+  return kind === object.kind && metadata.name === object.name ? [manifest] : [];
 }
 
 /** Field by field what the plan changes of objects that are there. Read-only. */

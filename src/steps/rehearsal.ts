@@ -52,14 +52,17 @@ export async function rehearse(
 function dependency({ verb, object }: Effect, all: readonly Effect[]): string | undefined {
   if (verb === 'exec') return 'opens a stream into a pod that the move makes first';
   if (verb === 'checkpoint') return 'is asked of the kubelet, which checks nothing beforehand';
-  const made = all.filter((each) => each.verb === 'create' && each.object.side === object.side);
+  const makes = ({ verb: one }: Effect) => one === 'create' || one === 'apply';
+  const made = all.filter((each) => makes(each) && each.object.side === object.side);
   const namespace = made.find(
     (each) =>
       each.object.kind === 'Namespace' && each.object.name === object.namespace && object.namespace !== undefined,
   );
   if (namespace) return `needs ${objectName(namespace.object)}, which the move makes first`;
   const same = made.find((each) => each.object.kind === object.kind && objectName(each.object) === objectName(object));
-  return verb !== 'create' && same ? `needs ${objectName(object)}, which the move makes first` : undefined;
+  return verb !== 'create' && verb !== 'apply' && same
+    ? `needs ${objectName(object)}, which the move makes first`
+    : undefined;
 }
 
 async function send(
@@ -71,7 +74,9 @@ async function send(
 ): Promise<void> {
   const resource = resourceOf(effect);
   const { object, verb } = effect;
-  if (verb === 'create') await gateway.create(object.side, resource, write?.body as unknown as KubeObject, options);
+  const whole = write?.body as unknown as KubeObject;
+  if (verb === 'create') await gateway.create(object.side, resource, whole, options);
+  else if (verb === 'apply') await gateway.apply(object.side, resource, whole, options);
   else if (verb === 'patch') {
     await gateway.patch(
       { ...object, resource },

@@ -95,6 +95,7 @@ describe('plan pod', () => {
 
   it.each([
     [['plan', 'pod', 'cart-0', '-l', 'app=cart'], /name a pod, or say --selector/],
+    [['plan', 'pod', 'cart-0', '--all-replicas'], /plans each pod when the one before has moved/],
     [['pod', '-l', 'app=cart'], /several pods are moved by a plan file/],
     [['plan', 'pod', '-l', 'app=none'], /there is no pod in namespace shop of east that matches app=none/],
   ])('%j is told what to do', async (argv, words) => {

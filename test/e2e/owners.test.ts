@@ -156,6 +156,41 @@ describe('a pod of a StatefulSet', () => {
     }));
 });
 
+describe('all pods of a StatefulSet', () => {
+  it('move from the highest ordinal down; one in the middle alone is declined', () =>
+    scenario('all-ordinals', async (scene) => {
+      const { lab, namespace, kubectl, migrate } = scene;
+      const image = imageOf(lab, 'static');
+      await kubectl.apply('east', [
+        statefulSet({ namespace, name: 'db', image, port: 8080, replicas: 3 }),
+        headless(namespace, 'db', 8080),
+      ]);
+      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+      const names = ['db-0', 'db-1', 'db-2'];
+      const before = await Promise.all(names.map((name) => ask<Counter>(kubectl, 'east', namespace, name)));
+      const between = ['--context', 'east', '--to-context', 'west', '--yes'];
+      const declined = await migrate(['pod', 'db-1', ...between]);
+      expect(declined.code).toBe(5);
+      expect(declined.stderr).toContain('E126  db-1 lies between db-0 and db-2');
+      const ended = await migrate(['pod', 'db-1', ...between, '--all-replicas']);
+      expect(ended.code).toBe(0);
+      expect(ended.stdout.match(/^db-\d/gm)).toEqual(['db-2', 'db-1', 'db-0']);
+      const after = await Promise.all(names.map((name) => ask<Counter>(kubectl, 'west', namespace, name)));
+      after.forEach((counter, index) => {
+        expectSameProcess(before[index] ?? counter, counter);
+      });
+      const set = await kubectl.json<{ spec: { replicas: number; ordinals?: object } }>('west', [
+        '-n',
+        namespace,
+        'statefulset',
+        'db',
+      ]);
+      expect(set.spec).toMatchObject({ replicas: 3 });
+      expect(set.spec.ordinals).toBeUndefined();
+      expect(await kubectl.run('east', ['-n', namespace, 'get', 'pods', '-o', 'name'])).toBe('');
+    }));
+});
+
 describe('one pod of a Deployment with several', () => {
   it('moves with what it refers to, and the others stay', () =>
     scenario('replicas', async (scene) => {
