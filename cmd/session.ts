@@ -1,13 +1,15 @@
 import type { Clock } from '../src/domain/clock.ts';
+import { failureCode, isMigrateError, MigrateError } from '../src/domain/errors.ts';
 import type { Json } from '../src/domain/json.ts';
+import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
-import { SIDES } from '../src/domain/refs.ts';
+import { SIDES, type Side } from '../src/domain/refs.ts';
 import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
 import { createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
 import { createJournalStore } from '../src/journal/journal-store.ts';
 import type { Worker } from '../src/journal/lease.ts';
-import { type Lock, takeLock } from '../src/journal/lock.ts';
+import { dropLocks, type Lock, takeLock } from '../src/journal/lock.ts';
 import type { Journal, JournalSink, JournalStore } from '../src/journal/ports.ts';
 import type { ApiClient } from '../src/kube/api-client.ts';
 import { createGateway } from '../src/kube/gateway.ts';
@@ -15,6 +17,7 @@ import type { ClusterReader, Gateway } from '../src/kube/ports.ts';
 import { RESOURCES } from '../src/kube/resources.ts';
 import type { Reporter } from '../src/report/message.ts';
 import type { RunOptions } from '../src/runner/context.ts';
+import { SILENT } from '../src/runner/resume.ts';
 
 /** What a process brings along to work on a migration. */
 export interface Workplace {
@@ -35,31 +38,122 @@ export interface Workplace {
 /** The open work on one migration: what the runner needs, but for the steps. */
 export type Session = Omit<RunOptions, 'steps'>;
 
-/** Begins a migration: takes the lock and opens the record. From here on the clusters are written to. */
+/**
+ * Begins a migration: opens the record and takes the lock. From here on the clusters are written to. Throws F370 with who
+ * has the lock; then nothing of this is left.
+ */
 export async function beginSession(plan: Plan, place: Workplace): Promise<Session> {
   const { gateway, readers, store } = tools(plan, place);
   for (const side of SIDES) await ensureNamespace(gateway, plan, side, place.interrupt);
-  const undo = async (lock?: Lock): Promise<void> => {
+  const leave = async (journal: Journal | undefined): Promise<void> => {
     const signal = new AbortController().signal;
-    if (lock) await forget(plan, { gateway, lock, signal });
+    if (journal) await store.remove(plan.id, { signal });
     await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, SIDES);
   };
-  // Nothing has begun when one of these fails; what was made goes again, as far as the clusters let it.
-  const lock = await lockFor(plan, place, gateway).catch((error: unknown) => failAfter(undo(), error));
   const start = { id: plan.id, plan: plan as unknown as Json, ...place.worker };
-  const journal = await store.open(start).catch((error: unknown) => failAfter(undo(lock), error));
-  return session(plan, place, { gateway, lock, journal });
+  let journal: Journal | undefined;
+  try {
+    // The record first: whoever finds a lock can look up what it is for.
+    journal = await store.open(start);
+    const lock = await lockFor(plan, place, gateway);
+    return session(plan, place, { gateway, store, lock, journal });
+  } catch (error) {
+    // Nothing has begun; what was made goes again, as far as the clusters let it.
+    await leave(journal).catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Takes up a migration that another process left. Throws F374 when there is no record of it, F370 when somebody is at
+ * work on it, and F310 or F311 with outcome `midway` when only a cluster that cannot be asked knows whether it is
+ * committed.
+ */
+export async function takeUpSession(plan: Plan, place: Workplace): Promise<Session> {
+  const { gateway, store } = await usableTools(plan, place);
+  const onUnreachable = (side: Side) =>
+    place.reporter.notify({
+      code: 'W421',
+      text: `${plan[side].context} cannot be asked: what is there stays as it is`,
+    });
+  const lock = await lockFor(plan, place, gateway, onUnreachable);
+  try {
+    const journal = await store.reopen(plan.id);
+    if (!journal) throw noRecord(plan.id, 'any of its places any more');
+    return session(plan, place, { gateway, store, lock, journal });
+  } catch (error) {
+    await lock.leave();
+    throw error;
+  }
+}
+
+/**
+ * Removes what is left of a migration itself: helper pods, locks, records, and the namespace where nothing else is in it.
+ * A helper that has to let its source go on does so as it ends. Of an unfinished one (`abandon`) only while nobody is at
+ * work on it: else F370.
+ */
+export async function removeLeftovers(plan: Plan, place: Workplace, abandon: boolean): Promise<void> {
+  const { gateway, readers, store } = tools(plan, place);
+  const signal = place.interrupt;
+  const lock = abandon ? await lockFor(plan, place, gateway) : undefined;
+  const engine = createEngine({ plan, ...readers, gateway, registryFor: place.registryFor });
+  await engine.remove({ plan, results: {}, signal, ...SILENT });
+  await lock?.remove(signal);
+  await dropLocks({ plan, ...readers, gateway, signal });
+  await store.remove(plan.id, { signal });
+  await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, SIDES);
+}
+
+/** F374. */
+export function noRecord(id: string, where: string): MigrateError {
+  return new MigrateError('F374', {
+    detail: `${id} is not in ${where}`,
+    remedy: `name the clusters of that move with --context and --to-context; ${COMMAND} list shows what is known here`,
+    outcome: 'usage',
+  });
+}
+
+/**
+ * Where the source cluster cannot be asked, a copy that says `committed` counts: a copy is told of a commit only after
+ * it happened, and a commit is never taken back.
+ */
+async function usableTools(plan: Plan, place: Workplace): Promise<ReturnType<typeof tools>> {
+  const usual = tools(plan, place);
+  const told = await usual.store.survey(plan.id);
+  if (told.every(({ record, error }) => !record && error === undefined)) {
+    throw noRecord(plan.id, told.map(({ place }) => place).join('; '));
+  }
+  const { error } = told.find(({ authority }) => authority) ?? {};
+  const code = failureCode(error);
+  if (!isMigrateError(error) || (code !== 'F310' && code !== 'F311')) return usual;
+  const committed = told.find(({ record }) => record?.state === 'committed');
+  if (!committed || plan.oneCluster) throw unknowable(plan, error);
+  const text = `${plan.source.context} cannot be asked; ${committed.place} says that the move is committed`;
+  place.reporter.notify({ code: 'W421', text });
+  return tools(plan, place, 'target');
+}
+
+function unknowable({ id, source }: Plan, error: MigrateError): MigrateError {
+  return new MigrateError(error.code, {
+    detail: `${error.detail}; whether ${id} is committed only ${source.context} knows, and no copy says so`,
+    remedy: `${error.remedy}; then: ${COMMAND} resume ${id}. Until then neither side is to be touched`,
+    outcome: 'midway',
+    cause: error,
+  });
 }
 
 /** The gateway of a plan, and its records in both clusters and beside them. */
-export function tools(plan: Plan, place: Workplace): { gateway: Gateway; readers: Readers; store: JournalStore } {
+function tools(
+  plan: Plan,
+  place: Workplace,
+  deciding: Side = 'source',
+): { gateway: Gateway; readers: Readers; store: JournalStore } {
   const { source, target, clock, copies, newUuid, reporter } = place;
   const gateway = createGateway({ source: source.api, target: target.api, effects: plan.effects, clock });
   const readers = { source: source.reader, target: target.reader };
-  const [authority, ...mirrors] = recordSides(plan).map((side) =>
-    createConfigMapSink({ reader: readers[side], gateway }),
-  );
-  if (!authority) throw new Error('a record has a place');
+  const authority = createConfigMapSink({ reader: readers[deciding], gateway });
+  const others = deciding === 'source' ? recordSides(plan).filter((side) => side !== deciding) : [];
+  const mirrors = others.map((side) => createConfigMapSink({ reader: readers[side], gateway }));
   const store = createJournalStore({
     authority,
     copies: [...mirrors, ...copies],
@@ -77,7 +171,7 @@ interface Readers {
 }
 
 /** Takes the locks of a plan for this process. Throws F370 with who has them. */
-function lockFor(plan: Plan, place: Workplace, gateway: Gateway): Promise<Lock> {
+function lockFor(plan: Plan, place: Workplace, gateway: Gateway, onUnreachable?: (side: Side) => void): Promise<Lock> {
   const { source, target, clock, worker, newUuid, forceUnlock, interrupt, reporter } = place;
   return takeLock({
     plan,
@@ -90,13 +184,19 @@ function lockFor(plan: Plan, place: Workplace, gateway: Gateway): Promise<Lock> 
     force: forceUnlock,
     signal: interrupt,
     onWait: (text) => reporter.notify({ code: 'I406', text }),
+    ...(onUnreachable && { onUnreachable }),
   });
 }
 
 function session(
   plan: Plan,
   place: Workplace,
-  parts: { readonly gateway: Gateway; readonly lock: Lock; readonly journal: Journal },
+  parts: {
+    readonly gateway: Gateway;
+    readonly store: JournalStore;
+    readonly lock: Lock;
+    readonly journal: Journal;
+  },
 ): Session {
   const { gateway, lock, journal } = parts;
   const readers = { source: place.source.reader, target: place.target.reader };
@@ -108,22 +208,12 @@ function session(
     lock,
     interrupt: AbortSignal.any([place.interrupt, lock.lost]),
     forget: async (signal) => {
-      await forget(plan, { gateway, lock, signal });
+      await lock.remove(signal);
+      // The authority’s goes last: until then anybody can see that this is under way. The local copy is kept as history.
+      for (const side of recordSides(plan).toReversed()) {
+        await gateway.delete({ ...journalRef(side, plan.id), resource: RESOURCES.configMap }, { signal });
+      }
       await removeEmptyNamespaces({ ...context, signal }, SIDES);
     },
   };
-}
-
-/** The authority's record goes last: until then somebody else can see that this is under way. */
-async function forget(plan: Plan, { gateway, lock, signal }: { gateway: Gateway; lock: Lock; signal: AbortSignal }) {
-  await lock.remove(signal);
-  for (const side of recordSides(plan).toReversed()) {
-    await gateway.delete({ ...journalRef(side, plan.id), resource: RESOURCES.configMap }, { signal });
-  }
-}
-
-/** What was thrown counts; what goes wrong on the way out only adds to it. */
-async function failAfter(undo: Promise<void>, error: unknown): Promise<never> {
-  await undo.catch(() => undefined);
-  throw error;
 }

@@ -1,17 +1,24 @@
 import type { AnyCommand } from '../command.ts';
 import { applyCommand } from './apply.ts';
 import { checkPodCommand } from './check.ts';
+import { cleanupCommand } from './cleanup.ts';
 import { completionCommand } from './completion.ts';
 import { configViewCommand } from './config.ts';
 import { contextsCommand } from './contexts.ts';
+import { describeCommand } from './describe.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
+import { finalizeCommand } from './finalize.ts';
 import { helperPushCommand, helperSaveCommand } from './helper.ts';
 import { historyCommand } from './history.ts';
+import { listCommand } from './list.ts';
 import { optionsCommand } from './options.ts';
 import { planPodCommand } from './plan.ts';
 import { podCommand } from './pod.ts';
 import { reportCommand } from './report.ts';
+import { resumeCommand } from './resume.ts';
+import { rollbackCommand } from './rollback.ts';
+import { statusCommand } from './status.ts';
 import { versionCommand } from './version.ts';
 
 /** Every command, in the order that help shows them. */
@@ -21,6 +28,13 @@ export const COMMANDS: readonly AnyCommand[] = [
   applyCommand,
   checkPodCommand,
   doctorCommand,
+  statusCommand,
+  listCommand,
+  describeCommand,
+  resumeCommand,
+  rollbackCommand,
+  finalizeCommand,
+  cleanupCommand,
   contextsCommand,
   historyCommand,
   reportCommand,

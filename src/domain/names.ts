@@ -12,6 +12,9 @@ export const SYSTEM_NAMESPACE = 'kubectl-migrate';
 /** The one container of a helper pod. */
 export const HELPER_CONTAINER = 'helper';
 
+/** A holder of a migration’s lock that was not heard of for so long counts as gone, in ms. */
+export const LOCK_MS = 15_000;
+
 /** Label of what is made for the program itself: its namespaces, helper pods, records and locks. */
 export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubectl-migrate' } as const;
 /** Selects what carries {@link MANAGED_BY}. */
@@ -35,6 +38,11 @@ export const COUNTED_LABEL = 'kubectl-migrate.io/counted';
 /** Name of the helper pod of one side of a migration. */
 export function helperPodName(migration: string, side: Side): string {
   return `helper-${migration}-${side}`;
+}
+
+/** Whether a word can be the id of a migration: used in file names and object names, hence this narrow. Pure. */
+export function isMigrationId(value: string): boolean {
+  return /^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/.test(value);
 }
 
 const LETTERS = 'bcdfghjkmnpqrstvwxz23456789';

@@ -56,6 +56,21 @@ export interface Carried {
  */
 export type StartPod = (image?: string) => Promise<TargetContainer>;
 
+/** How much of something is there. `partial` also where that cannot be told: then it has to be looked at as if it were. */
+export type Presence = 'done' | 'absent' | 'partial';
+
+/** What the clusters say about a move, whatever the journal believes. */
+export interface EngineView {
+  /** What the engine made to work with, such as helper pods. */
+  readonly means: Presence;
+  /**
+   * The source’s processes: `frozen` go on by themselves in time, `sealed` only when told to, `released` never again.
+   */
+  readonly source: 'running' | 'frozen' | 'sealed' | 'released' | 'unknown';
+  /** The target’s: not there yet, rebuilt and stopped, or running. */
+  readonly target: 'waiting' | 'restored' | 'running' | 'unknown';
+}
+
 /** What an engine is told in every step. */
 export interface EngineContext {
   readonly plan: Plan;
@@ -85,6 +100,10 @@ export interface Engine {
   readonly runsOnRestore: boolean;
   /** Makes what the engine works with, and returns when it can be asked. */
   start(context: EngineContext): Promise<void>;
+  /** Takes up what another process started, as far as it is still there. Throws nothing for what is not. */
+  attach(context: EngineContext): Promise<void>;
+  /** Looks at what is there, after `start` or `attach`. Changes nothing; what cannot be asked is `unknown`. */
+  look(context: EngineContext): Promise<EngineView>;
   /** Takes that away again and waits until it is gone. Idempotent; a source that has to go on does so first. */
   remove(context: EngineContext): Promise<void>;
   /** Ends streams of this process; what runs in the clusters stays. Idempotent. */

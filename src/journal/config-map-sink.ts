@@ -94,6 +94,10 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
         id,
       });
     },
+    remove: async (id, write) => {
+      await gateway.delete({ ...journalRef(reader.side, id, namespace), resource: RESOURCES.configMap }, write);
+      known.delete(id);
+    },
     load: async (id, write) => {
       const found = await read(id, write);
       if (found === undefined) return undefined;

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -16,6 +16,7 @@ import {
   parseWrite,
 } from './record.ts';
 
+const SUFFIX = '.ndjson';
 /** Longest journal that is read, in bytes; ours end far below. */
 const MAX_FILE = 8 * 1024 * 1024;
 
@@ -42,7 +43,7 @@ interface Known {
  */
 export function createFileSink(folder: string): JournalSink {
   const known = new Map<string, Known>();
-  const fileOf = (id: string): string => path.join(folder, `${checkId(id)}.ndjson`);
+  const fileOf = (id: string): string => path.join(folder, `${checkId(id)}${SUFFIX}`);
   return {
     place: folder,
     create: async (header) => {
@@ -68,6 +69,11 @@ export function createFileSink(folder: string): JournalSink {
       const content = encode(added);
       await guarded(file, () => appendSynced(file, before, content));
       known.set(id, { serial: last.serial, length: before.length + content.length, torn: false });
+    },
+    remove: async (id) => {
+      const file = fileOf(id);
+      await guarded(file, () => rm(file, { force: true }));
+      known.delete(id);
     },
     load: async (id) => {
       const file = fileOf(id);

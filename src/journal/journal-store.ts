@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
+import type { RecordState } from '../domain/standing.ts';
 import { neverSent } from '../kube/failures.ts';
 import type { Journal, JournalSink, JournalStart, JournalStore, NewEntry, Testimony, WriteOptions } from './ports.ts';
 import {
@@ -10,7 +11,6 @@ import {
   type JournalRecord,
   type JournalWrite,
   planDigest,
-  type RecordState,
   SCHEMA_VERSION,
 } from './record.ts';
 
@@ -46,12 +46,16 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
     },
     survey,
     load: async (id, write) => furthest(await survey(id, write), id),
+    remove: async (id, write) => {
+      for (const sink of [...options.copies, options.authority]) await sink.remove(checkId(id), write);
+    },
     reopen: async (id, write) => {
       const told = await survey(id, write);
-      const unknown = told.find(({ authority, error }) => authority && error !== undefined);
-      if (unknown) throw unknown.error;
+      const authority = told.find((each) => each.authority);
+      if (authority?.error !== undefined) throw authority.error;
       const record = furthest(told, id);
       if (record === undefined) return undefined;
+      if (!authority?.record && isUnfinished(record)) throw recordLost(record, options.authority.place);
       await Promise.all(
         sinks.map(async (sink, index) => {
           const testimony = told[index];
@@ -64,6 +68,19 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
       return createJournal(record, options);
     },
   };
+}
+
+/** Something was begun, and may have gone further than a copy knows. */
+function isUnfinished({ serial, state }: JournalRecord): boolean {
+  return serial > 0 && (state === 'running' || state === 'rollback-incomplete');
+}
+
+function recordLost({ id, state }: JournalRecord, place: string): MigrateError {
+  return new MigrateError('F372', {
+    detail: `${place} has lost its record of ${id}; a copy says ${state}, and cannot know whether the move was committed`,
+    remedy: 'look at both pods before either is touched; the copy has every object that was made',
+    outcome: 'midway',
+  });
 }
 
 async function ask(sink: JournalSink, authority: boolean, id: string, write?: WriteOptions): Promise<Testimony> {
@@ -103,18 +120,23 @@ function newHeader(start: JournalStart, options: JournalStoreOptions): JournalHe
   return header;
 }
 
-/** Copies first, so that a full disk leaves nothing in the cluster; a copy without its record is marked as ended. */
+/** Copies first, so that a full disk leaves nothing in the cluster that decides; what was made goes when one fails. */
 async function createEverywhere(
   header: JournalHeader,
   options: JournalStoreOptions,
   write: WriteOptions | undefined,
 ): Promise<void> {
-  await Promise.all(options.copies.map((copy) => copy.create(header, write)));
+  const made: JournalSink[] = [];
+  const create = async (sink: JournalSink): Promise<void> => {
+    await sink.create(header, write);
+    made.push(sink);
+  };
   try {
-    await options.authority.create(header, write);
+    const copies = await Promise.allSettled(options.copies.map(create));
+    for (const copy of copies) if (copy.status === 'rejected') throw copy.reason;
+    await create(options.authority);
   } catch (error) {
-    const ended: JournalWrite = { serial: 1, state: 'rolled-back', entries: [] };
-    await Promise.allSettled(options.copies.map((copy) => copy.write(header.id, [ended])));
+    await Promise.allSettled(made.map((sink) => sink.remove(header.id)));
     throw error;
   }
 }

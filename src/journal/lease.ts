@@ -2,14 +2,11 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Effect } from '../domain/effect.ts';
 import { MigrateError } from '../domain/errors.ts';
-import { COMMAND, MANAGED_BY, MIGRATION_ANNOTATION } from '../domain/names.ts';
+import { COMMAND, LOCK_MS, MANAGED_BY, MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import { type ObjectRef, SIDES } from '../domain/refs.ts';
 import type { Lease } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
-
-/** A holder that was not heard of for so long counts as gone, in ms. */
-export const LEASE_MS = 15_000;
 
 const PREFIX = 'kubectl-migrate.io';
 const NAME_LIMIT = 253;
@@ -129,7 +126,7 @@ export function leaseFor(ref: LeaseRef, holder: Omit<LockHolder, 'since' | 'rene
     },
     spec: {
       holderIdentity: process ?? null,
-      leaseDurationSeconds: LEASE_MS / 1000,
+      leaseDurationSeconds: LOCK_MS / 1000,
       acquireTime: microTime(now),
       renewTime: microTime(now),
     },
@@ -147,7 +144,7 @@ export function heldBy(holder: LockHolder, ref: { readonly name: string }, conte
   const silentMs = now - Date.parse(renewed);
   const heard = `last heard of ${Math.max(0, Math.round(silentMs / 1000))} s ago`;
   const who = process === undefined ? 'nobody is at work on it now' : `${user} on ${host} is at work on it, ${heard}`;
-  const quiet = process === undefined || !(silentMs < LEASE_MS);
+  const quiet = process === undefined || !(silentMs < LOCK_MS);
   const end = `bring it to an end with ${COMMAND} resume ${migration} or ${COMMAND} rollback ${migration}`;
   return new MigrateError('F370', {
     detail: `lease ${ref.name} of ${context}: migration ${migration} has it since ${since} (${operation}, version ${version}); ${who}`,

@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
-import { COMMAND } from '../domain/names.ts';
+import { COMMAND, LOCK_MS } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
 import type { Lease } from '../kube/objects.ts';
@@ -9,7 +9,6 @@ import { RESOURCES } from '../kube/resources.ts';
 import {
   heldBy,
   holderOf,
-  LEASE_MS,
   type LeaseRef,
   type LockHolder,
   type LockPlaces,
@@ -24,6 +23,8 @@ const RENEW_MS = 5000;
 /** Whoever is silent for so long while looked at, and long overdue by the clock, is gone. Longer than a renewal takes. */
 const WATCH_MS = 7000;
 const LOOK_MS = 1000;
+/** How often somebody else may be faster. */
+const TRIES = 5;
 
 export interface LockOptions {
   readonly plan: Plan;
@@ -93,7 +94,8 @@ async function takeReachable(ref: LeaseRef, options: LockOptions): Promise<Taken
     return await takeOne(ref, options);
   } catch (error) {
     const code = failureCode(error);
-    if (!options.onUnreachable || (code !== 'F310' && code !== 'F311')) throw error;
+    // F314: its namespace is gone, and with it everything that was ever there.
+    if (!options.onUnreachable || (code !== 'F310' && code !== 'F311' && code !== 'F314')) throw error;
     options.onUnreachable(ref.side, error);
     return undefined;
   }
@@ -101,7 +103,7 @@ async function takeReachable(ref: LeaseRef, options: LockOptions): Promise<Taken
 
 async function takeOne(ref: LeaseRef, options: LockOptions): Promise<Taken> {
   const { plan, gateway, clock, worker, process, signal } = options;
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     const wanted = leaseFor(ref, { migration: plan.id, process, ...worker }, clock.now());
     const found = await look(options, ref);
     try {
@@ -111,7 +113,8 @@ async function takeOne(ref: LeaseRef, options: LockOptions): Promise<Taken> {
     } catch (error) {
       // Somebody else was faster; who that is, the next look tells.
       const code = failureCode(error);
-      if (code !== 'F318' && code !== 'F315' && code !== 'F314') throw error;
+      const faster = found ? code === 'F315' || code === 'F314' : code === 'F318';
+      if (!faster || tries >= TRIES) throw error;
     }
   }
 }
@@ -151,8 +154,8 @@ async function isAtWork(holder: LockHolder, ref: LeaseRef, options: LockOptions)
   onWait?.(`looking whether ${holder.user} on ${holder.host} is still at work on migration ${holder.migration}`);
   for (;;) {
     const silentMs = clock.now() - started;
-    const overdue = !(clock.now() - Date.parse(holder.renewed) < LEASE_MS);
-    if (silentMs >= LEASE_MS || (overdue && silentMs >= WATCH_MS)) return false;
+    const overdue = !(clock.now() - Date.parse(holder.renewed) < LOCK_MS);
+    if (silentMs >= LOCK_MS || (overdue && silentMs >= WATCH_MS)) return false;
     await clock.sleep(LOOK_MS, signal);
     const found = await look(options, ref);
     const now = found && holderOf(found);
@@ -232,6 +235,19 @@ async function removeLease(options: LockOptions, held: Held, signal: AbortSignal
   if (!now || holderOf(now).process !== options.process) return;
   const { uid } = now.metadata;
   await options.gateway.delete(held.ref, { signal, ...(uid !== undefined && { uid }) });
+}
+
+/** Removes the Leases that name a migration which has ended; what names another one stays. Idempotent. */
+export async function dropLocks(
+  options: Pick<LockOptions, 'plan' | 'source' | 'target' | 'gateway' | 'signal'>,
+): Promise<void> {
+  const { plan, gateway, signal } = options;
+  for (const ref of leaseRefs(plan)) {
+    const { namespace, name, side } = ref;
+    const found = await options[side].get<Lease>(RESOURCES.lease, name, { namespace, signal });
+    const uid = found?.metadata.uid;
+    if (found && uid !== undefined && holderOf(found).migration === plan.id) await gateway.delete(ref, { signal, uid });
+  }
 }
 
 /** Throws F370 when a migration holds one of the places of a plan that is still to be made. Read-only. */

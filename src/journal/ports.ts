@@ -1,5 +1,6 @@
 import type { Json } from '../domain/json.ts';
-import type { EntryKind, JournalHeader, JournalRecord, JournalWrite, RecordState } from './record.ts';
+import type { RecordState } from '../domain/standing.ts';
+import type { EntryKind, JournalHeader, JournalRecord, JournalWrite } from './record.ts';
 
 /** What a step reports; serial and time are added by the journal. */
 export interface NewEntry {
@@ -73,10 +74,12 @@ export interface JournalStore {
    * has it. Throws F350 when places tell of different migrations, and what a place said when none can be asked.
    */
   load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;
+  /** Removes a record from every place, the authority last. Idempotent. Throws what the first place that fails says. */
+  remove(id: string, options?: WriteOptions): Promise<void>;
   /**
    * Takes up a record that an earlier process left, and brings every place that can be asked to where the furthest is;
-   * undefined when no place has it. Throws F350 when places disagree, and what the authority said when it cannot be
-   * asked.
+   * undefined when no place has it. Throws F350 when places disagree, what the authority said when it cannot be asked,
+   * and F372 when it lost the record of something unfinished: a copy cannot tell whether that was committed.
    */
   reopen(id: string, options?: WriteOptions): Promise<Journal | undefined>;
 }
@@ -93,6 +96,8 @@ export interface JournalSink {
    * process left it.
    */
   write(id: string, writes: readonly JournalWrite[], options?: WriteOptions): Promise<void>;
+  /** Removes the record. Idempotent. */
+  remove(id: string, options?: WriteOptions): Promise<void>;
   /** Reads the record and makes its present version the one that the next write builds on. */
   load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;
 }

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { MigrateError } from '../domain/errors.ts';
 import { canonicalJson, type Json } from '../domain/json.ts';
-import { COMMAND } from '../domain/names.ts';
+import { COMMAND, isMigrationId } from '../domain/names.ts';
+import { RECORD_STATES, type RecordState } from '../domain/standing.ts';
 
 /**
  * The version of the record that this program writes. It reads this one and older ones, and refuses newer ones.
@@ -10,10 +11,6 @@ import { COMMAND } from '../domain/names.ts';
  */
 export const SCHEMA_VERSION = 2;
 type SchemaVersion = 1 | typeof SCHEMA_VERSION;
-
-/** Where a migration stands. Only `running` and `committed` still need something done. */
-const RECORD_STATES = ['running', 'committed', 'done', 'rolled-back', 'rollback-incomplete'] as const;
-export type RecordState = (typeof RECORD_STATES)[number];
 
 const ENTRY_KINDS = [
   'intent',
@@ -33,8 +30,7 @@ const ENTRY_KINDS = [
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 
 const json: z.ZodType<Json> = z.json();
-/** Used in file names and object names, hence this narrow. */
-const id = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/);
+const id = z.string().refine(isMigrationId);
 
 const entrySchema = z.strictObject({
   serial: z.int().positive(),
@@ -149,7 +145,7 @@ export function assembleRecord(header: JournalHeader, writes: readonly JournalWr
 
 /** Throws F350 for an id that could leave its folder or is no object name. */
 export function checkId(value: string): string {
-  if (id.safeParse(value).success) return value;
+  if (isMigrationId(value)) return value;
   throw new MigrateError('F350', {
     detail: `'${value}' is not the id of a migration`,
     remedy: 'use an id as printed when the migration started',

@@ -135,6 +135,27 @@ export function selectContext(kubeconfig: Kubeconfig, context: string | undefine
   return { name, namespace: entry.namespace || 'default', cluster, user };
 }
 
+/**
+ * The context that leads to a server: the one of that name, or else any other that does. Throws F302 when there is none,
+ * naming `flag`, with which the user can say that a cluster has another address now. Pure.
+ */
+export function contextFor(
+  kubeconfig: Kubeconfig,
+  wanted: { readonly context: string; readonly server: string },
+  flag: string,
+): string {
+  const serverOf = (name: string) => kubeconfig.clusters.get(kubeconfig.contexts.get(name)?.cluster ?? '')?.server;
+  const isSame = (name: string) => serverOf(name)?.replace(/\/$/, '') === wanted.server.replace(/\/$/, '');
+  const found = [wanted.context, ...listContexts(kubeconfig)].find(isSame);
+  if (found !== undefined) return found;
+  const now = serverOf(wanted.context);
+  const why = now === undefined ? 'there is no context of that name' : `the context of that name leads to ${now}`;
+  throw new MigrateError('F302', {
+    detail: `no context of ${kubeconfig.files.join(', ')} leads to ${wanted.server}, which was ${wanted.context}; ${why}`,
+    remedy: `name the context of that cluster with ${flag}`,
+  });
+}
+
 function dangling(kubeconfig: Kubeconfig, context: string, what: string): MigrateError {
   return new MigrateError('F302', {
     detail: `context '${context}' refers to ${what}, which is not in ${kubeconfig.files.join(', ')}`,

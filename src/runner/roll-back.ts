@@ -1,4 +1,5 @@
 import { asMigrateError, MigrateError } from '../domain/errors.ts';
+import { COMMAND } from '../domain/names.ts';
 import type { StepResults } from '../steps/results.ts';
 import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
@@ -16,7 +17,7 @@ export async function rollBack(
   options: RunOptions,
   begun: readonly Begun[],
   results: StepResults,
-  reason: MigrateError,
+  reason?: MigrateError,
 ): Promise<void> {
   const { journal } = options;
   const { reporter } = options.context;
@@ -38,12 +39,13 @@ export async function rollBack(
     }
   }
   options.context.engine.close();
-  if (left.length > 0) throw incomplete(reason, left, kept, await closed(options, 'rollback-incomplete'));
+  if (left.length > 0)
+    throw incomplete(options, { reason, left, kept, journal: await closed(options, 'rollback-incomplete') });
   await closed(options, 'rolled-back');
   try {
     await options.forget(new AbortController().signal);
   } catch (error) {
-    throw incomplete(reason, [asMigrateError(error)], kept, undefined);
+    throw incomplete(options, { reason, left: [asMigrateError(error)], kept });
   }
   reporter.notify({ code: 'I410', text: 'everything is as it was: the source serves' });
 }
@@ -78,19 +80,24 @@ async function closed({ journal }: RunOptions, state: 'rolled-back' | 'rollback-
   return journal.close(state).catch((error: unknown) => error);
 }
 
-function incomplete(
-  reason: MigrateError,
-  left: readonly MigrateError[],
-  kept: ReadonlySet<string>,
-  journal: unknown,
-): MigrateError {
+interface Left {
+  /** Why the way back was taken; undefined when an earlier process had left it. */
+  readonly reason: MigrateError | undefined;
+  readonly left: readonly MigrateError[];
+  readonly kept: ReadonlySet<string>;
+  /** What kept the journal from being closed. */
+  readonly journal?: unknown;
+}
+
+function incomplete({ context: { plan } }: RunOptions, { reason, left, kept, journal }: Left): MigrateError {
   const details = left.map((error) => `${error.message}: ${error.detail} (${error.remedy})`);
   if (kept.has('helpers')) details.push('the helper pods were left running: they are needed to let the source go on');
   if (journal !== undefined) details.push(`the journal: ${asMigrateError(journal).detail}`);
+  const why = reason ? `the move failed (${reason.message}: ${reason.detail}) and not` : 'not';
   return new MigrateError('F390', {
-    detail: `the move failed (${reason.message}: ${reason.detail}) and not everything could be taken back:\n${details.join('\n')}`,
-    remedy: 'do by hand what is named above; the effects marked as way back in the plan list every object',
+    detail: `${why} everything could be taken back:\n${details.join('\n')}`,
+    remedy: `mend what is named above, then: ${COMMAND} resume ${plan.id}`,
     outcome: 'rollbackIncomplete',
-    cause: reason,
+    ...(reason && { cause: reason }),
   });
 }

@@ -15,14 +15,15 @@ const FORWARD_TRIES = 5;
 const FORWARD_PAUSE_MS = 1000;
 
 /**
- * Carries out a plan. Every act is announced to the journal and its result recorded (see Chronicle). A failure before the commit leads back; afterwards acts are tried again, for they can only go forward.
+ * Carries out a plan. Every act is announced to the journal and its result recorded (see Chronicle). A failure before
+ * the commit leads back; afterwards acts are tried again, for they can only go forward.
  * Throws the failure that ended the run: outcome `failed` or `interrupted` when the source serves as before,
- * `rollbackIncomplete` when the way back needs hands, `midway` when the move is committed and not finished.
+ * `rollbackIncomplete` when the way back needs another try, `midway` when the move is committed and not finished.
  */
 export async function run(options: RunOptions): Promise<StepResults> {
   const results: StepResults = {};
-  const begun: Begun[] = [];
   const chronicle = new Chronicle(options.journal);
+  const at = options.steps.findIndex(({ phase }) => phase === 'commit') + 1;
   let committed = false;
   const announce = () => {
     const text = committed ? 'interrupted after the commit: going on to the end' : 'interrupted: turning back';
@@ -31,29 +32,41 @@ export async function run(options: RunOptions): Promise<StepResults> {
   options.interrupt.addEventListener('abort', announce, { once: true });
   try {
     await noteTakeover(options);
-    for (const step of options.steps) {
-      const context = contextFor(options, step, results, committed);
+    await goToCommit(options, options.steps.slice(0, at), results, chronicle);
+    committed = true;
+    await goForward(options, options.steps.slice(at), results, chronicle);
+    return results;
+  } finally {
+    options.interrupt.removeEventListener('abort', announce);
+    await options.lock.leave();
+  }
+}
+
+/** Every step up to the commit; leads back when one fails. */
+async function goToCommit(
+  options: RunOptions,
+  steps: readonly Step[],
+  results: StepResults,
+  chronicle: Chronicle,
+): Promise<void> {
+  const begun: Begun[] = [];
+  try {
+    for (const step of steps) {
+      const context = contextFor(options, step, results, false);
       const undo = (await step.capture?.(context)) ?? null;
-      // The commit is its own announcement; after it a resume goes through every step that is left, noted or not.
-      if (step.phase !== 'commit') await chronicle.intend(step, undo, committed || step.covered?.(context) === true);
+      // The commit is its own announcement.
+      if (step.phase !== 'commit') await chronicle.intend(step, undo, step.covered?.(context) === true);
       begun.push({ step, undo });
       const result = await perform(options, step, context, undo);
       Object.assign(results, { [step.name]: result });
-      if (step.phase === 'commit') {
-        await chronicle.commit(result as Json);
-        committed = true;
-        const text = 'committed: the source never runs again';
-        options.context.reporter.notify({ code: 'I408', phase: 'commit', text });
-      } else {
-        chronicle.done(step, result as Json);
-      }
+      if (step.phase === 'commit') await chronicle.commit(result as Json);
+      else chronicle.done(step, result as Json);
     }
-    await chronicle.close();
-    await unlock(options);
-    return results;
+    const text = 'committed: the source never runs again';
+    options.context.reporter.notify({ code: 'I408', phase: 'commit', text });
   } catch (thrown) {
     const error = asMigrateError(thrown);
-    if (committed || error.outcome === 'midway') throw stoppedMidway(error, committed);
+    if (error.outcome === 'midway') throw stoppedMidway(options, error, false);
     const failed = begun.at(-1)?.step;
     if (failed) {
       const { phase, name, title } = failed;
@@ -63,9 +76,33 @@ export async function run(options: RunOptions): Promise<StepResults> {
     }
     await rollBack(options, begun, results, error);
     throw error;
-  } finally {
-    options.interrupt.removeEventListener('abort', announce);
-    await options.lock.leave();
+  }
+}
+
+/**
+ * Carries out steps after the commit and ends the record. No interrupt reaches it. Throws F391 with outcome `midway` when
+ * one of them cannot be done.
+ */
+export async function goForward(
+  options: RunOptions,
+  steps: readonly Step[],
+  results: StepResults,
+  chronicle = new Chronicle(options.journal),
+): Promise<void> {
+  try {
+    for (const step of steps) {
+      const context = contextFor(options, step, results, true);
+      const undo = (await step.capture?.(context)) ?? null;
+      // A resume goes through every step after the commit, noted or not: a journal that fails must not stop the target.
+      await chronicle.intend(step, undo, true);
+      const result = await perform(options, step, context, undo);
+      Object.assign(results, { [step.name]: result });
+      chronicle.done(step, result as Json);
+    }
+    await chronicle.close();
+    await unlock(options);
+  } catch (error) {
+    throw stoppedMidway(options, asMigrateError(error), true);
   }
 }
 
@@ -120,13 +157,13 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
   }
 }
 
-function stoppedMidway(error: MigrateError, committed: boolean): MigrateError {
+function stoppedMidway({ context }: RunOptions, error: MigrateError, committed: boolean): MigrateError {
   const state = committed
     ? 'the target runs or is about to, the source never runs again; what is missing'
     : 'nobody knows whether the commit was written, so neither side runs until that is known; what happened';
   return new MigrateError('F391', {
     detail: `${state}: ${error.message}: ${error.detail}`,
-    remedy: `${error.remedy}; the plan’s effects of the phases switch and finalize name what is left to do by hand`,
+    remedy: `${error.remedy}; then: ${COMMAND} resume ${context.plan.id}`,
     outcome: 'midway',
     cause: error,
   });

@@ -1,8 +1,6 @@
 import { MigrateError } from '../domain/errors.ts';
-import type { Pod } from '../kube/objects.ts';
-import { bareContainerId } from '../kube/pod-status.ts';
-import { RESOURCES } from '../kube/resources.ts';
 import { workloadOf } from '../workloads/index.ts';
+import { sourceChange } from './source-pod.ts';
 import type { Step, StepContext } from './step.ts';
 
 /**
@@ -15,24 +13,23 @@ export const commit: Step<'commit'> = {
   title: 'commit',
   deadline: 'maxFreeze',
   plan: () => [],
+  // Whether it is committed, the record alone decides; the seal only says that it may be.
+  inspect: async (context) => {
+    const { source } = await context.engine.look(context);
+    if (source === 'released') return 'done';
+    return source === 'sealed' || source === 'unknown' ? 'partial' : 'absent';
+  },
   async apply(context) {
     await Promise.all([checkSource(context), workloadOf(context.plan).check(context), context.engine.seal(context)]);
     return {};
   },
 };
 
-/** A container that was restarted in the meantime is another one than the image was taken of. */
-async function checkSource({ plan, source, signal }: StepContext): Promise<void> {
-  const { namespace, pod, uid, container } = plan.source;
-  const now = await source.get<Pod>(RESOURCES.pod, pod, { namespace, signal });
-  const status = now?.status?.containerStatuses?.find((candidate) => candidate.name === container.name);
-  const same =
-    now?.metadata.uid === uid &&
-    status?.restartCount === container.restartCount &&
-    bareContainerId(status?.containerID ?? '') === container.id;
-  if (same && !now.metadata.deletionTimestamp) return;
+async function checkSource(context: StepContext): Promise<void> {
+  const change = await sourceChange(context);
+  if (change === undefined) return;
   throw new MigrateError('F344', {
-    detail: `pod ${namespace}/${pod} was ${now ? 'restarted, replaced or deleted' : 'removed'} while it was being moved`,
+    detail: `${change} while it was being moved`,
     remedy: 'look at the pod, then try again',
   });
 }

@@ -7,5 +7,7 @@ export const copyFiles: Step<'copy'> = {
   title: 'copy files ahead',
   deadline: 'copyTimeout',
   plan: () => [],
+  // The copies lie in the placeholder and go with it.
+  inspect: async ({ results }) => (results.copy ? 'done' : 'absent'),
   apply: (context) => context.engine.copyAhead(context),
 };

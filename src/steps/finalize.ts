@@ -2,8 +2,10 @@ import { engineEffects } from '../engines/effects.ts';
 import type { Pod } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { restoreInTarget } from '../routes/endpoints-route.ts';
+import { areRestored } from '../routes/inspect.ts';
 import { finishCopies } from '../workloads/copies.ts';
 import { workloadOf } from '../workloads/index.ts';
+import { sourceIsGone } from './source-pod.ts';
 import type { Step } from './step.ts';
 
 /** The source pod, which the switch deleted, is gone, and so is everything that was only needed for the move. */
@@ -13,6 +15,11 @@ export const finalize: Step<'finalize'> = {
   title: 'see the source pod go, remove the helpers',
   deadline: 'removeTimeout',
   plan: (draft) => engineEffects('finalize', draft),
+  async inspect(context) {
+    const [{ means }, gone] = await Promise.all([context.engine.look(context), sourceIsGone(context)]);
+    if (means === 'absent' && gone) return (await areRestored(context)) ? 'done' : 'partial';
+    return means === 'done' && !gone ? 'absent' : 'partial';
+  },
   async apply(context) {
     const { plan, source, engine, signal, waiting } = context;
     await restoreInTarget(context);

@@ -13,6 +13,11 @@ export const freeze: Step<'freeze'> = {
   // Without its helper a frozen source stays frozen.
   revertNeeds: ['helpers'],
   plan: (draft) => engineEffects('freeze', draft),
+  inspect: async (context) => {
+    const { source } = await context.engine.look(context);
+    if (source === 'unknown') return 'partial';
+    return source === 'running' ? 'absent' : 'done';
+  },
   apply: (context) => context.engine.freeze(context),
   revert: (context) => context.engine.thaw(context),
 };

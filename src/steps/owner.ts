@@ -12,6 +12,8 @@ export const owner: Step<'owner'> = {
   deadline: 'readyTimeout',
   plan: (draft) => workloadOf(draft).effects(draft),
   capture: (context) => workloadOf(context.plan).capture(context),
+  // Its acts look at the owners themselves before they change them, so that what is there is never done twice.
+  inspect: async ({ results }) => (results.owner ? 'done' : 'absent'),
   async apply(context) {
     await workloadOf(context.plan).prepare(context);
     return {};

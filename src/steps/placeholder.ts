@@ -1,4 +1,7 @@
+import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import { engineEffects } from '../engines/effects.ts';
+import type { Pod } from '../kube/objects.ts';
+import { RESOURCES } from '../kube/resources.ts';
 import type { Step } from './step.ts';
 import { podStarter, removeTargetPod } from './target-pod.ts';
 
@@ -12,6 +15,12 @@ export const placeholder: Step<'placeholder'> = {
   title: 'prepare the target',
   deadline: 'placeholderTimeout',
   plan: (draft) => engineEffects('placeholder', draft),
+  async inspect({ plan, target, results, signal }) {
+    const { namespace, pod: name } = plan.target;
+    const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+    if (found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return 'absent';
+    return found.metadata.uid === results.placeholder?.uid ? 'done' : 'partial';
+  },
   apply: (context) => context.engine.prepareTarget(context, podStarter(context)),
   revert: removeTargetPod,
 };

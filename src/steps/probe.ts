@@ -12,6 +12,8 @@ export const probe: Step<'probe'> = {
   title: 'look at the container and both nodes',
   deadline: 'helperTimeout',
   plan: () => [],
+  // It only looks; what it saw is in the journal.
+  inspect: async ({ results }) => (results.probe ? 'done' : 'absent'),
   async apply(context) {
     const { plan, engine, reporter } = context;
     const volumes = movedVolumes(plan);

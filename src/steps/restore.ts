@@ -15,6 +15,11 @@ export const restore: Step<'restore'> = {
   covered: ({ engine }) => !engine.runsOnRestore,
   revertNeeds: ['freeze', 'helpers'],
   plan: (draft) => engineEffects('restore', draft),
+  inspect: async (context) => {
+    const { target } = await context.engine.look(context);
+    if (target === 'unknown') return 'partial';
+    return target === 'waiting' ? 'absent' : 'done';
+  },
   apply: (context) => context.engine.restore(context, podStarter(context)),
   revert: async (context) => {
     if (context.engine.runsOnRestore) await removeTargetPod(context);

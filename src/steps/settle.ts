@@ -16,6 +16,7 @@ export const settle: Step<'settle'> = {
   deadline: 'removeTimeout',
   covered: () => true,
   plan: () => [],
+  inspect: async ({ results }) => (results.settle ? 'done' : 'absent'),
   async apply({ plan, results, signal, waiting }) {
     const { changedAt } = need(results, 'routes');
     const waitMs = plan.route.services.length === 0 ? 0 : Math.max(0, changedAt + 2 * SYNC_PERIOD_MS - Date.now());

@@ -1,9 +1,40 @@
 import type { PlanDraft } from '../domain/plan.ts';
 import type { ObjectRef } from '../domain/refs.ts';
+import type { Pod } from '../kube/objects.ts';
+import { bareContainerId } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import type { StepContext } from './step.ts';
 
 /** The pod that is moved, where it was. */
 export function sourcePod({ source }: PlanDraft): ObjectRef & { resource: typeof RESOURCES.pod } {
   const { namespace, pod } = source;
   return { side: 'source', apiVersion: 'v1', kind: 'Pod', namespace, name: pod, resource: RESOURCES.pod };
+}
+
+/** Whether the pod that is moved is no more, or about to be. Read-only. */
+export async function sourceIsGone({ plan, source, signal }: StepContext): Promise<boolean> {
+  const { namespace, pod: name, uid } = plan.source;
+  const found = await source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+  return found?.metadata.uid !== uid || found.metadata.deletionTimestamp !== undefined;
+}
+
+/** What a look at the source pod needs. */
+type SourceContext = Pick<StepContext, 'plan' | 'source' | 'signal'>;
+
+/**
+ * What has become of the source pod, in words, when its container is not the one that the image was taken of: a
+ * container that was restarted is another one. Undefined when it is. Read-only.
+ */
+export async function sourceChange({ plan, source, signal }: SourceContext): Promise<string | undefined> {
+  const { namespace, pod, uid, container } = plan.source;
+  const now = await source.get<Pod>(RESOURCES.pod, pod, { namespace, signal });
+  if (!now) return `pod ${namespace}/${pod} was removed`;
+  const status = now.status?.containerStatuses?.find((candidate) => candidate.name === container.name);
+  const same =
+    now.metadata.uid === uid &&
+    status?.restartCount === container.restartCount &&
+    bareContainerId(status?.containerID ?? '') === container.id;
+  return same && !now.metadata.deletionTimestamp
+    ? undefined
+    : `pod ${namespace}/${pod} was restarted, replaced or deleted`;
 }

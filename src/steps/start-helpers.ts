@@ -8,6 +8,7 @@ export const startHelpers: Step<'helpers'> = {
   title: 'start helper pods',
   deadline: 'helperTimeout',
   plan: (draft) => engineEffects('helpers', draft),
+  inspect: async (context) => (await context.engine.look(context)).means,
   async apply(context) {
     await context.engine.start(context);
     return {};

@@ -2,7 +2,7 @@ import type { Effect } from '../domain/effect.ts';
 import type { Json } from '../domain/json.ts';
 import type { Phase } from '../domain/phase.ts';
 import type { Deadlines, Plan, PlanDraft } from '../domain/plan.ts';
-import type { Engine } from '../engines/engine.ts';
+import type { Engine, Presence } from '../engines/engine.ts';
 import type { ClusterReader, Gateway } from '../kube/ports.ts';
 import type { Reporter } from '../report/message.ts';
 import type { StepResults } from './results.ts';
@@ -30,6 +30,8 @@ export interface StepContext {
  * One act of a migration, as a value. The runner is the only caller of `apply`, `verify` and `revert`.
  * `capture` reads what undo will need; it is written to the journal with the intent, before `apply`.
  * `apply` yields what later steps need; it is written to the journal with the result.
+ * `inspect` looks at the clusters for what `apply` has done, whatever the journal says: after a crash it may have written
+ * less than was done, or more. Read-only. `partial` as well where that cannot be told.
  * `revert` takes back what `apply` may have done, wholly or in part: idempotent, and right after a crash as well.
  */
 export interface Step<Name extends keyof StepResults = keyof StepResults> {
@@ -52,6 +54,7 @@ export interface Step<Name extends keyof StepResults = keyof StepResults> {
   plan(draft: PlanDraft): readonly Effect[];
   capture?(context: StepContext): Promise<Json>;
   apply(context: StepContext, undo: Json): Promise<NonNullable<StepResults[Name]>>;
+  inspect(context: StepContext): Promise<Presence>;
   verify?(context: StepContext): Promise<void>;
   revert?(context: StepContext, undo: Json): Promise<void>;
 }

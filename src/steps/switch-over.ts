@@ -3,10 +3,11 @@ import type { Pod } from '../kube/objects.ts';
 import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { switchRoutes } from '../routes/endpoints-route.ts';
+import { inspectSwitch } from '../routes/inspect.ts';
 import { workloadOf } from '../workloads/index.ts';
 import { targetIn } from './results.ts';
-import { sourcePod } from './source-pod.ts';
-import type { Step } from './step.ts';
+import { sourceIsGone, sourcePod } from './source-pod.ts';
+import type { Step, StepContext } from './step.ts';
 
 /** The target runs, the services lead to it, and connections to the source end at once. All three at the same time. */
 export const switchOver: Step<'switch'> = {
@@ -23,6 +24,20 @@ export const switchOver: Step<'switch'> = {
       detail: 'it never runs again after the commit',
     },
   ],
+  async inspect(context) {
+    const [{ target }, routes, gone, started] = await Promise.all([
+      context.engine.look(context),
+      inspectSwitch(context),
+      sourceIsGone(context),
+      hasStarted(context),
+    ]);
+    // The engine’s means may be gone already; only a restored program passes the placeholder’s startup probe.
+    const runs = target === 'running' || (target === 'unknown' && started);
+    if (runs && routes === 'done' && gone) return 'done';
+    // Services without slices of ours have nothing that could have been switched.
+    const routed = context.plan.route.services.length > 0 && routes !== 'absent';
+    return target === 'waiting' && !routed && !gone ? 'absent' : 'partial';
+  },
   async apply(context) {
     const { plan, engine, gateway, target, results, signal, waiting } = context;
     const { own } = need(results, 'routes');
@@ -44,6 +59,12 @@ export const switchOver: Step<'switch'> = {
     return { downMs };
   },
 };
+
+async function hasStarted({ plan, target, signal }: StepContext): Promise<boolean> {
+  const { namespace, pod: name } = plan.target;
+  const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+  return found?.status?.containerStatuses?.every(({ started }) => started === true) === true;
+}
 
 function ready(pod: Pod | undefined) {
   if (!pod) return { done: false, why: 'the pod is not there' } as const;

@@ -8,5 +8,6 @@ export const transfer: Step<'transfer'> = {
   deadline: 'maxFreeze',
   covered: () => true,
   plan: () => [],
+  inspect: async ({ results }) => (results.transfer ? 'done' : 'absent'),
   apply: (context) => context.engine.transfer(context),
 };

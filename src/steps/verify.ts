@@ -8,5 +8,6 @@ export const verify: Step<'verify'> = {
   deadline: 'maxFreeze',
   covered: () => true,
   plan: () => [],
+  inspect: async ({ results }) => (results.verify ? 'done' : 'absent'),
   apply: (context) => context.engine.verify(context),
 };

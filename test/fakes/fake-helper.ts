@@ -89,6 +89,8 @@ export class FakeHelper {
   /** What lies in the archive of a checkpoint; `halt` tells its length. */
   archive: Buffer = Buffer.alloc(0);
   on: (op: HelperOp) => void = () => undefined;
+  /** What an operation does beyond that; what it throws as an error body is the helper’s refusal, what it yields its result. */
+  play: (op: HelperOp, args: unknown) => unknown = () => undefined;
 
   /** Plays the helper's commands: `attach`, `archive` and the two ends of a bulk stream. */
   async run(command: readonly string[], io: CommandIo): Promise<number> {
@@ -102,19 +104,25 @@ export class FakeHelper {
       io.stderr(JSON.stringify({ bytes: this.archive.length, sha256 }));
       return 0;
     }
-    for await (const line of createInterface({ input: io.stdin })) io.stdout.write(`${this.#reply(line)}\n`);
+    for await (const line of createInterface({ input: io.stdin })) io.stdout.write(`${this.reply(line)}\n`);
     return 0;
   }
 
-  #reply(line: string): string {
-    const { id, op } = requestSchema.parse(JSON.parse(line));
+  /** Carries out one request and yields the reply to it. */
+  reply(line: string): string {
+    const { id, op, args } = requestSchema.parse(JSON.parse(line));
     if (!isOp(op)) throw new Error(`no such operation: ${op}`);
     this.asked.push(op);
     const error = this.fail.get(op);
     if (error) return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: false, error });
     this.on(op);
     const own = op === 'halt' ? { bytes: this.archive.length } : undefined;
-    return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result: this.answers[op] ?? own ?? RESULTS[op] });
+    try {
+      const result = this.play(op, args) ?? this.answers[op] ?? own ?? RESULTS[op];
+      return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result });
+    } catch (refusal) {
+      return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: false, error: refusal });
+    }
   }
 }
 

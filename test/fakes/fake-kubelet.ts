@@ -36,11 +36,12 @@ export function runKubelets(cluster: FakeCluster, options: KubeletOptions): void
           { type: 'PodScheduled', status: 'True' },
           { type: 'Ready', status: ready },
         ],
-        containerStatuses: pod.spec.containers.map(({ name, image }) => ({
+        containerStatuses: pod.spec.containers.map(({ name, image, startupProbe }) => ({
           name,
           ...(!waiting && { containerID: id }),
           imageID: options.restores?.(image) ?? image,
           restartCount: 0,
+          started: !waiting && startupProbe === undefined,
           state: waiting ? { waiting } : { running: {} },
         })),
       };
@@ -57,5 +58,6 @@ function pinnedTo(pod: Pod): string {
 export function becomeReady(cluster: FakeCluster, namespace: string, name: string): void {
   cluster.change<Pod>(RESOURCES.pod, namespace, name, (pod) => {
     for (const condition of pod.status?.conditions ?? []) condition.status = 'True';
+    for (const container of pod.status?.containerStatuses ?? []) container.started = true;
   });
 }

@@ -7,6 +7,7 @@ import { type HelperResult, helperOps, type MovedVolume } from '../../helper/pro
 import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
 import { compareNodes, containerFindings } from './findings.ts';
 import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
+import { look } from './look.ts';
 import { sameDigest } from './same-digest.ts';
 
 /** How long the source's node may take to hear from an address of the target, in ms. */
@@ -22,6 +23,8 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     name: 'helper',
     runsOnRestore: false,
     start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
+    attach: ({ signal }) => pods.attach(signal),
+    look: ({ signal }) => look(pods, signal),
     remove: ({ signal, waiting }) => pods.remove({ signal, onProgress: waiting }),
     close: () => pods.close(),
     probe: (context, volumes) => probe(pods, context, volumes),
@@ -55,13 +58,11 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
       await pods.call('source', 'seal', source(plan), { signal });
     },
     handOver: async (context) => {
-      const { plan, signal } = context;
-      await Promise.all([
-        pods.call('target', 'continue', target(context), { signal }),
-        pods.call('source', 'release-connections', source(plan), { signal }),
-      ]);
+      const { signal } = context;
+      await Promise.all([pods.call('target', 'continue', target(context), { signal }), pods.releaseSource(signal)]);
     },
     endTransfer: async ({ signal }) => {
+      if (!pods.has('source')) return;
       await pods.call('source', 'close-channel', { channel: CHANNEL }, { signal });
     },
   };

@@ -1,11 +1,14 @@
+import { MigrateError } from '../../domain/errors.ts';
 import { HELPER_CONTAINER } from '../../domain/names.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { SIDES, type Side } from '../../domain/refs.ts';
 import { bulkCommand } from '../../helper/pod-spec.ts';
 import type { HelperArgs, HelperOp, HelperResult, Transfer } from '../../helper/protocol.ts';
+import type { Pod } from '../../kube/objects.ts';
 import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import { type Relay, startRelay } from '../../transfer/relay.ts';
+import type { Presence } from '../engine.ts';
 import { helperPod, helperRef } from './helper-pod.ts';
 import { sameDigest } from './same-digest.ts';
 import { type CallOptions, HelperSession } from './session.ts';
@@ -45,6 +48,50 @@ export class HelperPods {
     await Promise.all(this.#options.sides.map((side) => this.#start(side, report)));
   }
 
+  /** Opens a session with each helper that still runs. Idempotent; never throws. */
+  async attach(signal: AbortSignal): Promise<void> {
+    await Promise.allSettled(
+      this.#options.sides.map(async (side) => {
+        const { name, namespace } = helperRef(this.#options.plan, side);
+        const pod = await this.#options[side].get<Pod>(RESOURCES.pod, name, { namespace, signal });
+        if (this.#sessions.has(side) || !pod?.status?.containerStatuses?.[0]?.state?.running) return;
+        await this.#attach(side);
+      }),
+    );
+  }
+
+  /** How many of the helper pods are there; a cluster that cannot be asked counts as one that may have its own. */
+  async present(signal: AbortSignal): Promise<Presence> {
+    const found = await Promise.all(
+      this.#options.sides
+        .map(async (side) => {
+          const { name, namespace } = helperRef(this.#options.plan, side);
+          const pod = await this.#options[side].get<Pod>(RESOURCES.pod, name, { namespace, signal });
+          return pod && side;
+        })
+        .map((asked) => asked.catch(() => 'unknown' as const)),
+    );
+    if (found.every((side) => side === undefined)) return 'absent';
+    return found.every((side) => side !== undefined && side !== 'unknown') ? 'done' : 'partial';
+  }
+
+  /** Ends the source’s connections; nothing is left of them when its pod has ended, which an earlier run may have seen to. */
+  async releaseSource(signal: AbortSignal): Promise<void> {
+    const { namespace, pod: name, uid, container } = this.#options.plan.source;
+    try {
+      await this.call('source', 'release-connections', { containerId: container.id }, { signal });
+    } catch (error) {
+      const pod = await this.#options.source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+      if (pod?.metadata.uid === uid) throw error;
+    }
+  }
+
+  async #attach(side: Side): Promise<void> {
+    const session = new HelperSession(side, (command) => this.exec(side, command));
+    await session.attach();
+    this.#sessions.set(side, session);
+  }
+
   async #start(side: Side, report: WaitReport): Promise<void> {
     const { plan, gateway } = this.#options;
     await ensureNamespace(gateway, plan, side, report.signal);
@@ -63,7 +110,7 @@ export class HelperPods {
     options: CallOptions = {},
   ): Promise<HelperResult<O>> {
     const session = this.#sessions.get(side);
-    if (!session) throw new Error(`no session with the ${side} helper`);
+    if (!session) return Promise.reject(this.#nobody(side));
     return session.call(op, args, options);
   }
 
@@ -150,6 +197,15 @@ export class HelperPods {
         ...report,
       },
     );
+  }
+
+  #nobody(side: Side): MigrateError {
+    const { namespace, name } = helperRef(this.#options.plan, side);
+    const { context, node } = this.#options.plan[side];
+    return new MigrateError('F331', {
+      detail: `the ${side} helper cannot be asked: pod ${namespace}/${name} of ${context} does not run`,
+      remedy: `look at node ${node} of ${context}: what runs there, only somebody on it can tell`,
+    });
   }
 
   /** Starts a command in a helper pod. */

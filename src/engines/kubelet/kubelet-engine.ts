@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { failureCode, isMigrateError, MigrateError } from '../../domain/errors.ts';
+import { MIGRATION_ANNOTATION } from '../../domain/names.ts';
 import { need } from '../../domain/need.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { MovedVolume } from '../../helper/protocol.ts';
 import type { Pod } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/resources.ts';
-import type { Engine, EngineContext, Frozen, Probed, Restored, StartPod } from '../engine.ts';
+import type { Engine, EngineContext, EngineView, Frozen, Probed, Restored, StartPod } from '../engine.ts';
 import { containerFindings } from '../helper/findings.ts';
 import { HelperPods } from '../helper/helper-pods.ts';
+import { lookAtSource } from '../helper/look.ts';
 import { Carrier, type CarrierOptions } from './carrier.ts';
 import { kubeletFindings, SHARED_MEMORY } from './findings.ts';
 import { preparePulls, removePullPod } from './prepare-pulls.ts';
@@ -32,6 +34,8 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
     name: 'kubelet',
     runsOnRestore: true,
     start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
+    attach: ({ signal }) => pods.attach(signal),
+    look: (context) => look(pods, options, context),
     remove: async (context) => {
       await removePullPod(options, context);
       await carrier.remove(context);
@@ -59,11 +63,24 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
     seal: async ({ plan, signal }) => {
       await pods.call('source', 'seal', source(plan), { signal });
     },
-    handOver: async ({ plan, signal }) => {
-      await pods.call('source', 'release-connections', source(plan), { signal });
-    },
+    handOver: (context) => pods.releaseSource(context.signal),
     endTransfer: async () => undefined,
   };
+}
+
+/** The runtime starts the target’s container with its processes in it: one that is there runs. */
+async function look(
+  pods: HelperPods,
+  options: KubeletEngineOptions,
+  { plan, signal }: EngineContext,
+): Promise<EngineView> {
+  const { namespace, pod: name } = plan.target;
+  const found = options.target.get<Pod>(RESOURCES.pod, name, { namespace, signal }).then(
+    (pod) => (pod?.metadata.annotations?.[MIGRATION_ANNOTATION] === plan.id ? 'running' : 'waiting'),
+    () => 'unknown' as const,
+  );
+  const [means, source, target] = await Promise.all([pods.present(signal), lookAtSource(pods, signal), found]);
+  return { means, source, target };
 }
 
 function source({ source: { container } }: Plan) {

@@ -1,0 +1,12 @@
+import { defineCommand } from '../command.ts';
+import { migrationComplaints, workFlags } from '../flags/migration.ts';
+
+/** `kubectl migrate finalize`: goes forward to the end of a committed migration. */
+export const finalizeCommand = defineCommand({
+  usage: 'finalize [id]',
+  summary: 'Finish a committed migration: the source goes, and so does what was only needed for the move',
+  examples: [['$0 finalize m-7f3kqd', 'finish it; before the commit this is refused']],
+  arguments: (yargs) => workFlags(yargs),
+  validate: (options) => migrationComplaints(options, true),
+  run: async (options, streams) => (await import('../take-up.ts')).takeUp('finalize', options, streams),
+});

@@ -1,0 +1,88 @@
+import { isMigrateError } from '../src/domain/errors.ts';
+import type { Plan } from '../src/domain/plan.ts';
+import { isFinished } from '../src/domain/standing.ts';
+import { createEngine } from '../src/engines/create-engine.ts';
+import { holderOf, type LockHolder, leaseRefs } from '../src/journal/lease.ts';
+import type { Testimony } from '../src/journal/ports.ts';
+import { createGateway } from '../src/kube/gateway.ts';
+import type { Lease } from '../src/kube/objects.ts';
+import { RESOURCES } from '../src/kube/resources.ts';
+import { type Inspection, inspectMigration } from '../src/runner/inspect.ts';
+import { STEPS } from '../src/steps/index.ts';
+import { type MigrationReport, renderMigration, summaryOf } from '../src/ui/migration-view.ts';
+import { type Found, findMigration, type MigrationOptions, workplaceFor } from './migrations.ts';
+import { output } from './output.ts';
+import type { Workplace } from './session.ts';
+import type { Streams } from './streams.ts';
+
+/** Prints one migration: what its records say, who holds its lock, and what the clusters show. Changes nothing. */
+export async function showMigration(
+  id: string,
+  extent: 'status' | 'describe',
+  options: MigrationOptions & { readonly output?: 'json' | 'yaml' | undefined },
+  streams: Streams,
+): Promise<'done'> {
+  const out = output(options.output, streams);
+  const found = await findMigration(id, options, streams, out.reporter);
+  const place = await workplaceFor(found.plan, extent, options, streams, out.reporter);
+  try {
+    const holder = await lockHolder(found.plan, place);
+    const inspection = isFinished(found.record.state) ? undefined : await inspect(found, place);
+    const report = reportOf(found, holder, inspection);
+    const value = extent === 'describe' ? { ...report, plan: found.plan, entries: found.record.entries } : report;
+    out.result(value, () => renderMigration(report, extent === 'describe' ? found.record.entries : [], Date.now()));
+    return 'done';
+  } finally {
+    place.close();
+  }
+}
+
+async function inspect({ plan, record }: Found, place: Workplace): Promise<Inspection> {
+  const { source, target, clock, reporter, interrupt } = place;
+  const gateway = createGateway({ source: source.api, target: target.api, effects: plan.effects, clock });
+  const readers = { source: source.reader, target: target.reader };
+  const engine = createEngine({ plan, ...readers, gateway, registryFor: place.registryFor });
+  try {
+    const context = { plan, ...readers, gateway, engine, reporter, signal: interrupt };
+    return await inspectMigration(record, STEPS, context);
+  } finally {
+    engine.close();
+  }
+}
+
+/** Who holds the lock of this very migration; undefined when nobody does, or nobody can be asked. */
+async function lockHolder(plan: Plan, place: Workplace): Promise<LockHolder | undefined> {
+  for (const ref of leaseRefs(plan)) {
+    const { namespace, name } = ref;
+    const options = { namespace, signal: place.interrupt };
+    const lease = await place[ref.side].reader.get<Lease>(RESOURCES.lease, name, options).catch(() => undefined);
+    const holder = lease && holderOf(lease);
+    if (holder?.migration === plan.id) return holder;
+  }
+  return undefined;
+}
+
+function reportOf(
+  { record, plan, told }: Found,
+  lock: LockHolder | undefined,
+  inspection: Inspection | undefined,
+): MigrationReport {
+  return {
+    ...summaryOf({ ...record, plan, ...(lock && { lock }) }),
+    user: record.user,
+    host: record.host,
+    version: record.version,
+    places: told.map(placeLine),
+    ...(lock && { lock }),
+    ...(inspection && { inspection }),
+  };
+}
+
+function placeLine({ place, authority, record, error }: Testimony) {
+  const says = record
+    ? `${record.state}, ${record.serial} writes`
+    : error === undefined
+      ? 'no record'
+      : `cannot be asked: ${isMigrateError(error) ? error.detail : String(error)}`;
+  return { place, authority, says };
+}

@@ -1,0 +1,178 @@
+import { MigrateError } from '../domain/errors.ts';
+import { COMMAND } from '../domain/names.ts';
+import { isAfterCommit } from '../domain/phase.ts';
+import type { EngineView } from '../engines/engine.ts';
+import type { JournalRecord } from '../journal/record.ts';
+import type { StepResults } from '../steps/results.ts';
+import { sourceChange } from '../steps/source-pod.ts';
+import type { StepContext } from '../steps/step.ts';
+import { type Begun, contextFor, type RunOptions } from './context.ts';
+import { rollBack } from './roll-back.ts';
+import { goForward } from './run.ts';
+
+/** How a migration that was taken up again ended. */
+export type Ending = 'moved' | 'led-back';
+
+/** What a process takes up of a migration that another one left. */
+export interface TakenUp extends RunOptions {
+  /** The command, for the record. */
+  readonly operation: string;
+  /** The target’s stopped copy may go although the source has no processes of that time any more. */
+  readonly discardTarget?: boolean;
+}
+
+/**
+ * Brings an unfinished migration to its end: back when it is not committed, forward when it is. The clusters and the
+ * engine are looked at before the record is believed. Idempotent: after a complete end it only tidies up.
+ * Throws F372 when record and clusters contradict each other, F390 or F391 when the end could not be reached.
+ */
+export async function resume(options: TakenUp): Promise<Ending> {
+  return takenUp(options, async (record, view) => {
+    if (record.state === 'committed') return forward(options, record);
+    return back(options, record, view);
+  });
+}
+
+/** Leads an unfinished migration back. Throws F373 when it is committed: then there is no way back. */
+export async function rollBackUnfinished(options: TakenUp): Promise<Ending> {
+  return takenUp(options, async (record, view) => {
+    if (record.state === 'committed') throw committed(options);
+    return back(options, record, view);
+  });
+}
+
+/** Goes forward to the end of a committed migration. Throws F373 when it is not committed. */
+export async function finalizeCommitted(options: TakenUp): Promise<Ending> {
+  return takenUp(options, async (record) => {
+    if (record.state !== 'committed') throw notCommitted(options);
+    return forward(options, record);
+  });
+}
+
+async function takenUp(
+  options: TakenUp,
+  act: (record: JournalRecord, view: EngineView) => Promise<Ending>,
+): Promise<Ending> {
+  const { journal, context, operation, lock } = options;
+  try {
+    const { state } = journal.record();
+    if (state === 'rolled-back' || state === 'done') return await tidyUp(options, state);
+    // Whoever wrote to the record before can no longer: should they still be at work, their next write stops them.
+    const data = { operation, from: lock.takenFrom.map((holder) => ({ ...holder })) };
+    await journal.append([{ step: 'lock', kind: 'resumed', data }]);
+    const looking = lookingContext(options, resultsOf(journal.record()));
+    await context.engine.attach(looking);
+    const view = await context.engine.look(looking);
+    expectAgreement(journal.record(), view, options);
+    return await act(journal.record(), view);
+  } finally {
+    context.engine.close();
+    await lock.leave();
+  }
+}
+
+/** The end was reached; only what is left of the migration itself goes. */
+async function tidyUp({ forget, lock }: TakenUp, state: 'rolled-back' | 'done'): Promise<Ending> {
+  const signal = new AbortController().signal;
+  if (state === 'done') await lock.remove(signal);
+  else await forget(signal);
+  return state === 'done' ? 'moved' : 'led-back';
+}
+
+/** What the steps yielded, as the record has it. */
+export function resultsOf(record: JournalRecord): StepResults {
+  const done = record.entries.filter(({ kind }) => kind === 'done' || kind === 'commit');
+  return Object.fromEntries(done.map(({ step, data }) => [step, data ?? {}])) as StepResults;
+}
+
+/** What undo needs of each step, as it was recorded with its intent. */
+function undoOf(record: JournalRecord): ReadonlyMap<string, Begun['undo']> {
+  const intents = record.entries.filter(({ kind }) => kind === 'intent');
+  return new Map(intents.map(({ step, data }) => [step, data ?? null]));
+}
+
+/** Whoever only looks waits for nothing and copies nothing. */
+export const SILENT = { waiting: () => undefined, warn: () => undefined, copied: () => undefined };
+
+/** A context to look around with: bound to no step, interruptible. */
+export function lookingContext(options: RunOptions, results: StepResults): StepContext {
+  const { context, interrupt } = options;
+  return { ...context, results, signal: interrupt, ...SILENT };
+}
+
+/** A source that was released proves a commit, whatever the record says; so does a target that runs, with most engines. */
+function expectAgreement(record: JournalRecord, view: EngineView, { context }: RunOptions): void {
+  const targetProves = view.target === 'running' && !context.engine.runsOnRestore;
+  if (record.state === 'committed' || (!targetProves && view.source !== 'released')) return;
+  const { id, target } = context.plan;
+  throw new MigrateError('F372', {
+    detail: `the record of ${id} says ${record.state}, and the helpers say that the move is committed: source ${view.source}, target ${view.target}`,
+    remedy: `do not touch pod ${target.namespace}/${target.pod} of ${target.context}, it may be the only copy; look at every copy of the record: ${COMMAND} describe ${id}`,
+    outcome: 'midway',
+  });
+}
+
+/** Everything that may be there is taken back: what the record announces, and what the clusters show beyond it. */
+async function back(options: TakenUp, record: JournalRecord, view: EngineView): Promise<Ending> {
+  const results = resultsOf(record);
+  await expectSource(options, view);
+  const undo = undoOf(record);
+  const begun: Begun[] = [];
+  for (const step of options.steps) {
+    if (!step.revert) continue;
+    const context = lookingContext(options, results);
+    // What cannot be looked at now is tried all the same; then the failure names it.
+    const there = undo.has(step.name) || (await step.inspect(context).catch(() => 'partial')) !== 'absent';
+    if (!there) continue;
+    begun.push({ step, undo: undo.get(step.name) ?? null });
+  }
+  await rollBack(options, begun, results);
+  return 'led-back';
+}
+
+/**
+ * Before anything is taken back: the target’s stopped copy may be all that is left when the source’s container is
+ * another one than the image was taken of.
+ */
+async function expectSource({ context, discardTarget }: TakenUp, view: EngineView): Promise<void> {
+  const { plan, reporter } = context;
+  const change = await sourceChange({ ...context, signal: new AbortController().signal });
+  if (change === undefined) return;
+  if ((view.target === 'restored' || view.target === 'running') && !discardTarget) {
+    throw new MigrateError('F344', {
+      detail: `${change}; the target holds its processes as they were at the freeze, and the way back removes them`,
+      remedy: `if the source has what it needs: ${COMMAND} rollback ${plan.id} --discard-target`,
+      outcome: 'midway',
+    });
+  }
+  reporter.notify({ code: 'W421', text: `${change}: what it had in memory went with it, whatever the way back does` });
+}
+
+async function forward(options: TakenUp, record: JournalRecord): Promise<Ending> {
+  const results = resultsOf(record);
+  const missing = [];
+  for (const step of options.steps.filter(({ phase }) => isAfterCommit(phase))) {
+    const context = contextFor(options, step, results, true);
+    const there = await step.inspect(context).catch(() => 'partial' as const);
+    if (there !== 'done') missing.push(step);
+  }
+  await goForward(options, missing, results);
+  return 'moved';
+}
+
+function committed({ context: { plan } }: RunOptions): MigrateError {
+  const { pod, context, node } = plan.target;
+  return new MigrateError('F373', {
+    detail: `${plan.id} is committed: ${pod} has run or is about to run in ${context}/${node}, and what it did since would be lost`,
+    remedy: `go forward: ${COMMAND} resume ${plan.id}; to have it back, move it back as it is then`,
+    outcome: 'declined',
+  });
+}
+
+function notCommitted({ context: { plan } }: RunOptions): MigrateError {
+  return new MigrateError('F373', {
+    detail: `${plan.id} is not committed: there is nothing to finalize`,
+    remedy: `lead it back: ${COMMAND} resume ${plan.id}`,
+    outcome: 'declined',
+  });
+}

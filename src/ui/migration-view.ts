@@ -1,0 +1,131 @@
+import { LOCK_MS } from '../domain/names.ts';
+import type { Plan } from '../domain/plan.ts';
+import { type RecordState, standing } from '../domain/standing.ts';
+import { age } from './format.ts';
+import { columns } from './table.ts';
+
+/** Who is at work on a migration, as its lock says. */
+interface Holder {
+  readonly operation: string;
+  readonly user: string;
+  readonly host: string;
+  readonly process: string | undefined;
+  readonly since: string;
+  readonly renewed: string;
+}
+
+/** One migration in a list. */
+export interface MigrationSummary {
+  readonly id: string;
+  readonly pod: string;
+  readonly from: string;
+  readonly to: string;
+  readonly state: RecordState;
+  /** The state in words. */
+  readonly words: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** The command that goes on from there. */
+  readonly next: string;
+}
+
+/** One migration with what its places say and what the clusters show. */
+export interface MigrationReport extends MigrationSummary {
+  readonly user: string;
+  readonly host: string;
+  readonly version: string;
+  readonly places: readonly { readonly place: string; readonly authority: boolean; readonly says: string }[];
+  readonly lock?: Holder;
+  readonly inspection?: {
+    readonly steps: readonly {
+      readonly step: string;
+      readonly title: string;
+      readonly recorded: string | undefined;
+      readonly found: string | undefined;
+    }[];
+    readonly view: { readonly source: string; readonly target: string };
+    readonly sourceChange: string | undefined;
+    readonly unknown: readonly string[];
+  };
+}
+
+/** What a list says of a migration. A lock that is not given is one that nobody looked at. */
+export function summaryOf(record: {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly state: RecordState;
+  readonly plan: Plan;
+  readonly lock?: Holder;
+}): MigrationSummary {
+  const { id, createdAt, state, plan, lock } = record;
+  const { source, target } = plan;
+  const atWork = lock?.process !== undefined && Date.now() - Date.parse(lock.renewed) < LOCK_MS;
+  return {
+    id,
+    pod: `${source.namespace}/${source.pod}`,
+    from: `${source.context}/${source.node}`,
+    to: `${target.context}/${target.node}`,
+    state,
+    createdAt,
+    ...standing(id, state, atWork),
+  };
+}
+
+/** Migrations for people, the newest first; the last line says what comes next. */
+export function renderList(rows: readonly MigrationSummary[], now: number): string {
+  if (rows.length === 0) return 'No migrations.\n';
+  const table = columns(
+    rows.map(({ id, pod, from, to, words, createdAt }) => [
+      id,
+      pod,
+      `${from} -> ${to}`,
+      words,
+      age(now - Date.parse(createdAt)),
+    ]),
+    ['ID', 'POD', 'FROM -> TO', 'STATE', 'AGE'],
+  );
+  const open = rows.find(({ state }) => state !== 'done' && state !== 'rolled-back');
+  return `${table}${open ? `${open.id}: ${open.words}. Next: ${open.next}` : 'All of them have ended.'}\n`;
+}
+
+/** One migration for people; the last line is its state and the next command. */
+export function renderMigration(
+  report: MigrationReport,
+  entries: readonly { readonly serial: number; readonly time: string; readonly step: string; readonly kind: string }[],
+  now: number,
+): string {
+  const { id, pod, from, to, user, host, version, createdAt, places, lock, inspection, words, next } = report;
+  const lines = [
+    ['ID', id],
+    ['POD', `${pod}  ${from} -> ${to}`],
+    ['BEGUN', `${age(now - Date.parse(createdAt))} ago by ${user} on ${host}, version ${version}`],
+    ['LOCK', lock ? lockLine(lock, now) : 'none'],
+    ...places.map(({ place, authority, says }) => [
+      'RECORD',
+      `${place}: ${says}${authority ? ' (this one counts)' : ''}`,
+    ]),
+    ...(inspection ? inspectionLines(inspection) : []),
+  ];
+  const steps = inspection
+    ? columns(
+        inspection.steps.map(({ step, recorded, found }) => [step, recorded ?? '-', found ?? 'cannot be asked']),
+        ['STEP', 'RECORD', 'CLUSTERS'],
+      )
+    : '';
+  const history = entries.map(({ serial, time, step, kind }) => [String(serial), time, step, kind]);
+  const table = history.length > 0 ? columns(history, ['#', 'TIME', 'STEP', 'WHAT']) : '';
+  return `${columns(lines)}${steps}${table}${words}. Next: ${next}\n`;
+}
+
+function lockLine({ process, operation, user, host, since, renewed }: Holder, now: number): string {
+  if (process === undefined) return `held since ${since}, nobody is at work (last: ${operation} by ${user} on ${host})`;
+  return `held since ${since} by ${user} on ${host} (${operation}), last heard of ${age(now - Date.parse(renewed))} ago`;
+}
+
+function inspectionLines({ view, sourceChange, unknown }: NonNullable<MigrationReport['inspection']>): string[][] {
+  return [
+    ['SOURCE', sourceChange ?? `its processes: ${view.source}`],
+    ['TARGET', `its processes: ${view.target}`],
+    ...unknown.map((what) => ['UNKNOWN', what]),
+  ];
+}

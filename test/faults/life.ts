@@ -1,0 +1,100 @@
+import type { JournalSink } from '../../src/journal/ports.ts';
+import type { ApiClient, ApiRequest } from '../../src/kube/api-client.ts';
+
+/** Where a process is killed: before or after its n-th act, from 1. */
+export interface Death {
+  readonly act: number;
+  readonly when: 'before' | 'after';
+}
+
+/**
+ * One process and its end. Everything that it does to the world goes through `act`; once it is dead nothing of it
+ * reaches the world any more, and nothing from there reaches it.
+ */
+export class Life {
+  readonly #death: Death | undefined;
+  readonly #onMoment: (label: string) => void;
+  /** What it did, in order. */
+  readonly acts: string[] = [];
+  dead = false;
+  #die: () => void = () => undefined;
+  /** Resolves when it is killed. */
+  readonly died: Promise<void>;
+
+  constructor(onMoment: (label: string) => void, death?: Death) {
+    this.#onMoment = onMoment;
+    this.#death = death;
+    this.died = new Promise((resolve) => {
+      this.#die = resolve;
+    });
+  }
+
+  async act<T>(label: string, perform: () => Promise<T> | T): Promise<T> {
+    if (this.dead) return await forever();
+    this.acts.push(label);
+    const number = this.acts.length;
+    this.#onMoment(label);
+    if (this.#isDue(number, 'before')) return await this.#end();
+    try {
+      const result = await perform();
+      return this.dead ? await forever() : result;
+    } finally {
+      this.#onMoment(`${label}, done`);
+      // An answer that says no is an answer too.
+      if (this.#isDue(number, 'after')) await this.#end();
+    }
+  }
+
+  /** Only looks: never the moment of a death, and silent afterwards. */
+  async look<T>(perform: () => Promise<T>): Promise<T> {
+    if (this.dead) return await forever();
+    const result = await perform();
+    return this.dead ? await forever() : result;
+  }
+
+  #isDue(number: number, when: Death['when']): boolean {
+    return this.#death?.act === number && this.#death.when === when;
+  }
+
+  #end(): Promise<never> {
+    this.dead = true;
+    this.#die();
+    return forever();
+  }
+}
+
+function forever(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
+/** The API of a cluster as a process uses it while it lives. */
+export function apiOf(life: Life, api: ApiClient): ApiClient {
+  return {
+    ...api,
+    request: (request) => {
+      const send = () => api.request(request);
+      return isChange(request) ? life.act(labelOf(request, api.context), send) : life.look(send);
+    },
+    watch: (request) => api.watch(request),
+    exec: (request) => life.look(() => api.exec(request)),
+  };
+}
+
+/** A local file as a process uses it. */
+export function sinkOf(life: Life, sink: JournalSink): JournalSink {
+  return {
+    place: sink.place,
+    create: (header) => life.act('create local record', () => sink.create(header)),
+    write: (id, writes) => life.act('write local record', () => sink.write(id, writes)),
+    remove: (id) => life.act('remove local record', () => sink.remove(id)),
+    load: (id) => life.look(() => sink.load(id)),
+  };
+}
+
+function isChange({ method, path }: ApiRequest): boolean {
+  return method !== 'GET' && !path.endsWith('reviews');
+}
+
+function labelOf({ method, path }: ApiRequest, context: string): string {
+  return `${method} ${path.replace(/^\/apis?\//, '').replace(/^.*namespaces\/[^/]+\//, '')} in ${context}`;
+}
