@@ -20,7 +20,7 @@ const { configMap, namespace: namespaces } = RESOURCES;
 
 /** A gateway that may do everything to ConfigMaps `a` to `i` of a namespace. */
 function allowedGateway(api: ApiClient, namespace: string): Gateway {
-  const verbs: Verb[] = ['create', 'patch', 'delete'];
+  const verbs: Verb[] = ['create', 'apply', 'patch', 'delete'];
   const effects = [...'abcdefghi'].flatMap((name) =>
     verbs.map(
       (verb): Effect => ({ step: 'contract', phase: 'prepare', verb, object: refOf(namespace, name), detail: '' }),
@@ -100,6 +100,18 @@ export function clusterContract(name: string, start: () => Promise<ContractClust
       expect(removed.data).toEqual({ y: '2' });
       expect(await codeOf(gateway.patch(ref, 'json', [{ op: 'test', path: '/data/y', value: '9' }]))).toBe('F316');
       expect(await codeOf(gateway.patch(refOf(ns, 'h'), 'merge', {}))).toBe('F314');
+    });
+
+    it('applies: makes what is missing, changes what is there, and nothing when nothing changes', async () => {
+      const object = newConfigMap(ns, 'g', { x: '1' });
+      const made = await gateway.apply<ConfigMap>('source', configMap, object);
+      expect(made).toMatchObject({ kind: 'ConfigMap', metadata: { name: 'g', namespace: ns }, data: { x: '1' } });
+      const again = await gateway.apply<ConfigMap>('source', configMap, object);
+      expect(again.metadata.resourceVersion).toBe(made.metadata.resourceVersion);
+      const changed = await gateway.apply<ConfigMap>('source', configMap, { ...object, data: { x: '2' } });
+      expect(changed).toMatchObject({ metadata: { uid: made.metadata.uid }, data: { x: '2' } });
+      const nowhere = allowedGateway(cluster.api, `${ns}-none`);
+      expect(await codeOf(nowhere.apply('source', configMap, newConfigMap(`${ns}-none`, 'g')))).toBe('F314');
     });
 
     it('takes a ConfigMap of up to 1 MiB', async () => {

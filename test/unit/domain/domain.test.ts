@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Effect, effectKey } from '../../../src/domain/effect.ts';
+import { declares, type Effect, effectKey } from '../../../src/domain/effect.ts';
 import { asMigrateError, declined, failureCode, isMigrateError, MigrateError } from '../../../src/domain/errors.ts';
 import { blocking, type Finding } from '../../../src/domain/finding.ts';
 import { newMigrationId } from '../../../src/domain/names.ts';
@@ -11,6 +11,28 @@ const pod: ObjectRef = { side: 'source', apiVersion: 'v1', kind: 'Pod', namespac
 function finding(code: Finding['code'], severity: Finding['severity']): Finding {
   return { code, severity, what: `what of ${code}`, why: 'why', remedy: `remedy of ${code}` };
 }
+
+describe('a declared effect', () => {
+  const effect = (name: string): Effect => ({
+    step: 'a',
+    phase: 'switch',
+    verb: 'patch',
+    object: { ...pod, name },
+    detail: 'x',
+  });
+
+  it.each<readonly [string, string, boolean]>([
+    ['cart-0', 'cart-0', true],
+    ['cart-0', 'cart-01', false],
+    ['cart-*', 'cart-5d4', true],
+    ['cart-*', 'cart', false],
+    ['cart-*', 'carton-5d4', false],
+    ['*', 'cart-0', false],
+  ])('on %s allows an act on %s: %s', (declared, name, allowed) => {
+    expect(declares([effect(declared)])({ verb: 'patch', object: { ...pod, name } })).toBe(allowed);
+    expect(declares([effect(declared)])({ verb: 'delete', object: { ...pod, name } })).toBe(false);
+  });
+});
 
 describe('effectKey', () => {
   const base = { verb: 'patch', object: pod } as const;
