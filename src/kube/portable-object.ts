@@ -3,9 +3,19 @@ import type { Json } from '../domain/json.ts';
 import { COUNTED_LABEL, HELD_LABEL, MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { KubeObject } from './objects.ts';
 
-/** Annotations and labels that describe an object's life in one cluster. */
-const CLUSTER_BOUND =
-  /^(kubectl\.kubernetes\.io\/last-applied-configuration|deployment\.kubernetes\.io\/|control-plane\.alpha\.kubernetes\.io\/)/;
+/**
+ * Annotations and labels that describe an object's life in one cluster. By those of Argo CD and Flux a copy would count
+ * as theirs, and Argo CD removes what it counts as its own and does not find in its source.
+ */
+const CLUSTER_BOUND = new RegExp(
+  [
+    '^kubectl\\.kubernetes\\.io/last-applied-configuration$',
+    '^deployment\\.kubernetes\\.io/',
+    '^control-plane\\.alpha\\.kubernetes\\.io/',
+    '^argocd\\.argoproj\\.io/(instance|tracking-id)$',
+    '^(kustomize|helm)\\.toolkit\\.fluxcd\\.io/(name|namespace)$',
+  ].join('|'),
+);
 const OWN = new Set([MIGRATION_ANNOTATION, HELD_LABEL, COUNTED_LABEL]);
 
 /**
