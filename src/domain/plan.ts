@@ -71,14 +71,32 @@ export interface PlanSource {
   readonly uid: string;
   readonly node: string;
   readonly addresses: readonly string[];
-  readonly container: {
-    readonly name: string;
-    /** Id as the runtime knows it, without the `containerd://` prefix. */
-    readonly id: string;
-    readonly restartCount: number;
-    /** The image by digest, as the target will run it. */
-    readonly image: string;
-  };
+  /** Those that move, in the order in which kubelet starts them: sidecars first. */
+  readonly containers: readonly PlanContainer[];
+}
+
+/** A container whose processes move. */
+export interface PlanContainer {
+  readonly name: string;
+  /** Id as the runtime knows it, without the `containerd://` prefix. */
+  readonly id: string;
+  readonly restartCount: number;
+  /** The image by digest, as the target will run it. */
+  readonly image: string;
+}
+
+/** The container of a move by an engine that moves no more than one. More are a defect: the planner declines them. */
+export function onlyContainer({ source: { containers } }: Pick<Plan, 'source'>): PlanContainer {
+  const [container, ...others] = containers;
+  if (!container || others.length > 0) throw new Error(`${containers.length} containers are planned, not one`);
+  return container;
+}
+
+/** A volume whose content moves, through one container that mounts it. */
+export interface PodVolume {
+  readonly container: string;
+  readonly name: string;
+  readonly mountPath: string;
 }
 
 /** Where it goes. */

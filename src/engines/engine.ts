@@ -1,21 +1,23 @@
 import type { Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
-import type { EngineName, Plan } from '../domain/plan.ts';
-import type { MovedVolume } from '../helper/protocol.ts';
+import type { EngineName, Plan, PodVolume } from '../domain/plan.ts';
 
-/** What an engine sees of the container before the freeze. */
+/** What an engine sees of the containers before the freeze. */
 export interface Probed {
-  /** The command line as the runtime started it; it may hold values of Secrets. */
-  readonly args: readonly string[];
+  /** The command lines as the runtime started them, by container; they may hold values of Secrets. */
+  readonly commandLines: Readonly<Record<string, readonly string[]>>;
+  /** Addresses that its sockets may be bound to: the pod's own first, then those of former moves. */
+  readonly addresses: readonly string[];
   readonly memoryBytes: number;
   readonly processes: number;
   readonly findings: readonly Finding[];
 }
 
-/** The target pod's container, running. */
-export interface TargetContainer {
+/** The target pod, running. */
+export interface TargetPod {
   readonly uid: string;
-  readonly containerId: string;
+  /** Ids of the containers that stand for those of `plan.source.containers`, in their order. */
+  readonly containerIds: readonly string[];
   readonly addresses: readonly string[];
 }
 
@@ -30,15 +32,15 @@ export interface Frozen {
 /** What came of the restore, for people and measurements. */
 export interface Restored {
   /** The target pod, where the restore itself has made it. */
-  readonly target?: TargetContainer;
-  readonly [own: string]: Json | TargetContainer | undefined;
+  readonly target?: TargetPod;
+  readonly [own: string]: Json | TargetPod | undefined;
 }
 
 /** Results of earlier steps that an engine looks at. */
 export interface EngineResults {
-  readonly probe?: { readonly volumes: MovedVolume[] };
+  readonly probe?: { readonly volumes: readonly PodVolume[]; readonly addresses: readonly string[] };
   /** Empty where the engine makes no pod ahead of the restore. */
-  readonly placeholder?: Partial<TargetContainer>;
+  readonly placeholder?: Partial<TargetPod>;
   readonly freeze?: Frozen;
   readonly transfer?: Carried;
   readonly restore?: Restored;
@@ -51,10 +53,10 @@ export interface Carried {
 }
 
 /**
- * Creates the planned target pod, waits until its container runs and its address answers where it has to. `image`
- * takes the place of the planned one.
+ * Creates the planned target pod, waits until its containers run and its address answers where it has to. `image`
+ * takes the place of the planned one of its only container.
  */
-export type StartPod = (image?: string) => Promise<TargetContainer>;
+export type StartPod = (image?: string) => Promise<TargetPod>;
 
 /** How much of something is there. `partial` also where that cannot be told: then it has to be looked at as if it were. */
 export type Presence = 'done' | 'absent' | 'partial';
@@ -86,7 +88,7 @@ export interface EngineContext {
 }
 
 /**
- * Who takes a container's processes on one node and rebuilds them on another. The list of steps is the same for every
+ * Who takes the processes of a pod's containers on one node and rebuilds them on another. The list of steps is the same for every
  * engine; these are the parts of them that differ. One instance serves one migration; `context.results` is what the
  * journal has, so that another instance can go on where this one stopped.
  * All methods throw MigrateError; they stop when the context's signal is aborted.
@@ -109,16 +111,16 @@ export interface Engine {
   /** Ends streams of this process; what runs in the clusters stays. Idempotent. */
   close(): void;
   /** Looks at the container and the nodes. Changes nothing. */
-  probe(context: EngineContext, volumes: MovedVolume[]): Promise<Probed>;
+  probe(context: EngineContext, volumes: readonly PodVolume[]): Promise<Probed>;
   /** Whether an address of the target answers on the source's node. Changes nothing. */
   reach(context: EngineContext, address: string): Promise<{ readonly reachable: boolean; readonly detail: string }>;
   /**
    * Does in the target what can be done ahead of the freeze. Calls `startPod` where the restore needs a pod that waits
    * for it, and yields that.
    */
-  prepareTarget(context: EngineContext, startPod: StartPod): Promise<Partial<TargetContainer>>;
+  prepareTarget(context: EngineContext, startPod: StartPod): Promise<Partial<TargetPod>>;
   /** Lets go of a placeholder that is about to be removed. Idempotent. */
-  discard(context: EngineContext, containerId: string): Promise<void>;
+  discard(context: EngineContext, containerIds: readonly string[]): Promise<void>;
   /** Copies while the source serves, so that less is left for the freeze. */
   copyAhead(context: EngineContext): Promise<{ readonly bytes: number; readonly files: number }>;
   /** Takes the process image; afterwards the source does not run. On failure the source runs as before. */

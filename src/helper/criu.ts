@@ -6,8 +6,11 @@ import { CRIU_HOME } from './enter.ts';
 import { IMAGES_DIR } from './pod-spec.ts';
 import type { CriuTimes } from './protocol.ts';
 
-/** Where a dump or a received one lies. */
+/** Where dumps or received ones lie, in a directory for each container. */
 export const IMAGE_FILES = path.join(IMAGES_DIR, 'img');
+/** Those directories. */
+export const imageDirectories = (count: number) =>
+  Array.from({ length: count }, (_, container) => path.join(IMAGE_FILES, String(container)));
 /** CRIU's directory for a moment (patch 0004), the same path on both sides. */
 export const SCRATCH = path.join(IMAGES_DIR, 'scratch');
 /** CRIU's logs, beside the images so that they do not travel. */
@@ -34,16 +37,20 @@ export const COMMON_OPTIONS: readonly string[] = [
   '--verbosity=2',
 ];
 
-/** Options of a dump. `namespaceInode`: of the pod's network namespace. */
-export function dumpOptions(pid: number, namespaceInode: number, externalMounts: readonly string[]): string[] {
+/** Options of a dump of the pod's container of that index. */
+export function dumpOptions(pid: number, container: number, externalMounts: readonly string[]): string[] {
   return [
-    ...['dump', '--tree', String(pid), '--images-dir', IMAGE_FILES, '--root', `/proc/${pid}/root`],
-    ...['--log-file', path.join(LOGS, 'dump.log'), '--ghost-limit', '512M'],
-    ...['--external', `net[${namespaceInode}]:extNetNs`],
+    ...['dump', '--tree', String(pid), '--images-dir', path.join(IMAGE_FILES, String(container))],
+    ...['--root', `/proc/${pid}/root`, '--log-file', path.join(LOGS, dumpLog(container)), '--ghost-limit', '512M'],
+    ...['--external', `net[${namespaceInode(pid, 'net')}]:extNetNs`],
     ...externalMounts.flatMap((point) => ['--external', `mnt[${point}]:${point}`]),
     ...COMMON_OPTIONS,
   ];
 }
+
+/** Names of the logs in {@link LOGS}. */
+export const dumpLog = (container: number) => `dump-${container}.log`;
+export const restoreLog = (container: number) => `restore-${container}.log`;
 
 /** Runs CRIU in the helper's own namespaces. */
 export function runCriu(args: readonly string[]): Promise<Finished> {
@@ -98,13 +105,15 @@ function fields(data: Buffer): Field[] {
   return found;
 }
 
-/** CRIU's own figures of the last dump (freezing_time, frozen_time) or restore (forking_time, restore_time). */
-export function readCriuTimes(act: 'dump' | 'restore', directory: string, wallMs: number): CriuTimes {
-  const file = path.join(directory, `stats-${act}`);
+/** CRIU's own figures of the dumps (freezing_time, frozen_time) or restores (forking_time, restore_time), summed up. */
+export function readCriuTimes(act: 'dump' | 'restore', directories: readonly string[], wallMs: number): CriuTimes {
   const numbers = act === 'dump' ? [1, 2] : [3, 4];
-  const stats = existsSync(file) ? parseStats(readFileSync(file)) : new Map<number, number>();
-  const totalUs = numbers.reduce((sum, number) => sum + (stats.get(number) ?? 0), 0);
-  return { totalMs: totalUs / 1000, wallMs };
+  const totalUs = directories.flatMap((directory) => {
+    const file = path.join(directory, `stats-${act}`);
+    const stats = existsSync(file) ? parseStats(readFileSync(file)) : new Map<number, number>();
+    return numbers.map((number) => stats.get(number) ?? 0);
+  });
+  return { totalMs: totalUs.reduce((sum, each) => sum + each, 0) / 1000, wallMs };
 }
 
 /** The inode that names a namespace of a process. */

@@ -11,15 +11,19 @@ export const ARGUMENTS_END = '--arguments-end';
  * Arguments of the mount helper for running a program of {@link CRIU_HOME} inside a container's mount namespace only, so
  * that every path, link and mount is resolved as the container sees it: no link of the container can lead the program
  * out. The directory is mounted over /proc, which every container has and which is no part of what is copied.
- * `writable`: the container's root may be written to even when it is read-only for the container.
+ * `writable`: mounts that may be written to even when they are read-only for the container.
  */
-export function insideMounts(pid: number, options: { writable: boolean }, command: readonly string[]): string[] {
+export function insideMounts(
+  pid: number,
+  options: { writable: readonly string[] },
+  command: readonly string[],
+): string[] {
   const [name, ...args] = command;
   const started =
     name === 'mount-helper' ? ['/proc/mount-helper'] : ['/proc/ld.so', '--library-path', '/proc/lib', `/proc/${name}`];
   return [
     ...['enter', '--pid', String(pid), '--ns', 'mnt', '--bind', `${CRIU_HOME}=/proc`],
-    ...(options.writable ? ['--writable', '/'] : []),
+    ...options.writable.flatMap((mount) => ['--writable', mount]),
     ...['--', ...started, ...args],
   ];
 }

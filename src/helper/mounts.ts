@@ -39,15 +39,16 @@ export function parseMountInfo(text: string): MountInfo[] {
   return mounts;
 }
 
+/** Where every container of a pod sees the memory that they share; the runtime mounts the sandbox's there. */
+export const SHARED_MEMORY = '/dev/shm';
+
 /**
  * The mount points that CRIU must expect from outside: all but `/proc` itself, which it mounts afresh (declared
- * external, a second move of a non-root process fails), and `/dev/shm`, whose content it carries. A `/dev/shm` that
- * is a volume of the pod stays external: its content moves as a volume.
+ * external, a second move of a non-root process fails).
  */
-export function externalMountPoints(mounts: readonly MountInfo[], volumePaths: readonly string[]): string[] {
+export function externalMountPoints(mounts: readonly MountInfo[]): string[] {
   const points = new Set(mounts.map(({ mountPoint }) => mountPoint));
   points.delete('/proc');
-  if (!volumePaths.includes('/dev/shm')) points.delete('/dev/shm');
   return [...points];
 }
 

@@ -2,7 +2,7 @@ import { removeArchive } from './archive.ts';
 import type { Channels } from './bulk/channels.ts';
 import { warmUp } from './criu.ts';
 import type { Handlers } from './dispatch.ts';
-import type { HelperEvent } from './envelope.ts';
+import { type HelperEvent, PROTOCOL_VERSION } from './envelope.ts';
 import { HelperFailure } from './failure.ts';
 import { probeContainer } from './probe/container.ts';
 import { probeNode } from './probe/node.ts';
@@ -39,9 +39,10 @@ export function makeOperations(context: OperationsContext): Operations {
       deadlineInMs: deadlineInMs(),
     }),
     'probe-node': () => probeNode(),
-    probe: async ({ containerId, volumes }) => {
-      const [node, container] = await Promise.all([probeNode(), probeContainer(containerId, volumes)]);
-      return { node, container };
+    probe: async ({ containers }) => {
+      const looked = containers.map(({ id, volumes }) => probeContainer(id, volumes));
+      const [node, facts] = await Promise.all([probeNode(), Promise.all(looked)]);
+      return { node, containers: facts };
     },
     'await-channel': async ({ channel, timeoutMs }) => {
       await channels.connected(channel, timeoutMs);
@@ -85,7 +86,7 @@ export function makeOperations(context: OperationsContext): Operations {
 async function receive(
   { channels, announce }: OperationsContext,
   target: Target,
-  { channel, what, containerId }: HelperArgs<'receive'>,
+  { channel, what, containerIds }: HelperArgs<'receive'>,
   id: string,
 ): Promise<HelperResult<'receive'>> {
   let told = 0;
@@ -93,10 +94,10 @@ async function receive(
     const now = Date.now();
     if (now - told < PROGRESS_MS) return;
     told = now;
-    announce({ v: 1, id, event: 'progress', bytes });
+    announce({ v: PROTOCOL_VERSION, id, event: 'progress', bytes });
   };
   return channels.use(channel, async ({ reader }) => {
-    const taken = timed(() => reader.transfer(target.sink(what, containerId), progress));
+    const taken = timed(() => reader.transfer(target.sink(what, containerIds), progress));
     // Where the stream stands now nobody knows, and the sender must not wait for a reader that is gone.
     taken.catch(() => channels.drop(channel));
     const { value, ms } = await taken;

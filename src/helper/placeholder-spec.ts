@@ -1,13 +1,18 @@
 // How the target pod's spec calls the placeholder (native/placeholder.c). The plugin builds the pod with these; the
 // argument encoding is defined here and read by the C program.
 
-/** Where the target pod mounts the emptyDir that carries the placeholder and receives CRIU for the restore. */
+/** Where a container of the target pod mounts its part of the emptyDir that carries the placeholder and receives CRIU. */
 export const PLACEHOLDER_DIR = '/.kubectl-migrate';
 /** Name of that emptyDir volume. */
 export const PLACEHOLDER_VOLUME = 'kubectl-migrate';
 
-/** Command of the init container (helper image): copies the placeholder into the emptyDir. Needs no shell and no root. */
-export const PLACEHOLDER_INSTALL: readonly string[] = ['/placeholder', 'install', PLACEHOLDER_DIR];
+/**
+ * Command of the init container (helper image), which mounts the whole emptyDir: copies the placeholder into a directory
+ * for each container, which the container mounts by `subPath`. Needs no shell and no root.
+ */
+export function placeholderInstall(containers: readonly string[]): string[] {
+  return ['/placeholder', 'install', PLACEHOLDER_DIR, ...containers];
+}
 
 /** A startup probe as the source's spec has it, ports already resolved to numbers, defaults filled in. */
 export type OriginalStartupProbe = {

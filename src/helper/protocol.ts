@@ -16,12 +16,22 @@ export * from './facts.ts';
 // for any number of transfers, each framed and with its digest; the plugin carries bytes and looks at none of them.
 // A channel ends by `close-channel`, and when a transfer on it or the freeze fails: open another one then. Both ends' replies carry bytes and sha256.
 
+/** More containers than any pod has. */
+export const MOST_CONTAINERS = 64;
+
 const bytes = z.number().int().nonnegative();
 const milliseconds = z.number().nonnegative();
 const nothing = z.strictObject({});
 
 /** The container id without the runtime's prefix (`containerd://`). */
 const containerIdSchema = z.string().regex(/^[0-9a-f]{16,64}$/);
+/** The containers of a pod that move together, always in the same order. */
+const containerIdsSchema = z.array(containerIdSchema).min(1).max(MOST_CONTAINERS);
+/** The same with the volumes that are read through each. */
+const containersSchema = z
+  .array(z.strictObject({ id: containerIdSchema, volumes: z.array(volumeSchema).max(64) }))
+  .min(1)
+  .max(MOST_CONTAINERS);
 /** Names a bulk stream; chosen by the plugin. */
 export const channelSchema = z.string().regex(/^[a-z0-9-]{1,40}$/);
 
@@ -42,7 +52,7 @@ const criuTimesSchema = z.strictObject({
 });
 
 /**
- * What a restore has to know of the dumped container. Made by `freeze`, passed on unread by the plugin, checked by
+ * What a restore has to know of a dumped container. Made by `freeze`, passed on unread by the plugin, checked by
  * `restore` against the placeholder: a mount that the placeholder has not is refused.
  */
 const handoverSchema = z.strictObject({
@@ -55,6 +65,8 @@ const handoverSchema = z.strictObject({
   /** Its processes as they see themselves. */
   innerPids: z.array(z.number().int().positive()).min(1).max(65_536),
 });
+
+const handoversSchema = z.array(handoverSchema).min(1).max(MOST_CONTAINERS);
 
 const SOURCE_STATES = ['idle', 'frozen', 'sealed', 'released', 'thawed'] as const;
 const TARGET_STATES = ['idle', 'prepared', 'restored', 'continued', 'discarded'] as const;
@@ -70,11 +82,11 @@ export const helperOps = {
       version: z.literal(1),
       source: z.strictObject({
         state: z.enum(SOURCE_STATES),
-        containerId: z.string().nullable(),
+        containerIds: z.array(z.string()),
         /** Until the helper thaws by itself; null when it will not. */
         thawInMs: milliseconds.nullable(),
       }),
-      target: z.strictObject({ state: z.enum(TARGET_STATES), containerId: z.string().nullable() }),
+      target: z.strictObject({ state: z.enum(TARGET_STATES), containerIds: z.array(z.string()) }),
       /** Bulk streams that are connected now. */
       channels: z.array(z.string()),
       deadlineInMs: milliseconds,
@@ -82,10 +94,10 @@ export const helperOps = {
   ),
   /** Read-only. */
   'probe-node': op(nothing, nodeFactsSchema),
-  /** Read-only. Both facts of the node and of one container on it. Things that cannot move are `obstacles`. */
+  /** Read-only. Facts of the node and of containers on it, in their order. Things that cannot move are `obstacles`. */
   probe: op(
-    z.strictObject({ containerId: containerIdSchema, volumes: z.array(volumeSchema).max(64) }),
-    z.strictObject({ node: nodeFactsSchema, container: containerFactsSchema }),
+    z.strictObject({ containers: containersSchema }),
+    z.strictObject({ node: nodeFactsSchema, containers: z.array(containerFactsSchema).min(1) }),
   ),
   /** Waits until the bulk stream of that name is connected, so that a freeze never waits for an exec. */
   'await-channel': op(
@@ -105,39 +117,34 @@ export const helperOps = {
   ),
   /** Source, running: sends the changed files and the volumes and remembers what it sent. May be repeated. */
   precopy: op(
-    z.strictObject({
-      containerId: containerIdSchema,
-      channel: channelSchema,
-      volumes: z.array(volumeSchema).max(64),
-    }),
+    z.strictObject({ containers: containersSchema, channel: channelSchema }),
     z.strictObject({ transfer: transferSchema, files: z.number().int().nonnegative() }),
   ),
   /**
-   * Target: takes the next transfer of a channel. `files` are applied to the placeholder through its own mount
-   * namespace, `images` are kept beside the placeholder until `restore`. Ask for it before the source sends.
+   * Target: takes the next transfer of a channel. `files` are applied to the placeholders through their own mount
+   * namespaces, `images` are kept until `restore`. Ask for it before the source sends.
    */
   receive: op(
     z.strictObject({
       channel: channelSchema,
       what: z.enum(['files', 'images']),
-      containerId: containerIdSchema,
+      containerIds: containerIdsSchema,
     }),
     z.strictObject({ transfer: transferSchema, files: z.number().int().nonnegative() }),
   ),
   /**
-   * Source: locks the pod's network, dumps, leaves the tree stopped, and sends two transfers on `channel` as soon as
+   * Source: locks the pod's network, dumps one container after the other, leaves them stopped, and sends two transfers on `channel` as soon as
    * they are ready: first `images`, then `files` (what changed since the last precopy). On failure everything is
-   * undone and the container runs. From the reply on the helper thaws by itself after `thawAfterMs` unless sealed.
+   * undone and the containers run. From the reply on the helper thaws by itself after `thawAfterMs` unless sealed.
    */
   freeze: op(
     z.strictObject({
-      containerId: containerIdSchema,
+      containers: containersSchema,
       channel: channelSchema,
-      volumes: z.array(volumeSchema).max(64),
       thawAfterMs: z.number().int().min(100).max(86_400_000),
     }),
     z.strictObject({
-      handover: handoverSchema,
+      handovers: handoversSchema,
       images: transferSchema,
       delta: transferSchema,
       deltaFiles: z.number().int().nonnegative(),
@@ -156,52 +163,54 @@ export const helperOps = {
    * reset, new ones refused; the tree goes on running. On failure that is undone. Thaws by itself as after `freeze`.
    */
   fence: op(
-    z.strictObject({ containerId: containerIdSchema, thawAfterMs: z.number().int().min(100).max(86_400_000) }),
+    z.strictObject({ containerIds: containerIdsSchema, thawAfterMs: z.number().int().min(100).max(86_400_000) }),
     z.strictObject({ connections: z.number().int().nonnegative() }),
   ),
   /**
-   * Source, fenced: stops the tree, which the runtime left running, and tells how long the archive is that it wrote.
+   * Source, fenced: stops the trees, which the runtime left running, and tells how long the archive is that it wrote.
    * The archive's bytes come by an exec of their own (`helper archive`).
    */
-  halt: op(z.strictObject({ containerId: containerIdSchema, archive: archiveSchema }), z.strictObject({ bytes })),
+  halt: op(z.strictObject({ containerIds: containerIdsSchema, archive: archiveSchema }), z.strictObject({ bytes })),
   /** Source: removes the archive from the node. Idempotent. */
   'remove-archive': op(z.strictObject({ archive: archiveSchema }), nothing),
   /** Source: network unlocked, tree continued, leftovers of the dump removed. Idempotent. Refused once `released`. */
-  thaw: op(z.strictObject({ containerId: containerIdSchema }), nothing),
-  /** Source: from the reply on the helper never thaws by itself. Fails with `already-thawed` when it came too late. */
-  seal: op(z.strictObject({ containerId: containerIdSchema }), nothing),
+  thaw: op(z.strictObject({ containerIds: containerIdsSchema }), nothing),
+  /**
+   * Source: from the reply on the helper never thaws by itself. Fails with `already-thawed` when it came too late, and
+   * with `container-not-found` when a container that was dumped is gone, so that the dump is of nothing that exists.
+   */
+  seal: op(z.strictObject({ containerIds: containerIdsSchema }), nothing),
   /**
    * Source, after the commit: connections with the outside are reset, new ones go on being refused, the tree stays
    * stopped. Idempotent. Returns how many connections were reset.
    */
   'release-connections': op(
-    z.strictObject({ containerId: containerIdSchema }),
+    z.strictObject({ containerIds: containerIdsSchema }),
     z.strictObject({ connections: z.number().int().nonnegative() }),
   ),
   /**
-   * Target, before the freeze: finds the waiting placeholder, checks and does all that can be done ahead. From here on
+   * Target, before the freeze: finds the waiting placeholders, checks and does all that can be done ahead. From here on
    * the network guard keeps the target silent. Idempotent; `discard` undoes it.
    */
   'prepare-restore': op(
     z.strictObject({
-      containerId: containerIdSchema,
+      containerIds: containerIdsSchema,
       /** The source pod's addresses (`probe`); they lie on the target's `lo` while connections refer to them. */
       sourceAddresses: z.array(z.union([z.ipv4(), z.ipv6()])).max(8),
     }),
-    z.strictObject({ placeholderPid: z.number().int().positive() }),
+    nothing,
   ),
   /**
-   * Target: restores the received images into the placeholder and leaves the tree stopped. The network guard keeps it
+   * Target: restores the received images into the placeholders and leaves the trees stopped. The network guard keeps it
    * silent until `continue`. Fails also when a process of the dump is not there or not stopped. On failure everything
-   * is taken away again and the placeholder waits on.
+   * is taken away again and the placeholders wait on.
    */
   restore: op(
     z.strictObject({
-      containerId: containerIdSchema,
-      handover: handoverSchema,
+      containerIds: containerIdsSchema,
+      handovers: handoversSchema,
     }),
     z.strictObject({
-      rootPid: z.number().int().positive(),
       /** How many are there, all of them stopped. */
       processes: z.number().int().positive(),
       criu: criuTimesSchema,
@@ -209,15 +218,15 @@ export const helperOps = {
     }),
   ),
   /**
-   * Target, after the commit: connections with the outside are reset, the guard goes away, the placeholder learns
-   * whom it stands for, the tree runs. Idempotent.
+   * Target, after the commit: connections with the outside are reset, the guard goes away, the placeholders learn
+   * whom they stand for, the trees run. Idempotent.
    */
   continue: op(
-    z.strictObject({ containerId: containerIdSchema }),
+    z.strictObject({ containerIds: containerIdsSchema }),
     z.strictObject({ connections: z.number().int().nonnegative(), totalMs: milliseconds }),
   ),
   /** Target, before the commit: kills what was restored, removes guard, addresses and images. Idempotent. */
-  discard: op(z.strictObject({ containerId: containerIdSchema }), nothing),
+  discard: op(z.strictObject({ containerIds: containerIdsSchema }), nothing),
 } as const;
 
 /** Name of an operation. */

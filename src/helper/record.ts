@@ -7,12 +7,21 @@ import type { HelperResult } from './protocol.ts';
 
 // What a restarted helper has to know; it lies beside the images, where it lives as long as the pod.
 
-const who = {
+const memberSchema = z.strictObject({
   containerId: z.string(),
   rootPid: z.number().int(),
   startTime: z.number(),
   volumes: z.array(volumeSchema),
-};
+});
+const who = { members: z.array(memberSchema) };
+
+const placeSchema = z.strictObject({
+  containerId: z.string(),
+  placeholderPid: z.number().int(),
+  startTime: z.number(),
+  /** The restored root; 0 before the restore. */
+  rootPid: z.number().int(),
+});
 
 const sourceSchema = z.discriminatedUnion('state', [
   z.strictObject({ state: z.literal('idle') }),
@@ -29,18 +38,17 @@ const targetSchema = z.discriminatedUnion('state', [
   z.strictObject({ state: z.literal('idle') }),
   z.strictObject({
     state: z.enum(['prepared', 'restored', 'continued', 'discarded']),
-    containerId: z.string(),
-    placeholderPid: z.number().int(),
-    startTime: z.number(),
+    places: z.array(placeSchema),
     sourceAddresses: z.array(z.string()),
-    /** The restored root; 0 before the restore. */
-    rootPid: z.number().int(),
-    rootStartTime: z.number(),
   }),
 ]);
 
 export type SourceRecord = z.infer<typeof sourceSchema>;
 export type TargetRecord = z.infer<typeof targetSchema>;
+/** A container that is moved away. */
+export type SourceMember = z.infer<typeof memberSchema>;
+/** A placeholder that a container is moved into. */
+export type Place = z.infer<typeof placeSchema>;
 
 function load<T>(name: string, schema: z.ZodType<T>, otherwise: T): T {
   try {
@@ -64,10 +72,10 @@ export const saveTarget = (record: TargetRecord): void => save('target.json', re
 /** What the plugin is told of a source. */
 export function statusOf(record: SourceRecord): HelperResult<'status'>['source'] {
   const { state } = record;
-  if (state === 'idle') return { state, containerId: null, thawInMs: null };
-  const { containerId } = record;
+  if (state === 'idle') return { state, containerIds: [], thawInMs: null };
+  const containerIds = record.members.map(({ containerId }) => containerId);
   // Still stopped, as far as anyone may rely on it.
-  if (state === 'thawing') return { state: 'frozen', containerId, thawInMs: 0 };
+  if (state === 'thawing') return { state: 'frozen', containerIds, thawInMs: 0 };
   const thawInMs = state === 'frozen' ? Math.max(0, record.thawAt - Date.now()) : null;
-  return { state, containerId, thawInMs };
+  return { state, containerIds, thawInMs };
 }

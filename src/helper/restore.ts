@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Armed, arm } from './command.ts';
-import { COMMON_OPTIONS, criuCommand } from './criu.ts';
+import { COMMON_OPTIONS, criuCommand, restoreLog } from './criu.ts';
 import { ARGUMENTS_END, CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
 import { HelperFailure } from './failure.ts';
 import { parseMountInfo } from './mounts.ts';
@@ -13,12 +13,18 @@ import type { Handover } from './protocol.ts';
 const ENGINE = `${PLACEHOLDER_DIR}/engine`;
 /** Descriptors of CRIU at the restore. */
 const NETWORK_FD = 10;
+const IPC_FD = 14;
 
 /** What does not depend on the dump, above all that the tree stays stopped. */
-const FIXED_OPTIONS: readonly string[] = [
-  ...['restore', '--images-dir', `${ENGINE}/img`, '--root', '/', '--log-file', `${ENGINE}/log/restore.log`],
-  ...['--inherit-fd', `fd[${NETWORK_FD}]:extNetNs`, ...COMMON_OPTIONS, '--restore-detached'],
-];
+function fixedOptions(container: number): string[] {
+  return [
+    ...['restore', '--images-dir', `${ENGINE}/img/${container}`, '--root', '/'],
+    ...['--log-file', `${ENGINE}/log/${restoreLog(container)}`],
+    // The containers of a pod share one, the sandbox's.
+    ...['--join-ns', `ipc:/proc/self/fd/${IPC_FD}`],
+    ...['--inherit-fd', `fd[${NETWORK_FD}]:extNetNs`, ...COMMON_OPTIONS, '--restore-detached'],
+  ];
+}
 
 /** Throws `not-movable` when the placeholder lacks a mount that the source had. */
 export function checkMounts(placeholderPid: number, { externalMounts }: Handover): void {
@@ -32,19 +38,20 @@ export function checkMounts(placeholderPid: number, { externalMounts }: Handover
 }
 
 /**
- * Enters the placeholder, ahead of the restore: its cgroups and namespaces, with nothing but CRIU's own directory and the
+ * Enters the placeholder of the pod's container of that index, ahead of the restore: its cgroups and namespaces, with nothing but CRIU's own directory and the
  * images brought in, in a private copy of its mounts. CRIU starts when {@link restoreArguments} come.
  */
-export function armRestore(placeholderPid: number): Armed {
+export function armRestore(placeholderPid: number, container: number): Armed {
   const enter = [
     ...['enter', '--pid', String(placeholderPid), '--ns', 'mnt,uts,ipc,net,pid'],
     ...cgroupFilesOf(placeholderPid).flatMap((file) => (existsSync(file) ? ['--cgroup', file] : [])),
     ...['--bind', `${IMAGES_DIR}=${ENGINE}`, '--bind', `${CRIU_HOME}=${ENGINE}/criu`],
     ...['--open', `${NETWORK_FD}=r=/proc/${placeholderPid}/ns/net`],
+    ...['--open', `${IPC_FD}=r=/proc/${placeholderPid}/ns/ipc`],
     ...[0, 1, 2].flatMap((fd) => ['--open', `${stdioFd(fd)}=${fd === 0 ? 'r' : 'w'}=/proc/${placeholderPid}/fd/${fd}`]),
-    ...['--umount', '/dev/shm', '--writable', '/proc/sys', '--arguments', 'stdin'],
+    ...['--writable', '/proc/sys', '--arguments', 'stdin'],
   ];
-  const command = [...criuCommand(`${ENGINE}/criu`), ...FIXED_OPTIONS];
+  const command = [...criuCommand(`${ENGINE}/criu`), ...fixedOptions(container)];
   return arm(MOUNT_HELPER, [...enter, '--', ...command], { PATH: `${ENGINE}/criu/bin` });
 }
 

@@ -15,8 +15,7 @@ import {
   unlockNetwork,
 } from './network.ts';
 import { continueTree, findRoot, readProcess, stopTree } from './processes.ts';
-import type { MovedVolume } from './protocol.ts';
-import { loadSource, saveSource } from './record.ts';
+import { loadSource, type SourceMember, saveSource } from './record.ts';
 
 /** What the source side does to a container and to the helper's files; tests put slow or failing ones in their place. */
 export const sourceActs = {
@@ -95,17 +94,19 @@ export class NetworkAhead {
   }
 }
 
-/** Unlocks a stopped tree and continues it, the latter whatever becomes of the rest. Idempotent. */
-export async function letGo(acts: SourceActs, pid: number, volumes: readonly MovedVolume[]): Promise<void> {
+/** Unlocks stopped containers of a pod and continues them, the latter whatever becomes of the rest. Idempotent. */
+export async function letGo(acts: SourceActs, members: readonly SourceMember[]): Promise<void> {
+  const [first] = members;
+  if (!first) return;
   try {
-    await acts.unlock(pid);
+    await acts.unlock(first.rootPid);
   } finally {
     try {
-      acts.removeLinkRemaps(pid, volumes);
+      acts.removeLinkRemaps(members);
     } catch {
       // Names left over do no harm.
     } finally {
-      acts.continueTree(pid);
+      for (const { rootPid } of members) acts.continueTree(rootPid);
     }
   }
 }

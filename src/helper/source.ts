@@ -1,23 +1,26 @@
 import { performance } from 'node:perf_hooks';
 import type { Channels } from './bulk/channels.ts';
 import { sendImages } from './bulk/images.ts';
-import { IMAGE_FILES, readCriuTimes } from './criu.ts';
-import type { HelperEvent } from './envelope.ts';
+import { imageDirectories, readCriuTimes } from './criu.ts';
+import { type HelperEvent, PROTOCOL_VERSION } from './envelope.ts';
 import { HelperFailure } from './failure.ts';
 import { FileSender } from './files/sender.ts';
 import { innerPid, processTree } from './processes.ts';
-import type { Handover, HelperArgs, HelperResult, MovedVolume } from './protocol.ts';
-import { type SourceRecord, statusOf } from './record.ts';
+import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
+import { type SourceMember, type SourceRecord, statusOf } from './record.ts';
 import { letGo, NetworkAhead, type SourceActs, sourceActs } from './source-acts.ts';
 import { timed, toTransfer } from './timing.ts';
 
+const gone = () => new HelperFailure('container-not-found', 'a container ended or was restarted meanwhile');
+/** A process in the network namespace that the pod's containers share. */
+const networkOf = (members: readonly SourceMember[]) => members[0]?.rootPid ?? 0;
 /** A thaw that failed is tried again after so long. */
 const RETRY_MS = 1000;
 
 /** What the source side needs from its surroundings. */
 export type SourceContext = { channels: Channels; announce: (event: HelperEvent) => void };
 
-/** The container that is being moved away, from the first copy to its release. */
+/** The containers of a pod that are being moved away, from the first copy to their release. */
 export class Source {
   readonly #context: SourceContext;
   readonly #acts: SourceActs;
@@ -43,17 +46,18 @@ export class Source {
   /** After a restart of the helper: takes up timer and seal where the former process left them. */
   async recover(): Promise<void> {
     const record = this.#acts.load();
-    if (record.state !== 'idle' && this.#acts.startTime(record.rootPid) !== record.startTime) return;
+    if (record.state !== 'idle' && this.#living(record.members).length === 0) return;
     this.#record = record;
     if (record.state === 'frozen') this.#arm(record.thawAt - Date.now());
     if (record.state === 'thawing') this.#arm(0);
   }
 
-  async precopy({ containerId, channel, volumes }: HelperArgs<'precopy'>): Promise<HelperResult<'precopy'>> {
-    const pid = this.#acts.findRoot(containerId);
-    await this.#network.prepare(pid);
+  async precopy({ containers, channel }: HelperArgs<'precopy'>): Promise<HelperResult<'precopy'>> {
+    const members = this.#find(containers);
+    await this.#network.prepare(networkOf(members));
     return this.#context.channels.use(channel, async ({ writer }) => {
-      const { value, ms } = await timed(() => this.#files.send(containerId, pid, volumes, writer));
+      const sending = this.#files.send(members, writer).catch((error) => this.#orGone(members, error));
+      const { value, ms } = await timed(() => sending);
       return { transfer: toTransfer(value, ms), files: value.files };
     });
   }
@@ -62,12 +66,13 @@ export class Source {
     const started = performance.now();
     return this.#exclusively(async () => {
       try {
-        const pid = this.#acts.findRoot(args.containerId);
-        const mountPaths = args.volumes.map(({ mountPath }) => mountPath);
-        const handover = this.#acts.describe(pid, mountPaths);
-        this.#acts.emptyDirectories();
-        this.#becomeFrozen(pid, args, args.volumes);
-        return await this.#freezeAndSend(args, pid, handover, started).catch((error) => this.#undo(error));
+        const members = this.#find(args.containers);
+        const handovers = members.map(({ rootPid }) => this.#acts.describe(rootPid));
+        this.#acts.emptyDirectories(members.length);
+        this.#becomeFrozen(members, args.thawAfterMs);
+        return await this.#freezeAndSend(args.channel, members, handovers, started)
+          .catch((error) => this.#orGone(members, error))
+          .catch((error) => this.#undo(error));
       } catch (error) {
         this.#context.channels.drop(args.channel);
         throw error;
@@ -76,11 +81,9 @@ export class Source {
   }
 
   /** Written before the act, so that a helper that restarts in the middle of it thaws too. Returns when it will. */
-  #becomeFrozen(rootPid: number, args: { containerId: string; thawAfterMs: number }, volumes: MovedVolume[]): number {
-    const { containerId, thawAfterMs } = args;
-    const startTime = this.#acts.startTime(rootPid) ?? 0;
+  #becomeFrozen(members: SourceMember[], thawAfterMs: number): number {
     const thawAt = Date.now() + thawAfterMs;
-    this.#become({ state: 'frozen', containerId, rootPid, startTime, volumes, thawAt });
+    this.#become({ state: 'frozen', members, thawAt });
     return thawAt;
   }
 
@@ -98,58 +101,69 @@ export class Source {
     }
   }
 
-  async #freezeAndSend(args: HelperArgs<'freeze'>, pid: number, handover: Handover, started: number) {
-    const { channel, containerId, volumes } = args;
-    const dumping = this.#lockAndDump(pid, handover.externalMounts);
+  async #freezeAndSend(channel: string, members: readonly SourceMember[], handovers: Handover[], started: number) {
+    const dumping = this.#lockAndDump(members, handovers);
     this.#dumping = dumping.catch(() => {});
     const { lockMs, dumpMs } = await dumping;
     // From here on the timer holds, also when nobody takes what is sent.
     if (this.#record.state === 'frozen') this.#arm(this.#record.thawAt - Date.now(), channel);
-    handover.innerPids = processTree(pid).map((each) => innerPid(each.pid));
+    for (const [index, handover] of handovers.entries())
+      handover.innerPids = processTree(members[index]?.rootPid ?? 0).map((each) => innerPid(each.pid));
+    const directories = imageDirectories(members.length);
     const sent = await this.#context.channels.use(channel, async ({ writer }) => ({
-      images: await timed(() => sendImages(IMAGE_FILES, writer)),
-      delta: await timed(() => this.#files.send(containerId, pid, volumes, writer)),
+      images: await timed(() => sendImages(directories, writer)),
+      delta: await timed(() => this.#files.send(members, writer)),
     }));
     const { images, delta } = sent;
     this.#expectFrozen();
     return {
-      handover,
+      handovers,
       images: toTransfer(images.value, images.ms),
       delta: toTransfer(delta.value, delta.ms),
       deltaFiles: delta.value.files,
-      criu: readCriuTimes('dump', IMAGE_FILES, dumpMs),
+      criu: readCriuTimes('dump', directories, dumpMs),
       timings: { lockMs, dumpMs, deltaMs: delta.ms, totalMs: performance.now() - started },
     };
   }
 
-  async #lockAndDump(pid: number, externalMounts: readonly string[]): Promise<{ lockMs: number; dumpMs: number }> {
-    const { ms: lockMs } = await timed(() => this.#network.lock(pid));
-    // A thaw that came meanwhile waits for this to end; it must not find the tree stopped behind its back.
-    this.#expectFrozen();
-    const { ms: dumpMs } = await timed(() => this.#acts.dump(pid, externalMounts));
+  /**
+   * One container after the other: a stopped one is, for those that still run, one that gets no processor. So the moment
+   * at which the last one stops is the cut for all of them; what they share (files, memory, System V objects) is taken
+   * then or later, and the lock holds their connections.
+   */
+  async #lockAndDump(members: readonly SourceMember[], handovers: readonly Handover[]) {
+    const { ms: lockMs } = await timed(() => this.#network.lock(networkOf(members)));
+    let dumpMs = 0;
+    for (const [index, { rootPid }] of members.entries()) {
+      // A thaw that came meanwhile waits for this to end; it must not find a tree stopped behind its back.
+      this.#expectFrozen();
+      const { ms } = await timed(() => this.#acts.dump(rootPid, index, handovers[index]?.externalMounts ?? []));
+      dumpMs += ms;
+    }
     return { lockMs, dumpMs };
   }
 
-  async fence(args: HelperArgs<'fence'>): Promise<HelperResult<'fence'>> {
+  async fence({ containerIds, thawAfterMs }: HelperArgs<'fence'>): Promise<HelperResult<'fence'>> {
     return this.#exclusively(async () => {
-      const pid = this.#acts.findRoot(args.containerId);
-      const thawAt = this.#becomeFrozen(pid, args, []);
-      return await this.#lockOut(pid, thawAt).catch((error) => this.#undo(error));
+      const members = this.#find(containerIds.map((id) => ({ id, volumes: [] })));
+      const thawAt = this.#becomeFrozen(members, thawAfterMs);
+      return await this.#lockOut(members, thawAt).catch((error) => this.#undo(error));
     });
   }
 
   /** CRIU of the runtime refuses established connections, and their peers would wait for a source that has gone. */
-  async #lockOut(pid: number, thawAt: number): Promise<{ connections: number }> {
-    const connections = await this.#network.release(pid);
+  async #lockOut(members: readonly SourceMember[], thawAt: number): Promise<{ connections: number }> {
+    const connections = await this.#network.release(networkOf(members));
     this.#expectFrozen();
     this.#arm(thawAt - Date.now());
     return { connections };
   }
 
-  async halt({ containerId, archive }: HelperArgs<'halt'>): Promise<HelperResult<'halt'>> {
-    this.#expect(containerId);
+  async halt({ containerIds, archive }: HelperArgs<'halt'>): Promise<HelperResult<'halt'>> {
+    this.#expect(containerIds);
     this.#expectFrozen();
-    const stopping = this.#acts.stopTree(this.#record.state === 'frozen' ? this.#record.rootPid : 0);
+    const members = this.#record.state === 'frozen' ? this.#record.members : [];
+    const stopping = Promise.all(members.map(({ rootPid }) => this.#acts.stopTree(rootPid)));
     // A thaw that comes meanwhile waits for this to end; it must not find the tree stopped behind its back.
     this.#dumping = stopping.catch(() => {});
     await stopping;
@@ -157,26 +171,47 @@ export class Source {
     return { bytes: this.#acts.archiveBytes(archive) };
   }
 
+  #find(containers: HelperArgs<'freeze'>['containers']): SourceMember[] {
+    return containers.map(({ id, volumes }) => {
+      const rootPid = this.#acts.findRoot(id);
+      return { containerId: id, rootPid, startTime: this.#acts.startTime(rootPid) ?? 0, volumes };
+    });
+  }
+
+  #isAnyGone(members: readonly SourceMember[]): boolean {
+    return this.#living(members).length < members.length;
+  }
+
+  /** What fails because a container is no longer there is told as that. */
+  #orGone(members: readonly SourceMember[], error: unknown): never {
+    throw this.#isAnyGone(members) ? gone() : error;
+  }
+
+  #living(members: readonly SourceMember[]): SourceMember[] {
+    return members.filter(({ rootPid, startTime }) => this.#acts.startTime(rootPid) === startTime);
+  }
+
   #expectFrozen(): void {
     if (this.#record.state !== 'frozen') throw new HelperFailure('already-thawed', 'the source was thawed meanwhile');
   }
 
-  async thaw({ containerId }: HelperArgs<'thaw'>): Promise<Record<string, never>> {
+  async thaw({ containerIds }: HelperArgs<'thaw'>): Promise<Record<string, never>> {
     const { state } = this.#record;
     if (state === 'idle' || state === 'thawed') return {};
-    this.#expect(containerId);
+    this.#expect(containerIds);
     if (state === 'released')
       throw new HelperFailure('wrong-state', 'the source was released: its clients were cut off');
     await this.#thaw();
     return {};
   }
 
-  async seal({ containerId }: HelperArgs<'seal'>): Promise<Record<string, never>> {
+  async seal({ containerIds }: HelperArgs<'seal'>): Promise<Record<string, never>> {
     const record = this.#record;
     if (record.state === 'thawing' || record.state === 'thawed')
       throw new HelperFailure('already-thawed', 'the source goes on already');
-    this.#expect(containerId);
+    this.#expect(containerIds);
     if (record.state === 'frozen' && !this.#busy) {
+      if (this.#isAnyGone(record.members)) throw gone();
       this.#become({ ...record, state: 'sealed' });
       clearTimeout(this.#timer);
     }
@@ -184,15 +219,15 @@ export class Source {
     return {};
   }
 
-  async release({ containerId }: HelperArgs<'release-connections'>): Promise<{ connections: number }> {
-    this.#expect(containerId);
+  async release({ containerIds }: HelperArgs<'release-connections'>): Promise<{ connections: number }> {
+    this.#expect(containerIds);
     const record = this.#record;
     if (record.state !== 'sealed' && record.state !== 'released') {
       throw new HelperFailure('wrong-state', `the source is ${record.state}, not sealed`);
     }
     // Before the acts: a thaw that came between them would continue a source whose target runs.
     this.#become({ ...record, state: 'released' });
-    return { connections: await this.#network.release(record.rootPid) };
+    return { connections: await this.#network.release(networkOf(record.members)) };
   }
 
   /** The helper is about to end: what is frozen and not sealed goes on. */
@@ -207,9 +242,10 @@ export class Source {
     return this.#record.state === 'frozen' || this.#record.state === 'thawing';
   }
 
-  #expect(containerId: string): void {
+  #expect(containerIds: readonly string[]): void {
     if (this.#record.state === 'idle') throw new HelperFailure('wrong-state', 'nothing is frozen');
-    if (this.#record.containerId !== containerId) throw new HelperFailure('wrong-state', 'another container is frozen');
+    const frozen = this.#record.members.map(({ containerId }) => containerId);
+    if (frozen.join() !== containerIds.join()) throw new HelperFailure('wrong-state', 'another container is frozen');
   }
 
   #become(record: SourceRecord): void {
@@ -231,7 +267,11 @@ export class Source {
     } catch {
       return; // It set the timer again.
     }
-    this.#context.announce({ v: 1, event: 'thawed', reason: 'the deadline passed and nobody had sealed the source' });
+    this.#context.announce({
+      v: PROTOCOL_VERSION,
+      event: 'thawed',
+      reason: 'the deadline passed and nobody had sealed the source',
+    });
   }
 
   /** A freeze failed midway: whatever it had begun is undone, also when a thaw came before. */
@@ -252,17 +292,16 @@ export class Source {
     const record = this.#record;
     if (record.state === 'idle') return;
     clearTimeout(this.#timer);
-    const { containerId, rootPid, startTime, volumes } = record;
-    const who = { containerId, rootPid, startTime, volumes };
+    const { members } = record;
     // Before anything is awaited: from here on no seal succeeds.
-    this.#markThawing({ state: 'thawing', ...who });
+    this.#markThawing({ state: 'thawing', members });
     try {
       // In the middle of a dump CRIU holds the tree; it lets go when it is done or refuses.
       await this.#dumping;
-      if (this.#acts.startTime(rootPid) === startTime) await letGo(this.#acts, rootPid, volumes);
+      await letGo(this.#acts, this.#living(members));
       this.#network.disarm();
       this.#acts.removeImages();
-      this.#become({ state: 'thawed', ...who });
+      this.#become({ state: 'thawed', members });
     } catch (error) {
       this.#arm(RETRY_MS);
       throw error;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { imageSink } from './bulk/images.ts';
 import type { Armed } from './command.ts';
-import { IMAGE_FILES, LOGS, readCriuTimes, readLog, SCRATCH } from './criu.ts';
+import { IMAGE_FILES, imageDirectories, LOGS, readCriuTimes, readLog, restoreLog, SCRATCH } from './criu.ts';
 import { causeOf, interestingLines } from './criu-log.ts';
 import { HelperFailure } from './failure.ts';
 import { filesSink } from './files/apply.ts';
@@ -30,8 +30,8 @@ import {
   readProc,
   readProcess,
 } from './processes.ts';
-import type { HelperArgs, HelperResult } from './protocol.ts';
-import { loadTarget, saveTarget, type TargetRecord } from './record.ts';
+import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
+import { loadTarget, type Place, saveTarget, type TargetRecord } from './record.ts';
 import { armRestore, checkMounts, restoreArguments } from './restore.ts';
 import { timed } from './timing.ts';
 import { guardImages } from './trust/guard.ts';
@@ -41,123 +41,137 @@ import { criuImages } from './trust/installed.ts';
 const SIGNAL_COMMITTED = 34;
 
 type Known = Exclude<TargetRecord, { state: 'idle' }>;
+type Armory = { restore: (Armed | undefined)[]; abort?: Armed | undefined; unlock?: Armed | undefined };
 
-/** The placeholder that a container is moved into. */
+/** A process in the network namespace that the pod's containers share. */
+const networkOf = (places: readonly Place[]) => places[0]?.placeholderPid ?? 0;
+const isThere = ({ placeholderPid, startTime }: Place) => readProcess(placeholderPid)?.startTime === startTime;
+
+/** The placeholders that the containers of a pod are moved into. */
 export class Target {
   #record: TargetRecord = { state: 'idle' };
   /** Begun when the restore is done, so that the commit need not wait for it: the copies are killed with a discard. */
   #aborted: Promise<number> | undefined;
-  /** Programs started at the preparation, so that their start costs nothing within the freeze. */
-  #armed: { restore?: Armed; abort?: Armed; unlock?: Armed } = {};
+  /** Programs started at the preparation, so that their start costs nothing within the freeze; each acts once. */
+  #armed: Armory = { restore: [] };
   #cleaning: Promise<unknown> = Promise.resolve();
 
   status(): HelperResult<'status'>['target'] {
     const { state } = this.#record;
-    return { state, containerId: state === 'idle' ? null : this.#record.containerId };
+    return { state, containerIds: state === 'idle' ? [] : this.#record.places.map(({ containerId }) => containerId) };
   }
 
   /** After a restart of the helper. */
   recover(): void {
     const record = loadTarget();
-    if (record.state !== 'idle' && readProcess(record.placeholderPid)?.startTime !== record.startTime) return;
+    if (record.state !== 'idle' && !record.places.some(isThere)) return;
     this.#record = record;
   }
 
-  /** What takes the next transfer for this placeholder. */
-  sink(what: 'files' | 'images', containerId: string) {
-    return what === 'images' ? imageSink(IMAGE_FILES) : filesSink(this.#known(containerId).placeholderPid);
+  /** What takes the next transfer for these placeholders. */
+  sink(what: 'files' | 'images', containerIds: readonly string[]) {
+    if (what === 'images') return imageSink(imageDirectories(containerIds.length));
+    return filesSink(this.#known(containerIds).places.map(({ placeholderPid }) => placeholderPid));
   }
 
-  async prepare({ containerId, sourceAddresses }: HelperArgs<'prepare-restore'>): Promise<{ placeholderPid: number }> {
+  async prepare({
+    containerIds,
+    sourceAddresses,
+  }: HelperArgs<'prepare-restore'>): Promise<HelperResult<'prepare-restore'>> {
     const { state } = this.#record;
     if (state === 'restored' || state === 'continued')
       throw new HelperFailure('wrong-state', `the target is ${state} already`);
-    const placeholderPid = findPlaceholder(containerId);
-    const mounts = parseMountInfo(readProc(placeholderPid, 'mountinfo') ?? '');
-    if (!mounts.some(({ mountPoint }) => mountPoint === PLACEHOLDER_DIR)) {
-      throw new HelperFailure('not-movable', `the target container has nothing mounted at ${PLACEHOLDER_DIR}`);
-    }
-    if (existsSync(markerOf(placeholderPid))) throw new HelperFailure('wrong-state', 'the target was restored before');
+    const places = containerIds.map(findPlace);
     for (const directory of [LOGS, SCRATCH, path.join(IMAGES_DIR, 'criu')])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-    await Promise.all([lockNetwork(placeholderPid), addToLoopback(placeholderPid, sourceAddresses)]);
-    const startTime = readProcess(placeholderPid)?.startTime ?? 0;
-    const nothing = { rootPid: 0, rootStartTime: 0 };
-    this.#become({ state: 'prepared', containerId, placeholderPid, startTime, sourceAddresses, ...nothing });
+    const network = networkOf(places);
+    await Promise.all([lockNetwork(network), addToLoopback(network, sourceAddresses)]);
+    this.#become({ state: 'prepared', places, sourceAddresses });
     this.#disarm();
     this.#armed = {
-      restore: armRestore(placeholderPid),
-      abort: armAbort(placeholderPid, sourceAddresses),
-      unlock: armNetwork(placeholderPid),
+      restore: places.map(({ placeholderPid }, container) => armRestore(placeholderPid, container)),
+      abort: armAbort(network, sourceAddresses),
+      unlock: armNetwork(network),
     };
     criuImages().warmUp();
-    return { placeholderPid };
-  }
-
-  /** An armed program acts once; after a restart of the helper there is none. */
-  #take(act: 'restore' | 'abort' | 'unlock'): Armed | undefined {
-    const armed = this.#armed[act];
-    delete this.#armed[act];
-    return armed;
+    return {};
   }
 
   #disarm(): void {
-    for (const armed of Object.values(this.#armed)) armed.disarm();
-    this.#armed = {};
+    const { restore, abort, unlock } = this.#armed;
+    for (const armed of [...restore, abort, unlock]) armed?.disarm();
+    this.#armed = { restore: [] };
   }
 
-  async restore({ containerId, handover }: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
-    const record = this.#known(containerId);
+  async restore({ containerIds, handovers }: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
+    const record = this.#known(containerIds);
     if (record.state !== 'prepared')
       throw new HelperFailure('wrong-state', `the target is ${record.state}, not prepared`);
+    if (handovers.length !== record.places.length)
+      throw new HelperFailure('bad-request', `${handovers.length} handovers for ${record.places.length} containers`);
     const started = performance.now();
-    checkMounts(record.placeholderPid, handover);
-    guardImages(criuImages(), IMAGE_FILES, record.placeholderPid);
-    const armed = this.#take('restore') ?? armRestore(record.placeholderPid);
-    const { value, ms } = await timed(() => armed.run(restoreArguments(handover)));
-    if (value.status !== 0) {
-      const log = readLog('restore.log') || value.stderr;
-      await killRestored(record.placeholderPid);
-      const summary = `CRIU cannot restore the container: ${causeOf(log)}`;
-      throw new HelperFailure('criu-refused-restore', summary, interestingLines(log).join('\n') || value.stderr);
-    }
     try {
-      const { root, processes } = checkRestored(record.placeholderPid, handover.innerPids);
-      this.#become({ ...record, state: 'restored', rootPid: root.pid, rootStartTime: root.startTime });
-      this.#aborted = abortOutside(record.placeholderPid, record.sourceAddresses, this.#take('abort'));
+      const { places, processes, wallMs } = await this.#restoreAll(record.places, handovers);
+      this.#become({ ...record, state: 'restored', places });
+      this.#aborted = abortOutside(networkOf(places), record.sourceAddresses, this.#armed.abort);
+      this.#armed.abort = undefined;
       this.#aborted.catch(() => {});
-      const criu = readCriuTimes('restore', IMAGE_FILES, ms);
-      return { rootPid: root.pid, processes, criu, totalMs: performance.now() - started };
+      const criu = readCriuTimes('restore', imageDirectories(places.length), wallMs);
+      return { processes, criu, totalMs: performance.now() - started };
     } catch (error) {
-      await killRestored(record.placeholderPid);
+      for (const { placeholderPid } of record.places) await killRestored(placeholderPid);
       throw error;
     }
   }
 
-  async continue({ containerId }: HelperArgs<'continue'>): Promise<HelperResult<'continue'>> {
+  /** The last one first: its images hold the System V objects, which the others may be attached to. */
+  async #restoreAll(places: readonly Place[], handovers: readonly Handover[]) {
+    const restored: Place[] = [];
+    let processes = 0;
+    let wallMs = 0;
+    for (const [container, place] of [...places.entries()].reverse()) {
+      const handover = handovers[container];
+      if (!handover) continue;
+      checkMounts(place.placeholderPid, handover);
+      guardImages(criuImages(), path.join(IMAGE_FILES, String(container)), place.placeholderPid);
+      const armed = this.#armed.restore[container] ?? armRestore(place.placeholderPid, container);
+      this.#armed.restore[container] = undefined;
+      const { value, ms } = await timed(() => armed.run(restoreArguments(handover)));
+      wallMs += ms;
+      if (value.status !== 0) throw refusal(readLog(restoreLog(container)) || value.stderr, value.stderr);
+      const { root, count } = checkRestored(place.placeholderPid, handover.innerPids);
+      restored.unshift({ ...place, rootPid: root });
+      processes += count;
+    }
+    return { places: restored, processes, wallMs };
+  }
+
+  async continue({ containerIds }: HelperArgs<'continue'>): Promise<HelperResult<'continue'>> {
     const started = performance.now();
-    const record = this.#known(containerId);
+    const record = this.#known(containerIds);
     if (record.state !== 'restored' && record.state !== 'continued') {
       throw new HelperFailure('wrong-state', `the target is ${record.state}, not restored`);
     }
-    const { placeholderPid, rootPid, sourceAddresses } = record;
-    const connections = await (this.#aborted ?? abortOutside(placeholderPid, sourceAddresses));
+    const { places, sourceAddresses } = record;
+    const network = networkOf(places);
+    const connections = await (this.#aborted ?? abortOutside(network, sourceAddresses));
     this.#aborted = Promise.resolve(connections);
     if (record.state === 'restored') {
-      rememberAddresses(placeholderPid, sourceAddresses);
-      tellPlaceholder(placeholderPid, rootPid);
+      rememberAddresses(network, sourceAddresses);
+      for (const place of places) tellPlaceholder(place);
     }
-    await unlockNetwork(placeholderPid, this.#take('unlock'));
-    continueTree(rootPid);
+    const armed = this.#armed.unlock;
+    this.#armed.unlock = undefined;
+    await unlockNetwork(network, armed);
+    for (const { rootPid } of places) continueTree(rootPid);
     this.#become({ ...record, state: 'continued' });
-    this.#cleaning = this.#cleanUp(placeholderPid, sourceAddresses).catch(() => {});
+    this.#cleaning = this.#cleanUp(network, sourceAddresses).catch(() => {});
     return { connections, totalMs: performance.now() - started };
   }
 
   /** What nobody waits for: the program runs already. The addresses stay when the pod talks to itself by them. */
-  async #cleanUp(placeholderPid: number, sourceAddresses: readonly string[]): Promise<void> {
-    if (!(await addressesInUse(placeholderPid, sourceAddresses)))
-      await removeFromLoopback(placeholderPid, sourceAddresses);
+  async #cleanUp(network: number, sourceAddresses: readonly string[]): Promise<void> {
+    if (!(await addressesInUse(network, sourceAddresses))) await removeFromLoopback(network, sourceAddresses);
     rmSync(IMAGE_FILES, { recursive: true, force: true });
   }
 
@@ -167,26 +181,29 @@ export class Target {
     await this.#cleaning;
   }
 
-  async discard({ containerId }: HelperArgs<'discard'>): Promise<Record<string, never>> {
+  async discard({ containerIds }: HelperArgs<'discard'>): Promise<Record<string, never>> {
     const record = this.#record;
     if (record.state === 'idle' || record.state === 'discarded') return {};
-    if (this.#known(containerId).state === 'continued')
+    if (this.#known(containerIds).state === 'continued')
       throw new HelperFailure('wrong-state', 'the target runs already');
     this.#disarm();
-    if (readProcess(record.placeholderPid)?.startTime === record.startTime) {
-      await killRestored(record.placeholderPid);
-      await unlockNetwork(record.placeholderPid);
-      await removeFromLoopback(record.placeholderPid, record.sourceAddresses);
+    const present = record.places.filter(isThere);
+    for (const { placeholderPid } of present) await killRestored(placeholderPid);
+    if (present.length > 0) {
+      await unlockNetwork(networkOf(present));
+      await removeFromLoopback(networkOf(present), record.sourceAddresses);
     }
     rmSync(IMAGE_FILES, { recursive: true, force: true });
     this.#become({ ...record, state: 'discarded' });
     return {};
   }
 
-  #known(containerId: string): Known {
+  #known(containerIds: readonly string[]): Known {
     const record = this.#record;
     if (record.state === 'idle') throw new HelperFailure('wrong-state', 'no placeholder was prepared');
-    if (record.containerId !== containerId) throw new HelperFailure('wrong-state', 'another container was prepared');
+    const prepared = record.places.map(({ containerId }) => containerId);
+    if (prepared.join() !== containerIds.join())
+      throw new HelperFailure('wrong-state', 'another container was prepared');
     return record;
   }
 
@@ -198,8 +215,23 @@ export class Target {
 
 const markerOf = (placeholderPid: number) => `/proc/${placeholderPid}/root${PLACEHOLDER_DIR}/restored`;
 
+/** A placeholder that waits and was never restored into. */
+function findPlace(containerId: string): Place {
+  const placeholderPid = findPlaceholder(containerId);
+  const mounts = parseMountInfo(readProc(placeholderPid, 'mountinfo') ?? '');
+  if (!mounts.some(({ mountPoint }) => mountPoint === PLACEHOLDER_DIR))
+    throw new HelperFailure('not-movable', `the target container has nothing mounted at ${PLACEHOLDER_DIR}`);
+  if (existsSync(markerOf(placeholderPid))) throw new HelperFailure('wrong-state', 'the target was restored before');
+  return { containerId, placeholderPid, startTime: readProcess(placeholderPid)?.startTime ?? 0, rootPid: 0 };
+}
+
+function refusal(log: string, stderr: string): HelperFailure {
+  const summary = `CRIU cannot restore the container: ${causeOf(log)}`;
+  return new HelperFailure('criu-refused-restore', summary, interestingLines(log).join('\n') || stderr);
+}
+
 /** The placeholder stands for that root from now on; a container that starts with the marker there starts afresh. */
-function tellPlaceholder(placeholderPid: number, rootPid: number): void {
+function tellPlaceholder({ placeholderPid, rootPid }: Place): void {
   const pids = parseNamespacePids(readProc(rootPid, 'status') ?? '');
   const depth = parseNamespacePids(readProc(placeholderPid, 'status') ?? '').length;
   writeInto(markerOf(placeholderPid), `${pids[depth - 1] ?? 0}\n`);
@@ -223,7 +255,7 @@ function checkRestored(placeholderPid: number, innerPids: readonly number[]) {
   }
   const present = new Set(restored.map((each) => each.innerPid));
   const missing = innerPids.filter((pid) => !present.has(pid));
-  if (missing.length === 0) return { root, processes: innerPids.length };
+  if (missing.length === 0) return { root: root.pid, count: innerPids.length };
   throw new HelperFailure('criu-refused-restore', `processes are missing: ${missing.join(' ')}`);
 }
 

@@ -66,7 +66,14 @@ export interface Container {
   }[];
   ports?: { name?: string; containerPort: number; hostPort?: number; protocol?: string }[];
   resources?: { requests?: Record<string, string>; limits?: Record<string, string>; claims?: unknown[] };
-  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; [field: string]: unknown }[];
+  volumeMounts?: {
+    name: string;
+    mountPath: string;
+    readOnly?: boolean;
+    subPath?: string;
+    subPathExpr?: string;
+    [field: string]: unknown;
+  }[];
   volumeDevices?: unknown[];
   securityContext?: {
     privileged?: boolean;

@@ -1,4 +1,4 @@
-import type { Pod } from './objects.ts';
+import type { ContainerStatus, Pod } from './objects.ts';
 
 /** Reasons for which kubelet keeps a container waiting until somebody mends something. */
 const HOPELESS = new Set([
@@ -27,11 +27,17 @@ function stuckContainer({ status }: Pod): Stuck | undefined {
   return undefined;
 }
 
+/** Status of the container of that name, a sidecar's included. Pure. */
+export function containerStatus(pod: Pod, name: string): ContainerStatus | undefined {
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  return statuses.find((status) => status.name === name);
+}
+
 /** Why a pod that was just made does not run and never will by itself; undefined while it may still come up. Pure. */
 export function startFailure(pod: Pod): Stuck | undefined {
   const stuck = stuckContainer(pod);
   if (stuck) return stuck;
-  const ended = pod.status?.containerStatuses?.[0]?.state?.terminated;
+  const ended = pod.status?.containerStatuses?.find(({ state }) => state?.terminated)?.state?.terminated;
   if (!ended && pod.status?.phase !== 'Failed') return undefined;
   return {
     reason: ended?.reason ?? pod.status?.reason ?? 'failed',
@@ -43,7 +49,8 @@ export function startFailure(pod: Pod): Stuck | undefined {
 export function startProgress(pod: Pod): string {
   const scheduled = condition(pod, 'PodScheduled');
   if (!scheduled.met && scheduled.why) return `not scheduled: ${scheduled.why}`;
-  return pod.status?.containerStatuses?.[0]?.state?.waiting?.reason ?? pod.status?.phase ?? 'not seen yet';
+  const waiting = pod.status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
+  return waiting?.reason ?? pod.status?.phase ?? 'not seen yet';
 }
 
 /** Status of a condition (`Ready`, `PodScheduled`), with the reason where there is one. Pure. */

@@ -6,6 +6,7 @@ import { SYSTEM_NAMESPACE } from '../domain/names.ts';
 import {
   PLAN_SCHEMA,
   type Plan,
+  type PlanContainer,
   type PlanDraft,
   type PlannedArchive,
   type PlannedCopy,
@@ -18,11 +19,12 @@ import { journalEffects, journalRef, recordSides } from '../journal/config-map-s
 import { type LockPlaces, lockEffects } from '../journal/lease.ts';
 import { expectUnlocked } from '../journal/lock.ts';
 import type { Pod } from '../kube/objects.ts';
-import { bareContainerId, podAddresses } from '../kube/pod-status.ts';
+import { bareContainerId, containerStatus, podAddresses } from '../kube/pod-status.ts';
 import type { ReadOptions } from '../kube/ports.ts';
 import { planRoutes } from '../routes/plan-routes.ts';
 import type { Step } from '../steps/step.ts';
 import { parseRepository } from '../transfer/registry/reference.ts';
+import { lastingContainers } from '../workloads/containers.ts';
 import { detectWorkload, withoutWithheld } from '../workloads/index.ts';
 import { originalPod } from '../workloads/original-pod.ts';
 import { placeholderPod } from '../workloads/placeholder-pod.ts';
@@ -81,7 +83,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
 /** What is known of a move before an engine is chosen for it. */
 interface MoveSurvey {
   readonly original: Pod;
-  readonly image: string;
+  readonly containers: readonly PlanContainer[];
   /** Undefined where the owner is declined, which the findings tell. */
   readonly workload: PlannedWorkload | undefined;
   readonly copies: readonly PlannedCopy[];
@@ -93,12 +95,12 @@ interface MoveSurvey {
 async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> {
   const original = originalPod(facts.pod);
   const workload = detectWorkload(facts.owners);
-  const image = imageByDigest(facts.pod, original);
+  const containers = planContainers(facts.pod, original);
   const routes = planRoutes(facts.request, facts.pod, facts.services, contextsOf(facts));
   const budget = checkLiveness(original, facts.request.deadlines);
   const outlook = judgePod(facts.pod, facts.source.context);
   // A container that does not run has no digest yet, and that is not what is wrong with it.
-  const unknownImage = image === undefined && !outlook.some((finding) => finding.code === 'E105');
+  const unknownImages = outlook.some((finding) => finding.code === 'E105') ? [] : withoutDigest(facts.pod, original);
   const dependencies = await namingForbidden(facts, read, () => checkDependencies(original, facts, read));
   const findings = [
     ...checkClusters(facts),
@@ -106,11 +108,11 @@ async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> 
     ...('declined' in workload ? workload.declined : workload.findings),
     ...routes.findings,
     ...budget.findings,
-    ...(unknownImage ? [noDigest(facts.pod)] : []),
+    ...unknownImages,
     ...dependencies.findings,
   ];
   const usable = 'usable' in workload ? workload.usable : undefined;
-  return { original, image: image ?? '', workload: usable, copies: dependencies.copies, routes, budget, findings };
+  return { original, containers, workload: usable, copies: dependencies.copies, routes, budget, findings };
 }
 
 function draftPlan(
@@ -121,7 +123,7 @@ function draftPlan(
   options: PlanOptions,
 ): Plan {
   const { request } = facts;
-  const { workload, copies, image, routes, budget } = survey;
+  const { workload, copies, containers, routes, budget } = survey;
   const original = withoutWithheld(survey.original, workload);
   const found = [...survey.findings, ...choice.findings];
   const archive = choice.engine === 'kubelet' ? planArchive(facts, options.id) : undefined;
@@ -130,7 +132,7 @@ function draftPlan(
     id: options.id,
     createdAt: options.createdAt,
     request,
-    source: planSource(facts, image),
+    source: planSource(facts, containers),
     target: planTarget(facts, choice.node),
     oneCluster: facts.sameCluster,
     workload,
@@ -150,7 +152,7 @@ function draftPlan(
       contexts: [facts.source.context, facts.target.context],
     }),
     reliedOn: reliedOn(facts, choice.node),
-    manifest: targetManifest(facts, { original, image, archive, migration: options.id, node: choice.node }),
+    manifest: targetManifest(facts, { original, containers, archive, migration: options.id, node: choice.node }),
   };
   return {
     ...draft,
@@ -165,13 +167,20 @@ function planArchive({ request, sourceNode }: Facts, tag: string): PlannedArchiv
 
 function targetManifest(
   { request }: Facts,
-  parts: { original: Pod; image: string; archive: PlannedArchive | undefined; migration: string; node: string },
+  parts: {
+    original: Pod;
+    containers: readonly PlanContainer[];
+    archive: PlannedArchive | undefined;
+    migration: string;
+    node: string;
+  },
 ): Json {
-  const { archive, ...common } = parts;
+  const { archive, containers, ...common } = parts;
+  const images = new Map(containers.map(({ name, image }) => [name, image]));
   const namespace = request.targetNamespace;
   const pod = archive
     ? restoredPod({ ...common, namespace, image: `${archive.host}/${archive.repository}:${archive.tag}` })
-    : placeholderPod({ ...common, namespace, helperImage: request.helperImage ?? '' });
+    : placeholderPod({ ...common, namespace, images, helperImage: request.helperImage ?? '' });
   return pod as unknown as Json;
 }
 
@@ -220,8 +229,18 @@ function recordEffects(draft: PlanDraft): Effect[] {
   });
 }
 
-function planSource({ request, source, pod }: Facts, image: string): PlanSource {
-  const status = pod.status?.containerStatuses?.[0];
+/** Those without a digest are left out; a finding names them. */
+function planContainers(pod: Pod, original: Pod): PlanContainer[] {
+  return lastingContainers(original.spec).flatMap((container) => {
+    const image = imageByDigest(pod, container);
+    if (image === undefined) return [];
+    const status = containerStatus(pod, container.name);
+    const id = bareContainerId(status?.containerID ?? '');
+    return { name: container.name, id, restartCount: status?.restartCount ?? 0, image };
+  });
+}
+
+function planSource({ request, source, pod }: Facts, containers: readonly PlanContainer[]): PlanSource {
   return {
     context: source.context,
     server: source.server,
@@ -230,22 +249,18 @@ function planSource({ request, source, pod }: Facts, image: string): PlanSource 
     uid: pod.metadata.uid ?? '',
     node: pod.spec.nodeName ?? '',
     addresses: podAddresses(pod),
-    container: {
-      name: pod.spec.containers[0]?.name ?? '',
-      id: bareContainerId(status?.containerID ?? ''),
-      restartCount: status?.restartCount ?? 0,
-      image,
-    },
+    containers,
   };
 }
 
-function noDigest(pod: Pod): Finding {
-  return {
+function withoutDigest(pod: Pod, original: Pod): Finding[] {
+  const unknown = lastingContainers(original.spec).filter((each) => imageByDigest(pod, each) === undefined);
+  return unknown.map(({ name, image }) => ({
     code: 'E120',
     severity: 'error',
-    what: `the image ${pod.spec.containers[0]?.image} of pod ${pod.metadata.name} has no digest of a registry`,
+    what: `the image ${image} of container ${name} of pod ${pod.metadata.name} has no digest of a registry`,
     why: 'the target must run exactly the files that the process was started from',
     remedy: 'push the image to a registry that both clusters reach, and start the pod from there',
-    field: 'status.containerStatuses[0].imageID',
-  };
+    field: `status.containerStatuses[name=${name}].imageID`,
+  }));
 }

@@ -98,7 +98,7 @@ function fullestDraft(
       namespace,
       uid: 'any',
       addresses: [],
-      container: { name: 'any', id: 'any', restartCount: 0, image: 'any' },
+      containers: [{ name: 'any', id: 'any', restartCount: 0, image: 'any' }],
     },
     target: { ...place, namespace: targetNamespace },
     oneCluster: false,

@@ -9,7 +9,7 @@ import type { KubeObject, Pod } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { routeWrites, type WriteReaders } from '../routes/route-writes.ts';
-import { withCommandLine } from '../workloads/placeholder-pod.ts';
+import { withCommandLines } from '../workloads/placeholder-pod.ts';
 
 /** An object that is there already and that a plan changes. */
 export interface ObjectChange {
@@ -40,12 +40,17 @@ function fixedWrite(plan: Plan, effect: Effect): Write[] {
   if (helper) return whole(helper);
   const puller = pullPodRef(plan);
   if (object.name === puller.name && object.namespace === puller.namespace) {
-    return whole(pullPod(plan, [plan.source.container.image]));
+    return whole(
+      pullPod(
+        plan,
+        plan.source.containers.map(({ image }) => image),
+      ),
+    );
   }
   const isTarget =
     object.side === 'target' && object.name === plan.target.pod && object.namespace === plan.target.namespace;
   // The probe completes the command line where the spec names none; admission sees no difference.
-  return isTarget ? whole(withCommandLine(plan.manifest as unknown as Pod, [])) : [];
+  return isTarget ? whole(withCommandLines(plan.manifest as unknown as Pod, {})) : [];
 }
 
 /** The owner that the move makes in the target. What the pod refers to is read when it is made. */

@@ -5,11 +5,11 @@ import { asWritten } from '../workloads/placeholder-pod.ts';
 import { movedVolumes } from '../workloads/volumes.ts';
 import type { Step } from './step.ts';
 
-/** Looks at the container and at both nodes from the nodes themselves; declines what cannot move, before the freeze. */
+/** Looks at the containers and at both nodes from the nodes themselves; declines what cannot move, before the freeze. */
 export const probe: Step<'probe'> = {
   name: 'probe',
   phase: 'prepare',
-  title: 'look at the container and both nodes',
+  title: 'look at the containers and both nodes',
   deadline: 'helperTimeout',
   plan: () => [],
   // It only looks; what it saw is in the journal.
@@ -17,9 +17,10 @@ export const probe: Step<'probe'> = {
   async apply(context) {
     const { plan, engine, reporter } = context;
     const volumes = movedVolumes(plan);
-    const { args, findings, memoryBytes, processes } = await engine.probe(context, volumes);
+    const { commandLines, findings, ...seen } = await engine.probe(context, volumes);
     if (blocking(findings).length > 0) throw declined(blocking(findings));
     for (const { code, what } of findings) reporter.notify({ code: 'W421', step: 'probe', text: `${code} ${what}` });
-    return { commandLine: asWritten(plan.manifest as unknown as Pod, args), volumes, memoryBytes, processes };
+    const written = asWritten(plan.manifest as unknown as Pod, commandLines);
+    return { ...seen, commandLines: written, volumes };
   },
 };

@@ -1,20 +1,22 @@
 import type { Json } from '../domain/json.ts';
-import type { Carried, Frozen, Restored, TargetContainer } from '../engines/engine.ts';
-import type { MovedVolume } from '../helper/protocol.ts';
+import type { PodVolume } from '../domain/plan.ts';
+import type { Carried, Frozen, Restored, TargetPod } from '../engines/engine.ts';
 import type { OwnSlice } from '../routes/endpoints-route.ts';
 
 /** What each step yields for those after it. Absent until the step is done. All of it can be written to the journal. */
 export interface StepResults {
   helpers?: Record<string, never>;
   probe?: {
-    readonly commandLine: readonly string[];
-    readonly volumes: MovedVolume[];
+    /** By container. */
+    readonly commandLines: Readonly<Record<string, readonly string[]>>;
+    readonly volumes: readonly PodVolume[];
+    readonly addresses: readonly string[];
     readonly memoryBytes: number;
     readonly processes: number;
   };
   dependencies?: Record<string, never>;
   owner?: Record<string, never>;
-  placeholder?: Partial<TargetContainer>;
+  placeholder?: Partial<TargetPod>;
   routes?: {
     readonly own: readonly OwnSlice[];
     /** Milliseconds since the epoch, after the last change of a Service. */
@@ -34,9 +36,9 @@ export interface StepResults {
 }
 
 /** The target pod: made ahead as a placeholder, or by the restore. */
-export function targetIn(results: StepResults): TargetContainer {
-  const { uid, containerId, addresses } = results.restore?.target ?? results.placeholder ?? {};
-  if (uid === undefined || containerId === undefined || addresses === undefined)
+export function targetIn(results: StepResults): TargetPod {
+  const { uid, containerIds, addresses } = results.restore?.target ?? results.placeholder ?? {};
+  if (uid === undefined || containerIds === undefined || addresses === undefined)
     throw new Error('there is no target pod yet');
-  return { uid, containerId, addresses };
+  return { uid, containerIds, addresses };
 }

@@ -1,7 +1,7 @@
-import type { PlanDraft } from '../domain/plan.ts';
+import type { PlanContainer, PlanDraft } from '../domain/plan.ts';
 import type { ObjectRef } from '../domain/refs.ts';
 import type { Pod } from '../kube/objects.ts';
-import { bareContainerId } from '../kube/pod-status.ts';
+import { bareContainerId, containerStatus } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import type { StepContext } from './step.ts';
 
@@ -22,19 +22,18 @@ export async function sourceIsGone({ plan, source, signal }: StepContext): Promi
 type SourceContext = Pick<StepContext, 'plan' | 'source' | 'signal'>;
 
 /**
- * What has become of the source pod, in words, when its container is not the one that the image was taken of: a
+ * What has become of the source pod, in words, when one of its containers is not the one that the image was taken of: a
  * container that was restarted is another one. Undefined when it is. Read-only.
  */
 export async function sourceChange({ plan, source, signal }: SourceContext): Promise<string | undefined> {
-  const { namespace, pod, uid, container } = plan.source;
+  const { namespace, pod, uid, containers } = plan.source;
   const now = await source.get<Pod>(RESOURCES.pod, pod, { namespace, signal });
   if (!now) return `pod ${namespace}/${pod} was removed`;
-  const status = now.status?.containerStatuses?.find((candidate) => candidate.name === container.name);
-  const same =
-    now.metadata.uid === uid &&
-    status?.restartCount === container.restartCount &&
-    bareContainerId(status?.containerID ?? '') === container.id;
-  return same && !now.metadata.deletionTimestamp
+  const isSame = ({ name, id, restartCount }: PlanContainer): boolean => {
+    const status = containerStatus(now, name);
+    return status?.restartCount === restartCount && bareContainerId(status?.containerID ?? '') === id;
+  };
+  return now.metadata.uid === uid && containers.every(isSame) && !now.metadata.deletionTimestamp
     ? undefined
     : `pod ${namespace}/${pod} was restarted, replaced or deleted`;
 }

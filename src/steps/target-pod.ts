@@ -1,13 +1,13 @@
 import { declined, MigrateError } from '../domain/errors.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
-import type { StartPod, TargetContainer } from '../engines/engine.ts';
+import type { StartPod, TargetPod } from '../engines/engine.ts';
 import { targetPodRef } from '../engines/target-pod.ts';
 import type { Pod } from '../kube/objects.ts';
-import { bareContainerId, podAddresses, startFailure, startProgress } from '../kube/pod-status.ts';
+import { bareContainerId, containerStatus, podAddresses, startFailure, startProgress } from '../kube/pod-status.ts';
 import type { Verdict } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { withCommandLine } from '../workloads/placeholder-pod.ts';
+import { type CommandLines, withCommandLines } from '../workloads/placeholder-pod.ts';
 import type { StepContext } from './step.ts';
 
 /** For the engine: it decides when the pod is needed, and whether with the planned image. */
@@ -15,7 +15,8 @@ export function podStarter(context: StepContext): StartPod {
   return async (image) => {
     const { plan, gateway, target, results, signal, waiting } = context;
     const { namespace, pod } = plan.target;
-    await gateway.create('target', RESOURCES.pod, manifest(plan, results.probe?.commandLine ?? [], image), { signal });
+    const wanted = manifest(plan, results.probe?.commandLines ?? {}, image);
+    await gateway.create('target', RESOURCES.pod, wanted, { signal });
     const running = await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, (seen) => started(plan, seen), {
       name: `target pod ${namespace}/${pod} in ${plan.target.context} to run`,
       deadlineMs: plan.deadlines.placeholderTimeout,
@@ -26,11 +27,8 @@ export function podStarter(context: StepContext): StartPod {
     if (!running) throw new Error('a started pod exists');
     const addresses = podAddresses(running);
     await checkReachable(context, addresses);
-    return {
-      uid: running.metadata.uid ?? '',
-      containerId: containerIdOf(running),
-      addresses,
-    } satisfies TargetContainer;
+    const containerIds = containerIdsOf(plan, running);
+    return { uid: running.metadata.uid ?? '', containerIds, addresses } satisfies TargetPod;
   };
 }
 
@@ -42,8 +40,8 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
   const uid = found?.metadata.uid;
   // A pod of that name may be what another move of the same pod made: after its commit, the only copy there is.
   if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return;
-  const containerId = containerIdOf(found);
-  if (containerId !== '') await engine.discard(context, containerId);
+  const containerIds = containerIdsOf(plan, found);
+  if (containerIds.every((id) => id !== '')) await engine.discard(context, containerIds);
   await gateway.delete(targetPodRef(plan), { signal, uid, gracePeriodSeconds: 1 });
   const gone = (seen: Pod | undefined): Verdict =>
     seen?.metadata.uid === uid ? { done: false, why: 'kubelet is still ending it' } : { done: true };
@@ -56,22 +54,24 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
   });
 }
 
-function manifest(plan: Plan, commandLine: readonly string[], image: string | undefined): Pod {
-  const pod = withCommandLine(plan.manifest as unknown as Pod, commandLine);
+function manifest(plan: Plan, commandLines: CommandLines, image: string | undefined): Pod {
+  const pod = withCommandLines(plan.manifest as unknown as Pod, commandLines);
   if (image === undefined) return pod;
-  const { name } = plan.source.container;
-  const containers = pod.spec.containers.map((each) => (each.name === name ? { ...each, image } : each));
+  const [moved] = plan.source.containers;
+  const containers = pod.spec.containers.map((each) => (each.name === moved?.name ? { ...each, image } : each));
   return { ...pod, spec: { ...pod.spec, containers } };
 }
 
-function containerIdOf(pod: Pod): string {
-  return bareContainerId(pod.status?.containerStatuses?.[0]?.containerID ?? '');
+/** The containers that stand for those of the source, in their order; '' for one that was not started yet. */
+function containerIdsOf({ source }: Plan, pod: Pod): string[] {
+  return source.containers.map(({ name }) => bareContainerId(containerStatus(pod, name)?.containerID ?? ''));
 }
 
 function started(plan: Plan, pod: Pod | undefined): Verdict {
   const name = `target pod ${plan.target.namespace}/${plan.target.pod} in ${plan.target.context}`;
   if (!pod) throw new MigrateError('F343', { detail: `somebody deleted the ${name}`, remedy: 'try again' });
-  if (pod.status?.containerStatuses?.[0]?.state?.running && podAddresses(pod).length > 0) return { done: true };
+  const all = plan.source.containers.every(({ name }) => containerStatus(pod, name)?.state?.running);
+  if (all && podAddresses(pod).length > 0) return { done: true };
   const failure = startFailure(pod);
   if (!failure) return { done: false, why: startProgress(pod) };
   throw new MigrateError('F343', {

@@ -7,13 +7,20 @@ import type { Container, Pod, PodSpec, Probe, Toleration } from '../kube/objects
 export const ORIGINAL_ANNOTATION = 'kubectl-migrate.io/original';
 /** What a placeholder, or a checkpoint as an image, replaces in a pod's spec. An absent field was absent in the original too. */
 export interface Replaced {
+  /** By name: those that run as long as the pod. */
+  readonly containers: Readonly<Record<string, ReplacedContainer>>;
+  /** Init containers that do not run again, with their place in the list. */
+  readonly ended?: readonly { readonly at: number; readonly container: Container }[];
+  readonly affinity?: PodSpec['affinity'];
+}
+
+interface ReplacedContainer {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly startupProbe?: Probe;
   /** Set where a checkpoint took the image's place. */
   readonly image?: string;
   readonly imagePullPolicy?: string;
-  readonly affinity?: PodSpec['affinity'];
 }
 
 /**
@@ -24,7 +31,10 @@ export function originalPod(pod: Pod): Pod {
   const { nodeName: _node, serviceAccount: _alias, priority: _priority, preemptionPolicy: _policy, ...spec } = pod.spec;
   const replaced = replacedIn(pod);
   const volumes = (spec.volumes ?? []).filter((volume) => !isInjectedVolume(volume.name));
-  const initContainers = (spec.initContainers ?? []).filter((container) => container.name !== PLACEHOLDER_VOLUME);
+  const initContainers = (spec.initContainers ?? [])
+    .filter((container) => container.name !== PLACEHOLDER_VOLUME)
+    .map((container) => originalContainer(container, replaced));
+  for (const { at, container } of replaced?.ended ?? []) initContainers.splice(at, 0, container);
   const tolerations = (spec.tolerations ?? []).filter((toleration) => !isDefaultToleration(toleration));
   const restored: PodSpec = {
     ...spec,
@@ -44,15 +54,16 @@ export function originalPod(pod: Pod): Pod {
 function originalContainer(container: Container, replaced: Replaced | undefined): Container {
   const mounts = (container.volumeMounts ?? []).filter((mount) => !isInjectedVolume(mount.name));
   const result: Container = { ...container, volumeMounts: mounts };
-  if (!replaced) return result;
+  const own = replaced?.containers[container.name];
+  if (!own) return result;
   delete result.command;
   delete result.args;
   delete result.startupProbe;
-  if (replaced.command) result.command = [...replaced.command];
-  if (replaced.args) result.args = [...replaced.args];
-  if (replaced.startupProbe) result.startupProbe = replaced.startupProbe;
-  if (replaced.image !== undefined) result.image = replaced.image;
-  if (replaced.imagePullPolicy !== undefined) result.imagePullPolicy = replaced.imagePullPolicy;
+  if (own.command) result.command = [...own.command];
+  if (own.args) result.args = [...own.args];
+  if (own.startupProbe) result.startupProbe = own.startupProbe;
+  if (own.image !== undefined) result.image = own.image;
+  if (own.imagePullPolicy !== undefined) result.imagePullPolicy = own.imagePullPolicy;
   return result;
 }
 
@@ -62,18 +73,25 @@ function replacedIn(pod: Pod): Replaced | undefined {
   return parseReplaced(text, pod.metadata.name);
 }
 
-const replacedSchema = z.strictObject({
+const containerSchema = z.strictObject({
   command: z.array(z.string()).optional(),
   args: z.array(z.string()).optional(),
   startupProbe: z.looseObject({}).optional(),
   image: z.string().optional(),
   imagePullPolicy: z.string().optional(),
+});
+
+const replacedSchema = z.strictObject({
+  containers: z.record(z.string(), containerSchema),
+  ended: z
+    .array(z.strictObject({ at: z.int().nonnegative(), container: z.looseObject({ name: z.string() }) }))
+    .optional(),
   affinity: z.looseObject({}).optional(),
 });
 
 function parseReplaced(text: string, pod: string): Replaced {
   try {
-    return replacedSchema.parse(JSON.parse(text)) as Replaced;
+    return replacedSchema.parse(JSON.parse(text)) as unknown as Replaced;
   } catch (cause) {
     throw new MigrateError('F305', {
       detail: `annotation ${ORIGINAL_ANNOTATION} of pod ${pod} is not what an earlier move wrote there`,

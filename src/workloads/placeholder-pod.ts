@@ -3,12 +3,13 @@ import {
   type OriginalStartupProbe,
   originalCommand,
   PLACEHOLDER_DIR,
-  PLACEHOLDER_INSTALL,
   PLACEHOLDER_VOLUME,
   placeholderCommand,
+  placeholderInstall,
   placeholderStartupProbe,
 } from '../helper/placeholder-spec.ts';
 import type { Container, Pod, PodSpec } from '../kube/objects.ts';
+import { isSidecar, lastingContainers, sidecars } from './containers.ts';
 import { ORIGINAL_ANNOTATION, type Replaced } from './original-pod.ts';
 
 export interface PlaceholderOptions {
@@ -17,8 +18,8 @@ export interface PlaceholderOptions {
   readonly migration: string;
   readonly namespace: string;
   readonly node: string;
-  /** The image by digest that the source runs. */
-  readonly image: string;
+  /** The image by digest that the source runs, by container. */
+  readonly images: ReadonlyMap<string, string>;
   readonly helperImage: string;
 }
 
@@ -30,22 +31,22 @@ const UNKNOWN_COMMAND = '<command line of the image, read by the probe>';
 const NOBODY = 65_534;
 
 /**
- * The target pod: the source's spec, user, capabilities and probes, with a program in place of the command line that
- * waits for the restore, and a pin to the node that still lets the scheduler check everything else. Pure.
+ * The target pod: the source's spec, users, capabilities and probes, with a program in place of each command line that
+ * waits for the restore, and a pin to the node that still lets the scheduler check everything else. Init containers that
+ * have done their work do not run again; what they left in volumes moves. Pure.
  */
 export function placeholderPod(options: PlaceholderOptions): Pod {
   const { original, migration, namespace, node } = options;
-  const [container] = original.spec.containers;
-  if (!container) throw new Error('a pod has at least one container');
+  const asSidecar = sidecars(original.spec).map((container) => standIn(container, options, true));
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: movedMetadata(original, namespace, migration, replacedParts(original.spec, container)),
+    metadata: movedMetadata(original, namespace, migration, replacedParts(original.spec)),
     spec: {
       ...original.spec,
       affinity: pinned(original.spec.affinity, node),
-      initContainers: [installer(original.spec, container, options.helperImage)],
-      containers: [standIn(container, options)],
+      initContainers: [installer(original.spec, options.helperImage), ...asSidecar],
+      containers: original.spec.containers.map((container) => standIn(container, options, false)),
       volumes: [...(original.spec.volumes ?? []), { name: PLACEHOLDER_VOLUME, emptyDir: { sizeLimit: '16Mi' } }],
     },
   };
@@ -71,44 +72,51 @@ export function movedMetadata(
   };
 }
 
-export function replacedParts(spec: PodSpec, container: Container): Replaced {
+export function replacedParts(spec: PodSpec): Replaced {
+  const containers = lastingContainers(spec).map(({ name, command, args, startupProbe }) => [
+    name,
+    { ...(command && { command }), ...(args && { args }), ...(startupProbe && { startupProbe }) },
+  ]);
+  const ended = (spec.initContainers ?? []).flatMap((container, at) => (isSidecar(container) ? [] : { at, container }));
   return {
-    ...(container.command && { command: container.command }),
-    ...(container.args && { args: container.args }),
-    ...(container.startupProbe && { startupProbe: container.startupProbe }),
+    containers: Object.fromEntries(containers),
+    ...(ended.length > 0 && { ended }),
     ...(spec.affinity && { affinity: spec.affinity }),
   };
 }
 
-function standIn(container: Container, { image }: PlaceholderOptions): Container {
+/** A sidecar has no startup probe: kubelet would not start the containers after it before the restore. */
+function standIn(container: Container, { images }: PlaceholderOptions, isSidecar: boolean): Container {
   const { args = [], ...rest } = container;
   const words = [...(container.command ?? [UNKNOWN_COMMAND]), ...args];
+  const mount = { name: PLACEHOLDER_VOLUME, mountPath: PLACEHOLDER_DIR, subPath: container.name };
   return {
     ...rest,
-    image,
+    image: images.get(container.name) ?? container.image,
     imagePullPolicy: 'IfNotPresent',
     command: placeholderCommand(words, container.startupProbe !== undefined),
-    startupProbe: placeholderStartupProbe(startupProbe(container)),
-    volumeMounts: [...(container.volumeMounts ?? []), { name: PLACEHOLDER_VOLUME, mountPath: PLACEHOLDER_DIR }],
+    ...(!isSidecar && { startupProbe: placeholderStartupProbe(startupProbe(container)) }),
+    volumeMounts: [...(container.volumeMounts ?? []), mount],
   };
 }
 
 /**
- * Runs as the container's own user, so that it is admitted wherever the container is. The helper image's user is root,
+ * Runs as the first container's own user, so that it is admitted wherever that is. The helper image's user is root,
  * which kubelet refuses where the pod forbids root and leaves the user to its image.
  */
-function installer(spec: PodSpec, container: Container, image: string): Container {
-  const effective = { ...(spec['securityContext'] as object | undefined), ...container.securityContext };
+function installer(spec: PodSpec, image: string): Container {
+  const [container] = spec.containers;
+  const effective = { ...(spec['securityContext'] as object | undefined), ...container?.securityContext };
   const { runAsNonRoot, runAsUser } = effective as { runAsNonRoot?: boolean; runAsUser?: number };
   const user = runAsNonRoot === true && runAsUser === undefined ? { runAsUser: NOBODY } : {};
-  const securityContext = { ...container.securityContext, ...user };
+  const securityContext = { ...container?.securityContext, ...user };
   return {
     name: PLACEHOLDER_VOLUME,
     image,
     imagePullPolicy: 'IfNotPresent',
-    command: [...PLACEHOLDER_INSTALL],
+    command: placeholderInstall(lastingContainers(spec).map(({ name }) => name)),
     ...(Object.keys(securityContext).length > 0 && { securityContext }),
-    ...(container.resources && { resources: container.resources }),
+    ...(container?.resources && { resources: container.resources }),
     volumeMounts: [{ name: PLACEHOLDER_VOLUME, mountPath: PLACEHOLDER_DIR }],
   };
 }
@@ -161,33 +169,52 @@ function startupProbe(container: Container): OriginalStartupProbe | undefined {
   return { ...common, kind: 'http', ...target, path: httpGet.path ?? '/', headers: httpGet.httpHeaders ?? [] };
 }
 
+/** Command lines by container. */
+export type CommandLines = Readonly<Record<string, readonly string[]>>;
+
 /**
- * The planned pod with what its image adds to the command line, now that the probe has read it. Only that is taken from
- * the line that the runtime started: the author's own words go as they were written, because the line has had `$(NAME)`
- * replaced by values of the source cluster, Secrets among them. Pure.
+ * The planned pod with what its images add to the command lines, now that the probe has read them. Only that is taken
+ * from the lines that the runtime started: the author's own words go as they were written, because the lines have had
+ * `$(NAME)` replaced by values of the source cluster, Secrets among them. Pure.
  */
-export function withCommandLine(pod: Pod, commandLine: readonly string[]): Pod {
-  const containers = pod.spec.containers.map((container) => {
-    const command = container.command ?? [];
-    const start = command.indexOf('--') + 1;
-    if (command[start] !== UNKNOWN_COMMAND) return container;
-    const args = command.slice(start + 1);
-    const line = originalCommand(commandLine);
-    const ofImage = line.slice(0, Math.max(0, line.length - args.length));
-    return { ...container, command: [...command.slice(0, start), ...ofImage.map(literal), ...args] };
-  });
-  return { ...pod, spec: { ...pod.spec, containers } };
+export function withCommandLines(pod: Pod, commandLines: CommandLines): Pod {
+  const complete = (container: Container): Container => {
+    const { start, args, isKnown } = plannedWords(container);
+    if (isKnown) return container;
+    const ofImage = imageWords(commandLines[container.name] ?? [], args);
+    const command = [...(container.command ?? []).slice(0, start), ...ofImage.map(literal), ...args];
+    return { ...container, command };
+  };
+  const { initContainers, containers } = pod.spec;
+  const spec = {
+    ...pod.spec,
+    ...(initContainers && { initContainers: initContainers.map(complete) }),
+    containers: containers.map(complete),
+  };
+  return { ...pod, spec };
 }
 
 /**
- * The running command line as far as it may be written down: the image's own words from it, the author's as the spec has
- * them, because in the line they hold values of the cluster. What `withCommandLine` makes of it is the same. Pure.
+ * The running command lines as far as they may be written down: the images' own words from them, the author's as the
+ * spec has them, because in the lines they hold values of the cluster. What `withCommandLines` makes of it is the same.
+ * Pure.
  */
-export function asWritten(pod: Pod, commandLine: readonly string[]): string[] {
-  const command = pod.spec.containers[0]?.command ?? [];
+export function asWritten(pod: Pod, commandLines: CommandLines): CommandLines {
+  const lines = lastingContainers(pod.spec).map((container) => {
+    const { start, args, isKnown } = plannedWords(container);
+    if (isKnown) return [container.name, (container.command ?? []).slice(start)];
+    return [container.name, [...imageWords(commandLines[container.name] ?? [], args), ...args]];
+  });
+  return Object.fromEntries(lines);
+}
+
+/** Where the original's words begin in a stand-in's command, and whether the spec names them all. */
+function plannedWords({ command = [] }: Container): { start: number; args: readonly string[]; isKnown: boolean } {
   const start = command.indexOf('--') + 1;
-  if (command[start] !== UNKNOWN_COMMAND) return command.slice(start);
-  const args = command.slice(start + 1);
+  return { start, args: command.slice(start + 1), isKnown: command[start] !== UNKNOWN_COMMAND };
+}
+
+function imageWords(commandLine: readonly string[], args: readonly string[]): string[] {
   const line = originalCommand(commandLine);
-  return [...line.slice(0, Math.max(0, line.length - args.length)), ...args];
+  return line.slice(0, Math.max(0, line.length - args.length));
 }

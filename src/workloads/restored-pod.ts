@@ -19,12 +19,10 @@ export interface RestoredPodOptions {
 export function restoredPod({ original, migration, namespace, node, image }: RestoredPodOptions): Pod {
   const [container, ...others] = original.spec.containers;
   if (!container) throw new Error('a pod has at least one container');
-  const { imagePullPolicy } = container;
-  const replaced = {
-    ...replacedParts(original.spec, container),
-    image: container.image,
-    ...(imagePullPolicy !== undefined && { imagePullPolicy }),
-  };
+  const { name, imagePullPolicy } = container;
+  const parts = replacedParts(original.spec);
+  const ofImage = { image: container.image, ...(imagePullPolicy !== undefined && { imagePullPolicy }) };
+  const replaced = { ...parts, containers: { ...parts.containers, [name]: { ...parts.containers[name], ...ofImage } } };
   return {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -19,7 +19,7 @@ async function imagesFolder({ lab, kubectl }: Scenario, migration: string): Prom
     ...['-n', 'kubectl-migrate', 'pod', `helper-${migration}-target`],
   ]);
   const kubelet = path.join('/proc', String(lab.nodes['west-1'].init), 'root/var/lib/kubelet');
-  return path.join(kubelet, 'pods', helper.metadata.uid, 'volumes/kubernetes.io~empty-dir/images/img');
+  return path.join(kubelet, 'pods', helper.metadata.uid, 'volumes/kubernetes.io~empty-dir/images/img/0');
 }
 
 /** Makes the process one with all capabilities and without a filter, as soon as its image is there. */

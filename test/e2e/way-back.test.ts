@@ -116,6 +116,25 @@ describe('a move that fails before the commit', () => {
       }));
   }
 
+  it('because the container was restarted meanwhile says so, and the new one serves', () =>
+    scenario('restarted', async (scene) => {
+      const { namespace, kubectl, migrate, leftOf } = scene;
+      const load = await redisUnderLoad(scene);
+      const inside = ['-n', namespace, 'exec', 'redis', '--', 'redis-cli'];
+      const ended = await migrate(MOVE, {
+        onStderr: (text) => {
+          if (text.includes('copy files ahead\n')) void kubectl.try('east', [...inside, 'SHUTDOWN', 'NOSAVE']);
+        },
+      });
+      expect(ended.stderr).toContain('F344');
+      expect(ended.stderr).toContain('everything is as it was');
+      expect(ended.code).toBe(1);
+      await kubectl.ready('east', namespace, 'redis');
+      expect(await kubectl.run('east', [...inside, 'PING'])).toBe('PONG\n');
+      await load.stop();
+      expect(await leftOf(ended)).toEqual([]);
+    }));
+
   it('turns back on the first interrupt', () =>
     scenario('interrupted', async (scene) => {
       const { migrate, leftOf, objects } = scene;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import {
   type ContainerFacts,
+  type Handover,
   type HelperErrorBody,
   type HelperOp,
   type HelperOps,
@@ -43,16 +44,22 @@ export const CONTAINER_FACTS: ContainerFacts = {
 
 const transfer = { bytes: 3, sha256: '0'.repeat(64), milliseconds: 1 };
 const criu = { totalMs: 1, wallMs: 1 };
+const HANDOVER: Handover = {
+  externalMounts: [],
+  stdio: ['/dev/null', '/dev/null', '/dev/null'],
+  rootMode: 0o755,
+  innerPids: [1],
+};
 const RESULTS: Results = {
   'probe-node': NODE_FACTS,
-  probe: { node: NODE_FACTS, container: CONTAINER_FACTS },
+  probe: { node: NODE_FACTS, containers: [CONTAINER_FACTS] },
   'await-channel': {},
   'close-channel': {},
   reach: { reachable: true, detail: 'answered' },
   precopy: { transfer, files: 1 },
   receive: { transfer, files: 1 },
   freeze: {
-    handover: { externalMounts: [], stdio: ['/dev/null', '/dev/null', '/dev/null'], rootMode: 0o755, innerPids: [1] },
+    handovers: [HANDOVER],
     images: transfer,
     delta: transfer,
     deltaFiles: 0,
@@ -65,8 +72,8 @@ const RESULTS: Results = {
   thaw: {},
   seal: {},
   'release-connections': { connections: 0 },
-  'prepare-restore': { placeholderPid: 1 },
-  restore: { rootPid: 1, processes: 1, criu, totalMs: 1 },
+  'prepare-restore': {},
+  restore: { processes: 1, criu, totalMs: 1 },
   continue: { connections: 0, totalMs: 1 },
   discard: {},
 };
@@ -75,7 +82,7 @@ const RESULTS: Results = {
 export function frozenWith(innerPids: number[]): NonNullable<Results['freeze']> {
   const { freeze } = RESULTS;
   if (!freeze) throw new Error('every operation has a result');
-  return { ...freeze, handover: { ...freeze.handover, innerPids } };
+  return { ...freeze, handovers: [{ ...HANDOVER, innerPids }] };
 }
 
 /**

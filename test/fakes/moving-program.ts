@@ -139,8 +139,8 @@ export class MovingProgram {
     const thawInMs = state === 'frozen' ? Math.max(0, thawAt - this.#clusters.clock.now()) : null;
     return {
       version: 1,
-      source: { state, containerId: state === 'idle' ? null : ID, thawInMs },
-      target: { state: this.#target.state, containerId: this.#target.state === 'idle' ? null : ID },
+      source: { state, containerIds: state === 'idle' ? [] : [ID], thawInMs },
+      target: { state: this.#target.state, containerIds: this.#target.state === 'idle' ? [] : [ID] },
       channels: [],
       deadlineInMs: 60_000,
     };

@@ -6,8 +6,7 @@ import type { ContainerFacts, NodeFacts } from '../../helper/protocol.ts';
 const SPARE_BYTES = 64 * 2 ** 20;
 
 /** What the source node shows about the container: what cannot move, and what memory keeps. Pure. */
-export function containerFindings(plan: Plan, container: ContainerFacts): Finding[] {
-  const name = plan.source.container.name;
+export function containerFindings(plan: Plan, name: string, container: ContainerFacts): Finding[] {
   const findings: Finding[] = container.obstacles.map(({ code, detail }) => ({
     code: 'E150',
     severity: 'error',
@@ -52,7 +51,7 @@ const REMEDIES: Partial<Record<ContainerFacts['obstacles'][number]['code'], stri
 /** What the two nodes must have in common, and the room that the target needs. Pure. */
 export function compareNodes(
   plan: Plan,
-  source: { node: NodeFacts; container: ContainerFacts },
+  source: { node: NodeFacts; memoryBytes: number },
   target: NodeFacts,
 ): Finding[] {
   const findings: Finding[] = [];
@@ -87,7 +86,7 @@ export function compareNodes(
       'choose another node, or a newer kernel there',
     );
   }
-  const { memoryBytes } = source.container;
+  const { memoryBytes } = source;
   for (const side of ['source', 'target'] as const) {
     const { imagesFreeBytes, memoryAvailableBytes } = side === 'source' ? node : target;
     // A tmpfs tells how much it may take, not what is there. In the target the process lies beside its image.

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { MigrateError } from '../../domain/errors.ts';
 import { need } from '../../domain/need.ts';
-import type { Plan } from '../../domain/plan.ts';
+import type { Plan, PodVolume } from '../../domain/plan.ts';
 import { SIDES } from '../../domain/refs.ts';
-import { type HelperResult, helperOps, type MovedVolume } from '../../helper/protocol.ts';
+import { type HelperResult, helperOps } from '../../helper/protocol.ts';
 import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
 import { compareNodes, containerFindings } from './findings.ts';
 import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
@@ -13,7 +13,7 @@ import { sameDigest } from './same-digest.ts';
 /** How long the source's node may take to hear from an address of the target, in ms. */
 const REACH_MS = 3000;
 
-const handoverSchema = helperOps.restore.args.shape.handover;
+const handoversSchema = helperOps.restore.args.shape.handovers;
 const restoredSchema = z.looseObject({ processes: z.number() });
 
 /** The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes. */
@@ -29,17 +29,18 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     close: () => pods.close(),
     probe: (context, volumes) => probe(pods, context, volumes),
     reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
-    prepareTarget: async ({ plan, signal }, startPod) => {
+    prepareTarget: async ({ results, signal }, startPod) => {
       const placeholder = await startPod();
-      const sourceAddresses = [...plan.source.addresses];
-      const { containerId } = placeholder;
-      await pods.call('target', 'prepare-restore', { containerId, sourceAddresses }, { signal });
+      const sourceAddresses = [...need(results, 'probe').addresses];
+      const args = { containerIds: [...placeholder.containerIds], sourceAddresses };
+      await pods.call('target', 'prepare-restore', args, { signal });
       return placeholder;
     },
-    discard: async ({ signal }, containerId) => {
+    discard: async ({ signal }, containerIds) => {
       if (!pods.has('target')) return;
       // What waits in its cgroups for the restore would keep kubelet from ending it; the helper's own end does so too.
-      await pods.call('target', 'discard', { containerId }, { signal }).catch(() => undefined);
+      const args = { containerIds: [...containerIds] };
+      await pods.call('target', 'discard', args, { signal }).catch(() => undefined);
     },
     copyAhead: (context) => copyAhead(pods, context),
     freeze: (context) => freeze(pods, context),
@@ -48,8 +49,7 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     },
     transfer: async () => ({ bytes: await pods.imagesArrived() }),
     restore: async (context) => {
-      const handover = handoverSchema.parse(need(context.results, 'freeze')['handover']);
-      const args = { ...target(context), handover };
+      const args = { ...target(context), handovers: handoversOf(context.results) };
       const { criu, processes, totalMs } = await pods.call('target', 'restore', args, { signal: context.signal });
       return { criu, processes, totalMs };
     },
@@ -68,34 +68,58 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
   };
 }
 
-function source({ source: { container } }: Plan) {
-  return { containerId: container.id };
+function source({ source: { containers } }: Plan) {
+  return { containerIds: containers.map(({ id }) => id) };
+}
+
+/** The containers, each with the volumes that are read through it. */
+function sourceWith({ source: { containers } }: Plan, volumes: readonly PodVolume[]) {
+  const own = (container: string) => volumes.filter((volume) => volume.container === container);
+  const bare = ({ name, mountPath }: PodVolume) => ({ name, mountPath });
+  return { containers: containers.map(({ id, name }) => ({ id, volumes: own(name).map(bare) })) };
 }
 
 function target({ results }: EngineContext) {
-  return { containerId: need(need(results, 'placeholder'), 'containerId') };
+  return { containerIds: [...need(need(results, 'placeholder'), 'containerIds')] };
 }
 
-async function probe(pods: HelperPods, { plan, signal }: EngineContext, volumes: MovedVolume[]): Promise<Probed> {
-  const [{ node, container }, targetNode] = await Promise.all([
-    pods.call('source', 'probe', { ...source(plan), volumes }, { signal }),
+function handoversOf(results: EngineResults) {
+  return handoversSchema.parse(need(results, 'freeze')['handovers']);
+}
+
+async function probe(
+  pods: HelperPods,
+  { plan, signal }: EngineContext,
+  volumes: readonly PodVolume[],
+): Promise<Probed> {
+  const [{ node, containers }, targetNode] = await Promise.all([
+    pods.call('source', 'probe', sourceWith(plan, volumes), { signal }),
     pods.call('target', 'probe-node', {}, { signal }),
   ]);
+  const memoryBytes = containers.reduce((sum, container) => sum + container.memoryBytes, 0);
+  const named = plan.source.containers.flatMap(({ name }, index) => {
+    const facts = containers[index];
+    return facts ? [{ name, facts }] : [];
+  });
   return {
-    args: container.process.args,
-    memoryBytes: container.memoryBytes,
-    processes: container.processes.length,
-    findings: [...containerFindings(plan, container), ...compareNodes(plan, { node, container }, targetNode)],
+    commandLines: Object.fromEntries(named.map(({ name, facts }) => [name, facts.process.args])),
+    addresses: containers[0]?.addresses ?? [],
+    memoryBytes,
+    processes: containers.reduce((sum, { processes }) => sum + processes.length, 0),
+    findings: [
+      ...named.flatMap(({ name, facts }) => containerFindings(plan, name, facts)),
+      ...compareNodes(plan, { node, memoryBytes }, targetNode),
+    ],
   };
 }
 
 /** As many processes are stopped in the target as were dumped; the helper has compared them one by one. */
 function verify(results: EngineResults): { processes: number } {
-  const { innerPids } = handoverSchema.parse(need(results, 'freeze')['handover']);
+  const dumped = handoversOf(results).reduce((sum, { innerPids }) => sum + innerPids.length, 0);
   const { processes } = restoredSchema.parse(need(results, 'restore'));
-  if (processes === innerPids.length) return { processes };
+  if (processes === dumped) return { processes };
   throw new MigrateError('F341', {
-    detail: `${innerPids.length} processes were dumped, ${processes} were restored`,
+    detail: `${dumped} processes were dumped, ${processes} were restored`,
     remedy: 'report this with the plan (-o yaml --dry-run)',
   });
 }
@@ -111,7 +135,7 @@ async function copyAhead(pods: HelperPods, context: EngineContext) {
   });
   const [received, sent] = await Promise.all([
     pods.call('target', 'receive', { channel: CHANNEL, what: 'files', ...target(context) }, { signal }),
-    pods.call('source', 'precopy', { ...source(plan), channel: CHANNEL, volumes }, { signal }),
+    pods.call('source', 'precopy', { ...sourceWith(plan, volumes), channel: CHANNEL }, { signal }),
   ]);
   own = false;
   sameDigest('files', sent.transfer, received.transfer);
@@ -122,15 +146,15 @@ async function copyAhead(pods: HelperPods, context: EngineContext) {
 async function freeze(pods: HelperPods, context: EngineContext): Promise<Frozen> {
   const { plan, results, signal } = context;
   const { volumes } = need(results, 'probe');
-  pods.expectImages(target(context).containerId, signal);
+  pods.expectImages(target(context).containerIds, signal);
   const askedAt = Date.now();
   const frozen: HelperResult<'freeze'> = await pods.call(
     'source',
     'freeze',
-    { ...source(plan), channel: CHANNEL, volumes, thawAfterMs: plan.deadlines.maxFreeze },
+    { ...sourceWith(plan, volumes), channel: CHANNEL, thawAfterMs: plan.deadlines.maxFreeze },
     { signal },
   );
   pods.sentImages(frozen);
-  const { handover, criu, timings, images, delta } = frozen;
-  return { handover, criu, timings, bytes: images.bytes + delta.bytes, askedAt };
+  const { handovers, criu, timings, images, delta } = frozen;
+  return { handovers, criu, timings, bytes: images.bytes + delta.bytes, askedAt };
 }

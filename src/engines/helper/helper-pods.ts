@@ -77,9 +77,10 @@ export class HelperPods {
 
   /** Ends the source’s connections; nothing is left of them when its pod has ended, which an earlier run may have seen to. */
   async releaseSource(signal: AbortSignal): Promise<void> {
-    const { namespace, pod: name, uid, container } = this.#options.plan.source;
+    const { namespace, pod: name, uid, containers } = this.#options.plan.source;
+    const containerIds = containers.map(({ id }) => id);
     try {
-      await this.call('source', 'release-connections', { containerId: container.id }, { signal });
+      await this.call('source', 'release-connections', { containerIds }, { signal });
     } catch (error) {
       const pod = await this.#options.source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
       if (pod?.metadata.uid === uid) throw error;
@@ -138,9 +139,9 @@ export class HelperPods {
   }
 
   /** Lets the target helper take what a freeze sends: the images, then the files that changed since the copy. */
-  expectImages(containerId: string, signal: AbortSignal): void {
+  expectImages(containerIds: string[], signal: AbortSignal): void {
     const receive = (what: 'images' | 'files') =>
-      this.call('target', 'receive', { channel: CHANNEL, what, containerId }, { signal });
+      this.call('target', 'receive', { channel: CHANNEL, what, containerIds }, { signal });
     const received = Promise.all([receive('images'), receive('files')]);
     // Awaited by imagesArrived; a freeze that fails leaves it behind.
     received.catch(() => undefined);

@@ -182,6 +182,7 @@ const MEANINGS: Partial<Record<HelperErrorBody['code'], { code: FailureCode; rem
   'criu-refused-dump': { code: 'F340' },
   'criu-refused-restore': { code: 'F341' },
   'transfer-broken': { code: 'F342' },
+  'container-not-found': { code: 'F344', remedy: 'look at the pod, then try again' },
   'already-thawed': { code: 'F320', remedy: 'allow a longer freeze with --max-freeze, then try again' },
   'no-space': { code: 'F332', remedy: 'make room on the node, or choose another with --to-node' },
 };

@@ -2,7 +2,7 @@ import { Transform } from 'node:stream';
 import { CheckpointCheck } from '../../archive/checkpoint-archive.ts';
 import { imageConfig, imageManifest, MANIFEST } from '../../archive/checkpoint-image.ts';
 import { asMigrateError, MigrateError } from '../../domain/errors.ts';
-import type { Plan, PlannedArchive } from '../../domain/plan.ts';
+import { onlyContainer, type Plan, type PlannedArchive } from '../../domain/plan.ts';
 import { archiveCommand } from '../../helper/pod-spec.ts';
 import { archiveSentSchema } from '../../helper/protocol.ts';
 import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
@@ -43,9 +43,10 @@ export class Carrier {
   }
 
   /** Has kubelet take the checkpoint; yields where on the node it lies. Throws F345. */
-  async checkpoint({ source, deadlines }: Plan, signal: AbortSignal): Promise<string> {
-    const { node, namespace, pod, container } = source;
-    const request = { node, namespace, pod, container: container.name, timeoutMs: deadlines.maxFreeze, signal };
+  async checkpoint(plan: Plan, signal: AbortSignal): Promise<string> {
+    const { node, namespace, pod } = plan.source;
+    const container = onlyContainer(plan).name;
+    const request = { node, namespace, pod, container, timeoutMs: plan.deadlines.maxFreeze, signal };
     this.#onNode = await this.#options.gateway.checkpoint('source', request);
     return this.#onNode;
   }
@@ -54,7 +55,7 @@ export class Carrier {
   async carry({ plan, signal, copied }: EngineContext, archive: string, bytes: number): Promise<Carried> {
     const { registry, pods } = this.#options;
     const { host, repository, tag, architecture } = archiveOf(plan);
-    const imageDigest = plan.source.container.image.split('@')[1] ?? '';
+    const imageDigest = onlyContainer(plan).image.split('@')[1] ?? '';
     const stream = await pods.exec('source', archiveCommand(archive));
     try {
       const check = new CheckpointCheck({ bytes, imageDigest });
@@ -64,7 +65,7 @@ export class Carrier {
       await sameAsSent(stream, layer);
       const config = imageConfig(architecture, layer);
       const named = await registry.upload(config, config.length, signal);
-      const manifest = imageManifest(named, layer, plan.source.container.name);
+      const manifest = imageManifest(named, layer, onlyContainer(plan).name);
       this.#inRegistry = await registry.putManifest(tag, manifest, MANIFEST, signal);
       return { bytes, image: `${host}/${repository}@${this.#inRegistry}` };
     } finally {

@@ -23,7 +23,7 @@ export function kubeletEngineEffects(draft: PlanDraft): Effect[] {
       phase: 'freeze',
       verb: 'checkpoint',
       object: { side: 'source', apiVersion: 'v1', kind: 'Node', name: source.node },
-      detail: `container ${source.container.name}, into kubelet’s folder, from there to ${image}`,
+      detail: `container ${source.containers.map(({ name }) => name).join(', ')}, into kubelet’s folder, from there to ${image}`,
     },
     ...targetPodEffects(draft, 'restore', 'restore', `its image is the checkpoint, on node ${draft.target.node}`),
   ];

@@ -1,5 +1,5 @@
 import type { Finding } from '../../domain/finding.ts';
-import type { Plan } from '../../domain/plan.ts';
+import { onlyContainer, type Plan } from '../../domain/plan.ts';
 import type { ContainerFacts, MovedVolume } from '../../helper/protocol.ts';
 
 /** Asked of the helper beside the pod's own volumes: the runtime's checkpoint leaves its content behind. */
@@ -8,8 +8,8 @@ export const SHARED_MEMORY: MovedVolume = { name: 'kubectl-migrate-shm', mountPa
 const WITH_HELPER = 'move it with --engine helper, which can';
 
 /** What the runtime's own checkpoint cannot carry, as the source node shows it. Pure. */
-export function kubeletFindings({ source }: Plan, container: ContainerFacts): Finding[] {
-  const name = `container ${source.container.name}`;
+export function kubeletFindings(plan: Plan, container: ContainerFacts): Finding[] {
+  const name = `container ${onlyContainer(plan).name}`;
   const findings: Finding[] = [];
   const cannot = (what: string, why: string, remedy = WITH_HELPER) =>
     findings.push({ code: 'E152', severity: 'error', what: `${name} ${what}`, why, remedy });

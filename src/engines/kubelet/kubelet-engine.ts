@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { failureCode, isMigrateError, MigrateError } from '../../domain/errors.ts';
 import { MIGRATION_ANNOTATION } from '../../domain/names.ts';
 import { need } from '../../domain/need.ts';
-import type { Plan } from '../../domain/plan.ts';
-import type { MovedVolume } from '../../helper/protocol.ts';
+import { onlyContainer, type Plan, type PodVolume } from '../../domain/plan.ts';
 import type { Pod } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import type { Engine, EngineContext, EngineView, Frozen, Probed, Restored, StartPod } from '../engine.ts';
@@ -83,16 +82,24 @@ async function look(
   return { means, source, target };
 }
 
-function source({ source: { container } }: Plan) {
-  return { containerId: container.id };
+function source(plan: Plan) {
+  return { containerIds: [onlyContainer(plan).id] };
 }
 
-async function probe(pods: HelperPods, { plan, signal }: EngineContext, volumes: MovedVolume[]): Promise<Probed> {
-  const args = { ...source(plan), volumes: [...volumes, SHARED_MEMORY] };
-  const { container } = await pods.call('source', 'probe', args, { signal });
-  const findings = containerFindings(plan, container).filter(({ code }) => code !== 'W203');
+async function probe(
+  pods: HelperPods,
+  { plan, signal }: EngineContext,
+  volumes: readonly PodVolume[],
+): Promise<Probed> {
+  const { id, name: moved } = onlyContainer(plan);
+  const all = [...volumes.map(({ name, mountPath }) => ({ name, mountPath })), SHARED_MEMORY];
+  const args = { containers: [{ id, volumes: all }] };
+  const [container] = (await pods.call('source', 'probe', args, { signal })).containers;
+  if (!container) throw new Error('there is an answer for each container');
+  const findings = containerFindings(plan, moved, container).filter(({ code }) => code !== 'W203');
   return {
-    args: container.process.args,
+    commandLines: { [moved]: container.process.args },
+    addresses: container.addresses,
     memoryBytes: container.memoryBytes,
     processes: container.processes.length,
     findings: [...findings, ...kubeletFindings(plan, container)],
@@ -147,8 +154,8 @@ async function restore(pods: HelperPods, context: EngineContext, startPod: Start
 async function verify(options: KubeletEngineOptions, { plan, signal }: EngineContext): Promise<{ image: string }> {
   const { namespace, pod: name, context } = plan.target;
   const pod = await options.target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
-  const status = pod?.status?.containerStatuses?.find((each) => each.name === plan.source.container.name);
-  const digest = plan.source.container.image.split('@')[1] ?? '';
+  const status = pod?.status?.containerStatuses?.find((each) => each.name === onlyContainer(plan).name);
+  const digest = onlyContainer(plan).image.split('@')[1] ?? '';
   if (status?.state?.running && status.restartCount === 0 && status.imageID?.endsWith(digest))
     return { image: status.imageID };
   throw new MigrateError('F346', {

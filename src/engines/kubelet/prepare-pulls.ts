@@ -1,4 +1,5 @@
 import { imageConfig, imageManifest, MANIFEST } from '../../archive/checkpoint-image.ts';
+import { onlyContainer } from '../../domain/plan.ts';
 import type { Pod } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import type { EngineContext } from '../engine.ts';
@@ -20,7 +21,7 @@ export async function preparePulls(options: Options, context: EngineContext): Pr
   const { host, repository } = archiveOf(plan);
   const digest = await pushTrial(options, context);
   try {
-    const images = [plan.source.container.image, `${host}/${repository}@${digest}`];
+    const images = [onlyContainer(plan).image, `${host}/${repository}@${digest}`];
     await gateway.create('target', RESOURCES.pod, pullPod(plan, images), { signal });
     const { namespace, name } = pullPodRef(plan);
     await target.waitFor<Pod>(RESOURCES.pod, { namespace, name }, (pod) => pulled(plan, pod), {

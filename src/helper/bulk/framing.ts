@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
 import { HelperFailure } from '../failure.ts';
+import { MOST_CONTAINERS } from '../protocol.ts';
 
 // What travels on a bulk stream. A frame is a type (1 byte), a length (4 bytes, big endian) and that many bytes.
 // A transfer is: parts, each a `part` frame (JSON) followed by its `data` frames; then `end` (JSON: what was counted).
@@ -16,11 +17,18 @@ const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5, packed: 6 } as co
 /** Most bytes that one frame carries. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 
+/** Of which container of the pod, by its place in the order that both ends were told. */
+const container = z
+  .int()
+  .min(0)
+  .max(MOST_CONTAINERS - 1);
+const imageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
+
 /** What a part of a transfer is: a CRIU image, paths to delete (NUL-separated), or a tar to extract at a directory. */
 const partSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('image'), name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/) }),
-  z.strictObject({ kind: z.literal('delete') }),
-  z.strictObject({ kind: z.literal('tar'), at: z.string().startsWith('/').max(4096) }),
+  z.strictObject({ kind: z.literal('image'), container, name: imageName }),
+  z.strictObject({ kind: z.literal('delete'), container }),
+  z.strictObject({ kind: z.literal('tar'), container, at: z.string().startsWith('/').max(4096) }),
 ]);
 export type Part = z.infer<typeof partSchema>;
 

@@ -12,11 +12,11 @@ const EXTRACT = [
 type Running = { child: ChildProcess; result: Promise<Finished> };
 
 /**
- * Applies a transfer of files to a container, through its own view of its file system: overlay makes the copies and
+ * Applies a transfer of files to the containers of these processes, through each one's own view of its file system: overlay makes the copies and
  * whiteouts itself, and its live upper directory, which must not be written to from outside (overlayfs.rst, "Changes to
  * underlying filesystems"), stays untouched.
  */
-export function filesSink(pid: number): TransferSink {
+export function filesSink(pids: readonly number[]): TransferSink {
   let running: Running | undefined;
   const finish = async () => {
     if (!running) return;
@@ -30,7 +30,11 @@ export function filesSink(pid: number): TransferSink {
   return {
     async part(part) {
       await finish();
-      const child = spawn(MOUNT_HELPER, insideMounts(pid, { writable: true }, commandOf(part)), {
+      const pid = pids[part.container];
+      if (pid === undefined) throw new HelperFailure('transfer-broken', `no container ${part.container}`);
+      // A volume may be read-only for all containers that are left: what filled it has ended.
+      const writable = part.kind === 'tar' && part.at !== '/' ? ['/', part.at] : ['/'];
+      const child = spawn(MOUNT_HELPER, insideMounts(pid, { writable }, commandOf(part)), {
         stdio: ['pipe', 'ignore', 'pipe'],
       });
       child.stdin.on('error', () => {});

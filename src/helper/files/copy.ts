@@ -1,24 +1,34 @@
 import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
 import type { FrameWriter } from '../bulk/framing.ts';
 import { execute, finished } from '../command.ts';
 import { insideMounts, MOUNT_HELPER } from '../enter.ts';
 import type { MovedVolume } from '../facts.ts';
 import { HelperFailure } from '../failure.ts';
-import { type MountInfo, parseMountInfo, upperDirectory } from '../mounts.ts';
+import { type MountInfo, parseMountInfo, SHARED_MEMORY, upperDirectory } from '../mounts.ts';
 import { processTree, readProc } from '../processes.ts';
 import { digestFile, filesBeingWritten } from './hot.ts';
 import { doubtfulFiles, type Former, planCopy } from './plan.ts';
 import { resolveInRoot, type Snapshot, scanTree } from './scan.ts';
 
-/** A tree that is copied: the container's changed files (`at` is `/`) or a volume. */
+/** A container of the pod: its root process, and the volumes that are read through it. */
+export type Member = { readonly rootPid: number; readonly volumes: readonly MovedVolume[] };
+
+/** A tree that is copied: a container's changed files (`at` is `/`), a volume, or the memory that the pod shares. */
 export type Section = {
-  /** Where the container sees it, links resolved. */
+  /** The container that it is read through, by its place in the list. */
+  container: number;
+  /** Where that container sees it, links resolved. */
   at: string;
   /** Where the helper sees what changed. */
   directory: string;
   skip: ReadonlySet<string>;
   overlay: boolean;
+  /** Where containers see it; all of them may write to it. */
+  views: readonly View[];
 };
+
+type View = { container: number; at: string };
 
 /** What was copied of a section so far. */
 export type Copied = Former & { digests: ReadonlyMap<string, string> };
@@ -26,21 +36,44 @@ export type Copied = Former & { digests: ReadonlyMap<string, string> };
 const relativeTo = (at: string, file: string) =>
   at === '/' ? file.slice(1) : file.startsWith(`${at}/`) ? file.slice(at.length + 1) : undefined;
 
-/** The sections of a container: its root's upper directory (without mount points) and its volumes. */
-export function sectionsOf(pid: number, volumes: readonly MovedVolume[]): Section[] {
-  const mounts = parseMountInfo(readProc(pid, 'mountinfo') ?? '');
-  const upper = upperDirectory(mounts);
-  if (!upper) throw new HelperFailure('not-movable', 'the root file system is no overlay whose changes can be told');
-  const root: Section = { at: '/', directory: `/proc/1/root${upper}`, skip: skipped('/', mounts), overlay: true };
-  const container = `/proc/${pid}/root`;
-  return [
-    root,
-    ...volumes.map(({ mountPath }) => {
-      const directory = resolveInRoot(container, mountPath);
-      const at = directory.slice(container.length);
-      return { at, directory, skip: skipped(at, mounts), overlay: false };
-    }),
-  ];
+/**
+ * The sections of a pod's containers: the upper directory of each root (without mount points), the volumes, and
+ * /dev/shm once, unless it is a volume.
+ */
+export function sectionsOf(members: readonly Member[]): Section[] {
+  const mounts = members.map(({ rootPid }) => parseMountInfo(readProc(rootPid, 'mountinfo') ?? ''));
+  const points = mounts.flatMap((each, container) => mountedDirectories(members, container, each));
+  const seen = new Set<string>();
+  return members.flatMap(({ rootPid, volumes }, container) => {
+    const own = mounts[container] ?? [];
+    const upper = upperDirectory(own);
+    if (!upper) throw new HelperFailure('not-movable', 'the root file system is no overlay whose changes can be told');
+    const views = [{ container, at: '/' }];
+    const skip = skipped('/', own);
+    const root: Section = { container, at: '/', directory: `/proc/1/root${upper}`, skip, overlay: true, views };
+    const shared = own.some(({ mountPoint }) => mountPoint === SHARED_MEMORY) ? [SHARED_MEMORY] : [];
+    const rest = [...volumes.map(({ mountPath }) => mountPath), ...shared].flatMap((mountPath): Section[] => {
+      const directory = resolveInRoot(`/proc/${rootPid}/root`, mountPath);
+      const identity = identityOf(directory);
+      if (identity === undefined || seen.has(identity)) return [];
+      seen.add(identity);
+      const at = directory.slice(`/proc/${rootPid}/root`.length);
+      const everywhere = points.filter((point) => point.identity === identity);
+      return [{ container, at, directory, skip: skipped(at, own), overlay: false, views: everywhere }];
+    });
+    return [root, ...rest];
+  });
+}
+
+function mountedDirectories(members: readonly Member[], container: number, mounts: readonly MountInfo[]) {
+  const root = `/proc/${members[container]?.rootPid}/root`;
+  return mounts.map(({ mountPoint: at }) => ({ container, at, identity: identityOf(`${root}${at}`) }));
+}
+
+/** The same for every mount of a directory; undefined when there is none. */
+function identityOf(directory: string): string | undefined {
+  const stats = statSync(directory, { throwIfNoEntry: false });
+  return stats && `${stats.dev}:${stats.ino}`;
 }
 
 function skipped(at: string, mounts: readonly MountInfo[]): Set<string> {
@@ -53,18 +86,18 @@ function skipped(at: string, mounts: readonly MountInfo[]): Set<string> {
   return new Set(points.flatMap((point) => relativeTo(at, point) || []));
 }
 
-/** Sends what changed in the sections since they were `copied` as one transfer, and returns what is copied now. */
+/** Sends what changed in the containers since it was `copied` as one transfer, and returns what is copied now. */
 export async function sendFiles(
-  pid: number,
-  sections: readonly Section[],
+  members: readonly Member[],
   copied: ReadonlyMap<string, Copied>,
   writer: FrameWriter,
 ): Promise<{ files: number; copied: Map<string, Copied> }> {
   const next = new Map<string, Copied>();
-  const writing = filesBeingWritten(processTree(pid).map((each) => each.pid));
+  const writing = members.map(({ rootPid }) => filesBeingWritten(processTree(rootPid).map((each) => each.pid)));
   let files = 0;
-  for (const section of sections) {
-    const former = copied.get(section.at);
+  for (const section of sectionsOf(members)) {
+    const { container, at } = section;
+    const former = copied.get(`${container} ${at}`);
     const scannedAt = Date.now();
     const snapshot = scanTree(section.directory, section.skip, { withRoot: !section.overlay });
     const digests = digestsOf(section, writing, snapshot);
@@ -73,29 +106,32 @@ export async function sendFiles(
     );
     const opaque = section.overlay ? await opaqueDirectories(section, snapshot, former) : new Set<string>();
     const plan = planCopy(snapshot, former, opaque, rewritten);
-    const prefix = section.at === '/' ? '/' : `${section.at}/`;
+    const prefix = at === '/' ? '/' : `${at}/`;
     if (plan.remove.length > 0) {
-      await writer.part({ kind: 'delete' });
+      await writer.part({ kind: 'delete', container });
       await writer.data(Buffer.from(plan.remove.map((file) => `${prefix}${file}\0`).join('')));
     }
-    if (plan.copy.length > 0) await sendTar(pid, section, plan.copy, writer);
+    const rootPid = members[container]?.rootPid ?? 0;
+    if (plan.copy.length > 0) await sendTar(rootPid, section, plan.copy, writer);
     files += plan.copy.length + plan.remove.length;
     const again = digestsOf(section, writing, snapshot);
     const doubtful = doubtfulFiles(snapshot, scannedAt);
     // A file that changed while it was read: which of its contents was sent nobody knows.
     for (const [file, digest] of digests) if (again.get(file) !== digest) doubtful.add(file);
-    next.set(section.at, { snapshot, doubtful, digests: again });
+    next.set(`${container} ${at}`, { snapshot, doubtful, digests: again });
   }
   return { files, copied: next };
 }
 
-function digestsOf(section: Section, writing: ReadonlySet<string>, snapshot: Snapshot): Map<string, string> {
+function digestsOf(section: Section, writing: readonly ReadonlySet<string>[], snapshot: Snapshot): Map<string, string> {
   const digests = new Map<string, string>();
-  for (const file of writing) {
-    const relative = relativeTo(section.at, file);
-    if (relative === undefined || snapshot.get(relative)?.kind !== 'file') continue;
-    const digest = digestFile(`${section.directory}/${relative}`);
-    if (digest) digests.set(relative, digest);
+  for (const { container, at } of section.views) {
+    for (const file of writing[container] ?? []) {
+      const relative = relativeTo(at, file);
+      if (relative === undefined || digests.has(relative) || snapshot.get(relative)?.kind !== 'file') continue;
+      const digest = digestFile(`${section.directory}/${relative}`);
+      if (digest) digests.set(relative, digest);
+    }
   }
   return digests;
 }
@@ -129,7 +165,7 @@ const unescapeOctal = (text: string) =>
   ).toString();
 
 async function sendTar(pid: number, section: Section, files: readonly string[], writer: FrameWriter): Promise<void> {
-  await writer.part({ kind: 'tar', at: section.at });
+  await writer.part({ kind: 'tar', container: section.container, at: section.at });
   const options = [
     '--create',
     '--file=-',
@@ -148,7 +184,7 @@ async function sendTar(pid: number, section: Section, files: readonly string[], 
     '--acls',
     '--sparse',
   ];
-  const args = insideMounts(pid, { writable: false }, ['tar', ...keep, ...options]);
+  const args = insideMounts(pid, { writable: [] }, ['tar', ...keep, ...options]);
   const child = spawn(MOUNT_HELPER, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const { stdin, stdout } = child;
   stdin.on('error', () => {});

@@ -4,7 +4,7 @@
 // It is C and static because it runs in the user's image, which may hold nothing at all, as the user's uid, without
 // capabilities, on a read-only root. placeholder-spec.ts builds its command lines.
 //
-//   placeholder install DIR                        copies itself to DIR/placeholder
+//   placeholder install DIR NAME...                copies itself to DIR/NAME/placeholder, for every container one
 //   placeholder run [--supervise] -- ARGV...       the container's command
 //   placeholder supervise -- ARGV...               what `run --supervise` becomes on a cold start
 //   placeholder startup [TIMEOUT BUDGET KIND ...]  the container's startup probe
@@ -34,10 +34,12 @@ static int complain(const char *what) {
   return 127;
 }
 
-static int install(const char *dir) {
+static int install(const char *dir, const char *name) {
   char path[512], temporary[520];
   struct stat size;
-  snprintf(path, sizeof path, "%s/placeholder", dir);
+  snprintf(path, sizeof path, "%s/%s", dir, name);
+  if (mkdir(path, 0777) && errno != EEXIST) return complain(path);
+  snprintf(path, sizeof path, "%s/%s/placeholder", dir, name);
   snprintf(temporary, sizeof temporary, "%s.new", path);
   int from = open("/proc/self/exe", O_RDONLY), to = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0755);
   if (from < 0 || to < 0 || fstat(from, &size)) return complain(temporary);
@@ -160,10 +162,16 @@ static int run(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   const char *act = argc > 1 ? argv[1] : "";
-  if (!strcmp(act, "install") && argc == 3) return install(argv[2]);
+  if (!strcmp(act, "install") && argc > 3) {
+    // Users of the pod's containers differ, and the mode of a volume's directory is for all of them.
+    umask(0);
+    int status = 0;
+    for (int i = 3; i < argc && !status; i++) status = install(argv[2], argv[i]);
+    return status;
+  }
   if (!strcmp(act, "run")) return run(argc - 2, argv + 2);
   if (!strcmp(act, "supervise") && argc > 3) return supervise(argv + 3);
   if (!strcmp(act, "startup")) return startup(argc - 2, argv + 2);
-  fprintf(stderr, "usage: placeholder install DIR | run [--supervise] -- COMMAND... | startup [PROBE...]\n");
+  fprintf(stderr, "usage: placeholder install DIR NAME... | run [--supervise] -- COMMAND... | startup [PROBE...]\n");
   return 2;
 }

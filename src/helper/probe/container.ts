@@ -40,7 +40,7 @@ export async function probeContainer(containerId: string, volumes: readonly Move
   const sockets = listSockets(rootPid, protocols, own);
   const overlay = upperDirectory(mounts) !== undefined;
   const [changed, ...volumeSizes] = overlay
-    ? sectionsOf(rootPid, volumes).map((section) =>
+    ? sectionsOf([{ rootPid, volumes }]).map((section) =>
         sizeOf(scanTree(section.directory, section.skip, { withRoot: false })),
       )
     : [];

@@ -32,7 +32,7 @@ const TSYNC = 1;
 const mount = z.looseObject({ mountpoint: z.string(), ext_key: z.string().default('') });
 
 /** Mounts that CRIU makes itself; every other one has to come from the target's pod. */
-const OWN_MOUNTS = new Set(['/', './', '/proc', '/dev/shm']);
+const OWN_MOUNTS = new Set(['/', './', '/proc']);
 
 /**
  * Compares what the images in a folder ask for with what the placeholder was given by its runtime: user, groups,

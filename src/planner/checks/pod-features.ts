@@ -1,5 +1,6 @@
 import type { Finding } from '../../domain/finding.ts';
 import type { Container, Pod, Volume } from '../../kube/objects.ts';
+import { isSidecar, lastingContainers } from '../../workloads/containers.ts';
 
 /** One thing that a pod may use and that cannot be moved yet. */
 interface Obstacle {
@@ -36,7 +37,6 @@ function staticPod(pod: Pod): Obstacle[] {
 
 function podObstacles(pod: Pod): Obstacle[] {
   const { spec } = pod;
-  const { containers, initContainers = [] } = spec;
   const shared = 'the process image would hold on to a namespace of the source node';
   const rules: [boolean, string, string, string][] = [
     [spec.hostNetwork === true, 'spec.hostNetwork', 'hostNetwork: true', shared],
@@ -61,18 +61,6 @@ function podObstacles(pod: Pod): Obstacle[] {
       'another runtime may keep its processes where CRIU cannot see them',
     ],
     [
-      containers.length > 1,
-      'spec.containers',
-      `${containers.length} containers`,
-      'all containers of a pod have to be frozen at one cut',
-    ],
-    [
-      initContainers.length > 0,
-      'spec.initContainers',
-      `init containers (${initContainers.map((c) => c.name).join(', ')})`,
-      'they must not run again in the target',
-    ],
-    [
       (spec.ephemeralContainers ?? []).length > 0,
       'spec.ephemeralContainers',
       'ephemeral containers',
@@ -85,8 +73,8 @@ function podObstacles(pod: Pod): Obstacle[] {
 }
 
 function containerObstacles(pod: Pod): Obstacle[] {
-  return pod.spec.containers.flatMap((container, index) => {
-    const path = `spec.containers[${index}]`;
+  return lastingContainers(pod.spec).flatMap((container) => {
+    const path = `spec.${isSidecar(container) ? 'initContainers' : 'containers'}[name=${container.name}]`;
     const devices = extendedResources(container);
     const rules: [boolean, string, string, string][] = [
       [
@@ -131,6 +119,18 @@ function containerObstacles(pod: Pod): Obstacle[] {
         'startupProbe.grpc',
         'has a gRPC startup probe',
         'the placeholder speaks only exec, TCP and HTTP probes',
+      ],
+      [
+        isSidecar(container) && container.startupProbe !== undefined,
+        'startupProbe',
+        'is a sidecar with a startup probe',
+        'kubelet would wait for it before it starts the other placeholders',
+      ],
+      [
+        isSidecar(container) && container.livenessProbe !== undefined,
+        'livenessProbe',
+        'is a sidecar with a liveness probe',
+        'kubelet would end its placeholder, which answers no probe',
       ],
     ];
     return rules

@@ -1,14 +1,16 @@
 import type { Finding } from '../../domain/finding.ts';
-import type { Pod } from '../../kube/objects.ts';
-import { condition, podAddresses } from '../../kube/pod-status.ts';
+import type { Container, Pod } from '../../kube/objects.ts';
+import { condition, containerStatus, podAddresses } from '../../kube/pod-status.ts';
+import { lastingContainers } from '../../workloads/containers.ts';
 
 /** E105 and E106: a pod moves only while it runs and is Ready, so that "ready again" has a meaning afterwards. Pure. */
 export function checkPodState(pod: Pod, context: string): Finding[] {
   const { name, namespace } = pod.metadata;
   const look = `look why: kubectl --context ${context} -n ${namespace} describe pod ${name}`;
-  const status = pod.status?.containerStatuses?.[0];
-  const running =
-    status?.state?.running !== undefined && pod.status?.phase === 'Running' && podAddresses(pod).length > 0;
+  const started = lastingContainers(pod.spec).every(
+    (container) => containerStatus(pod, container.name)?.state?.running,
+  );
+  const running = started && pod.status?.phase === 'Running' && podAddresses(pod).length > 0;
   if (pod.metadata.deletionTimestamp || !running) {
     const why = pod.metadata.deletionTimestamp
       ? 'it is being deleted'
@@ -38,11 +40,10 @@ export function checkPodState(pod: Pod, context: string): Finding[] {
   ];
 }
 
-/** The image by digest, as the source runs it and its author named it; undefined when the runtime does not know a registry digest. Pure. */
-export function imageByDigest(pod: Pod, original: Pod): string | undefined {
-  const status = pod.status?.containerStatuses?.[0];
+/** A container's image by digest, as the source runs it and its author named it; undefined when the runtime does not know a registry digest. Pure. */
+export function imageByDigest(pod: Pod, { name, image }: Container): string | undefined {
+  const status = containerStatus(pod, name);
   const digest = /sha256:[0-9a-f]{64}$/.exec(status?.imageID ?? '')?.[0];
-  const image = original.spec.containers[0]?.image;
   if (!digest || !image || !status?.imageID?.includes('@')) return undefined;
   const withoutDigest = image.replace(/@.*$/, '');
   const repository = withoutDigest.replace(/:[^:/]+$/, '');

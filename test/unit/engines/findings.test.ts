@@ -6,16 +6,17 @@ import { type ContainerFacts, type NodeFacts, OBSTACLE_CODES } from '../../../sr
 import { CONTAINER_FACTS, NODE_FACTS } from '../../fakes/fake-helper.ts';
 
 const plan = {
-  source: { context: 'east', node: 'east-1', container: { name: 'app' } },
+  source: { context: 'east', node: 'east-1', containers: [{ name: 'app' }] },
   target: { context: 'west', node: 'west-1' },
 } as unknown as Plan;
 
 function container(facts: Partial<ContainerFacts>) {
-  return containerFindings(plan, { ...CONTAINER_FACTS, ...facts });
+  return containerFindings(plan, 'app', { ...CONTAINER_FACTS, ...facts });
 }
 
 function nodes(source: Partial<NodeFacts>, target: Partial<NodeFacts>, facts: Partial<ContainerFacts> = {}) {
-  const here = { node: { ...NODE_FACTS, ...source }, container: { ...CONTAINER_FACTS, ...facts } };
+  const { memoryBytes } = { ...CONTAINER_FACTS, ...facts };
+  const here = { node: { ...NODE_FACTS, ...source }, memoryBytes };
   return compareNodes(plan, here, { ...NODE_FACTS, ...target });
 }
 

@@ -174,7 +174,7 @@ describe('what the runtime’s checkpoint cannot carry', () => {
     const world = clustersWithCheckpoints();
     const was = everything(world);
     const container = { ...CONTAINER_FACTS, ...facts } as typeof CONTAINER_FACTS;
-    world.helpers.source.answers.probe = { node: NODE_FACTS, container };
+    world.helpers.source.answers.probe = { node: NODE_FACTS, containers: [container] };
     await expect(moveByKubelet(world)).rejects.toMatchObject({
       outcome: 'declined',
       findings: [expect.objectContaining({ code: 'E152', remedy: expect.stringMatching(remedy) })],

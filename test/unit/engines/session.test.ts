@@ -4,7 +4,7 @@ import { HelperSession } from '../../../src/engines/helper/session.ts';
 import { HELPER_ERROR_CODES, PROTOCOL_VERSION } from '../../../src/helper/protocol.ts';
 import { type Line, openLine } from '../../fixtures/helper-line.ts';
 
-const seal = { containerId: 'c0'.repeat(32) };
+const seal = { containerIds: ['c0'.repeat(32)] };
 
 /** A session whose streams are opened one after the other; `opened` yields the n-th, from 1. */
 async function session(refuse: (attempt: number) => Error | undefined = () => undefined) {
@@ -86,6 +86,7 @@ describe('a helper that refuses', () => {
     'criu-refused-restore': 'F341',
     'transfer-broken': 'F342',
     'already-thawed': 'F320',
+    'container-not-found': 'F344',
   };
 
   it.each(HELPER_ERROR_CODES)('with %s is told with its own words', async (code) => {

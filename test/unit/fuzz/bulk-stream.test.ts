@@ -5,9 +5,9 @@ import { FrameReader, FrameWriter, type Part, type TransferSink } from '../../..
 import { HelperFailure } from '../../../src/helper/failure.ts';
 
 const PARTS: readonly [Part, Buffer][] = [
-  [{ kind: 'image', name: 'core-1.img' }, Buffer.from('a small image')],
-  [{ kind: 'tar', at: '/data' }, Buffer.alloc(5000, 7)],
-  [{ kind: 'delete' }, Buffer.from('/a\0/b\0')],
+  [{ kind: 'image', container: 0, name: 'core-1.img' }, Buffer.from('a small image')],
+  [{ kind: 'tar', container: 0, at: '/data' }, Buffer.alloc(5000, 7)],
+  [{ kind: 'delete', container: 0 }, Buffer.from('/a\0/b\0')],
 ];
 
 /** A whole transfer, as bytes. */

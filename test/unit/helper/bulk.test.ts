@@ -30,7 +30,7 @@ function inPieces(size: number) {
   return { from, to };
 }
 
-const image = { kind: 'image', name: 'pages-1.img' } as const;
+const image = { kind: 'image', container: 0, name: 'pages-1.img' } as const;
 
 describe('a bulk stream', () => {
   it.each([7, 1000, 1 << 20])('carries several transfers in pieces of %d bytes', async (size) => {
@@ -85,7 +85,7 @@ describe('a bulk stream', () => {
   it('refuses names that lead elsewhere', async () => {
     const stream = new PassThrough();
     const writer = new FrameWriter(stream);
-    await writer.part({ kind: 'image', name: '../x' });
+    await writer.part({ kind: 'image', container: 0, name: '../x' });
     await writer.end(1);
     stream.end();
     await expect(new FrameReader(stream).transfer(collector().sink, () => {})).rejects.toThrow();

@@ -24,7 +24,7 @@ describe('requests', () => {
         return {};
       },
     });
-    const request = line('r1', 'seal', { containerId });
+    const request = line('r1', 'seal', { containerIds: [containerId] });
     const replies = await Promise.all([dispatch(request), dispatch(request)]);
     expect([...replies, await dispatch(request)]).toEqual(Array(3).fill({ v: 1, id: 'r1', ok: true, result: {} }));
     expect(times).toBe(1);
@@ -32,9 +32,9 @@ describe('requests', () => {
 
   it('keep their failure too', async () => {
     const dispatch = dispatchWith({});
-    const reply = await dispatch(line('r2', 'thaw', { containerId }));
+    const reply = await dispatch(line('r2', 'thaw', { containerIds: [containerId] }));
     expect(reply).toMatchObject({ ok: false, error: { code: 'wrong-state' } });
-    expect(await dispatch(line('r2', 'thaw', { containerId }))).toBe(reply);
+    expect(await dispatch(line('r2', 'thaw', { containerIds: [containerId] }))).toBe(reply);
   });
 
   it.each([
@@ -42,8 +42,8 @@ describe('requests', () => {
     ['another version', JSON.stringify({ v: 2, id: 'x', op: 'status', args: {} })],
     ['an unknown operation', line('x', 'destroy', {})],
     ['an inherited name', line('x', 'constructor', {})],
-    ['a path for an id', line('x', 'seal', { containerId: '../../etc' })],
-    ['more than asked for', line('x', 'seal', { containerId, force: true })],
+    ['a path for an id', line('x', 'seal', { containerIds: ['../../etc'] })],
+    ['more than asked for', line('x', 'seal', { containerIds: [containerId], force: true })],
     ['a number out of bounds', line('x', 'await-channel', { channel: 'a', timeoutMs: 1e12 })],
   ])('are refused: %s', async (_, text) => {
     expect(await dispatchWith({})(text)).toMatchObject({ ok: false, error: { code: 'bad-request' } });
@@ -51,7 +51,7 @@ describe('requests', () => {
 
   it('hide nothing of an unexpected failure from the plugin', async () => {
     const dispatch = dispatchWith({ thaw: () => Promise.reject(new Error('boom')) });
-    const reply = await dispatch(line('x', 'thaw', { containerId }));
+    const reply = await dispatch(line('x', 'thaw', { containerIds: [containerId] }));
     expect(reply).toMatchObject({ error: { code: 'internal', detail: expect.stringContaining('boom') } });
   });
 });

@@ -23,18 +23,12 @@ describe('mountinfo', () => {
     expect(parseMountInfo('\nnonsense\n1 2 3\n')).toEqual([]);
   });
 
-  it('expects all from outside but /proc itself and /dev/shm', () => {
-    const points = externalMountPoints(mounts, []);
+  it('expects all from outside but /proc itself', () => {
+    const points = externalMountPoints(mounts);
     expect(points).toContain('/');
     expect(points).toContain('/proc/sys');
     expect(points).not.toContain('/proc');
-    expect(points).not.toContain('/dev/shm');
-  });
-
-  it('leaves a /dev/shm that is a volume outside', () => {
-    expect(externalMountPoints(parseMountInfo('1 2 0:9 / /dev/shm rw - tmpfs tmpfs rw'), ['/dev/shm'])).toEqual([
-      '/dev/shm',
-    ]);
+    expect(points).toContain('/dev/shm');
   });
 });
 

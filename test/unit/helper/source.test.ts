@@ -6,7 +6,9 @@ import { Source } from '../../../src/helper/source.ts';
 import { NetworkAhead, type SourceActs } from '../../../src/helper/source-acts.ts';
 
 const containerId = 'c'.repeat(64);
-const who = { containerId, rootPid: 77, startTime: 5, volumes: [] };
+const member = { containerId, rootPid: 77, startTime: 5, volumes: [] };
+const who = { members: [member] };
+const containerIds = [containerId];
 const armed = { run: async () => ({ status: 0, stdout: '', stderr: '' }), fire: async () => {}, disarm: () => {} };
 
 /** An act that ends when the test says so. */
@@ -28,8 +30,8 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
   };
   const acts: SourceActs = {
     load: () => initial,
-    findRoot: () => who.rootPid,
-    startTime: () => who.startTime,
+    findRoot: () => member.rootPid,
+    startTime: () => member.startTime,
     describe: () => ({ externalMounts: ['/'], stdio: ['', '', ''], rootMode: 0o755, innerPids: [1] }),
     emptyDirectories: () => {},
     armNetwork: () => armed,
@@ -56,7 +58,9 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
 
 const frozen = (inMs = 60_000): SourceRecord => ({ state: 'frozen', ...who, thawAt: Date.now() + inMs });
 const freeze = (source: Source) =>
-  source.freeze({ containerId, channel: 'main', volumes: [], thawAfterMs: 60_000 }).catch((error) => error);
+  source
+    .freeze({ containers: [{ id: containerId, volumes: [] }], channel: 'main', thawAfterMs: 60_000 })
+    .catch((error) => error);
 const busy = () => {
   throw new Error('no room');
 };
@@ -67,7 +71,7 @@ afterEach(() => void vi.useRealTimers());
 describe('a seal that comes', () => {
   it('while a thaw is under way is refused, whoever began that', async () => {
     for (const begin of [
-      (source: Source) => source.thaw({ containerId }),
+      (source: Source) => source.thaw({ containerIds }),
       (source: Source) => source.end(),
       () => vi.advanceTimersByTimeAsync(60_000),
     ]) {
@@ -76,7 +80,7 @@ describe('a seal that comes', () => {
       await source.recover();
       const thawed = begin(source);
       await vi.advanceTimersByTimeAsync(0);
-      await expect(source.seal({ containerId })).rejects.toMatchObject({ code: 'already-thawed' });
+      await expect(source.seal({ containerIds })).rejects.toMatchObject({ code: 'already-thawed' });
       expect(saved().state).toBe('thawing');
       slow.open();
       await thawed;
@@ -89,7 +93,7 @@ describe('a seal that comes', () => {
   it('before the deadline keeps the source stopped', async () => {
     const { source, done } = sourceWith(frozen());
     await source.recover();
-    await source.seal({ containerId });
+    await source.seal({ containerIds });
     await vi.advanceTimersByTimeAsync(120_000);
     await source.end();
     expect(done).toEqual([]);
@@ -99,7 +103,7 @@ describe('a seal that comes', () => {
   it('to a helper that restarted in the middle of a thaw is refused, and the thaw goes on', async () => {
     const { source, done } = sourceWith({ state: 'thawing', ...who });
     await source.recover();
-    await expect(source.seal({ containerId })).rejects.toMatchObject({ code: 'already-thawed' });
+    await expect(source.seal({ containerIds })).rejects.toMatchObject({ code: 'already-thawed' });
     await vi.advanceTimersByTimeAsync(0);
     expect(done).toEqual(['unlock', 'continueTree']);
   });
@@ -109,8 +113,8 @@ it('a release under way cannot be thawed', async () => {
   const slow = gate();
   const { source, done } = sourceWith({ ...frozen(), state: 'sealed' } as SourceRecord, { permitResets: slow.pass });
   await source.recover();
-  const released = source.release({ containerId });
-  await expect(source.thaw({ containerId })).rejects.toMatchObject({ code: 'wrong-state' });
+  const released = source.release({ containerIds });
+  await expect(source.thaw({ containerIds })).rejects.toMatchObject({ code: 'wrong-state' });
   slow.open();
   await released;
   expect(done).toEqual(['permitResets']);
@@ -145,7 +149,7 @@ describe('a thaw in the middle of a freeze', () => {
     const slow = gate();
     const { source, done } = sourceWith({ state: 'idle' }, { lock: slow.pass });
     const reply = freeze(source);
-    const thawed = source.thaw({ containerId });
+    const thawed = source.thaw({ containerIds });
     await vi.advanceTimersByTimeAsync(10);
     expect(done).toEqual([]);
     slow.open();
@@ -195,7 +199,7 @@ describe('a thaw that meets a failure', () => {
     const save = vi.fn<(record: SourceRecord) => void>().mockImplementationOnce(busy);
     const { source, done } = sourceWith(frozen(), { removeLinkRemaps: busy, save });
     await source.recover();
-    await source.thaw({ containerId });
+    await source.thaw({ containerIds });
     expect(done).toEqual(['unlock', 'continueTree']);
     expect(save).toHaveBeenLastCalledWith({ state: 'thawed', ...who });
   });
@@ -215,36 +219,36 @@ describe('a source that is fenced for a checkpoint of the runtime', () => {
 
   it('is cut off, stopped when the checkpoint is there, and let go like a frozen one', async () => {
     const { source, done, saved } = sourceWith(idle, { abortOutside: async () => 3 });
-    expect(await source.fence({ containerId, thawAfterMs: 60_000 })).toEqual({ connections: 3 });
+    expect(await source.fence({ containerIds, thawAfterMs: 60_000 })).toEqual({ connections: 3 });
     expect(done).toEqual(['permitResets']);
-    expect(await source.halt({ containerId, archive })).toEqual({ bytes: 512 });
+    expect(await source.halt({ containerIds, archive })).toEqual({ bytes: 512 });
     expect(done).toEqual(['permitResets', 'stopTree']);
     expect(saved().state).toBe('frozen');
-    await source.thaw({ containerId });
+    await source.thaw({ containerIds });
     expect(done).toEqual(['permitResets', 'stopTree', 'unlock', 'continueTree']);
   });
 
   it('goes on by itself when nobody comes back, and cannot be stopped after that', async () => {
     const { source, done } = sourceWith(idle);
-    await source.fence({ containerId, thawAfterMs: 60_000 });
+    await source.fence({ containerIds, thawAfterMs: 60_000 });
     await vi.advanceTimersByTimeAsync(60_000);
     expect(done).toEqual(['permitResets', 'unlock', 'continueTree']);
-    await expect(source.halt({ containerId, archive })).rejects.toMatchObject({ code: 'already-thawed' });
+    await expect(source.halt({ containerIds, archive })).rejects.toMatchObject({ code: 'already-thawed' });
     expect(done).not.toContain('stopTree');
   });
 
   it('serves again when it could not be fenced', async () => {
     const { source, done } = sourceWith(idle, { permitResets: busy });
-    await expect(source.fence({ containerId, thawAfterMs: 60_000 })).rejects.toThrow('no room');
+    await expect(source.fence({ containerIds, thawAfterMs: 60_000 })).rejects.toThrow('no room');
     expect(done).toEqual(['unlock', 'continueTree']);
   });
 
   it('is not let go while it is being stopped', async () => {
     const slow = gate();
     const { source, done } = sourceWith(idle, { stopTree: slow.pass });
-    await source.fence({ containerId, thawAfterMs: 60_000 });
-    const halted = source.halt({ containerId, archive }).catch((error: unknown) => error);
-    const thawed = source.thaw({ containerId });
+    await source.fence({ containerIds, thawAfterMs: 60_000 });
+    const halted = source.halt({ containerIds, archive }).catch((error: unknown) => error);
+    const thawed = source.thaw({ containerIds });
     await vi.advanceTimersByTimeAsync(0);
     expect(done).toEqual(['permitResets']);
     slow.open();

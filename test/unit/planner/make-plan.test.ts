@@ -18,7 +18,7 @@ describe('a plan', () => {
         node: 'east-1',
         uid: clusters.uid,
         addresses: ['10.1.0.5'],
-        container: { name: 'app', id: 'c0'.repeat(32), image: IMAGE_BY_DIGEST, restartCount: 0 },
+        containers: [{ name: 'app', id: 'c0'.repeat(32), image: IMAGE_BY_DIGEST, restartCount: 0 }],
       },
       target: { context: 'west', namespace: 'shop', pod: 'cart-0', node: 'west-1' },
       helper: { createNamespaceIn: ['source', 'target'] },
@@ -64,6 +64,6 @@ describe('the image', () => {
     ['a digest', `cart:1@sha256:${'ff'.repeat(32)}`, 'cart'],
   ])('named with %s is taken by the digest that runs', async (_name, image, repository) => {
     const made = await plan(twoClusters({ pod: runningPod({ container: { image } }) }));
-    expect(made.source.container.image).toBe(`${repository}@sha256:${'ab'.repeat(32)}`);
+    expect(made.source.containers[0]?.image).toBe(`${repository}@sha256:${'ab'.repeat(32)}`);
   });
 });

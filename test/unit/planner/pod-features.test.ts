@@ -5,6 +5,7 @@ import { originalPod } from '../../../src/workloads/original-pod.ts';
 import { type PodParts, runningPod } from '../../fixtures/objects.ts';
 
 const container: Container = { name: 'app', image: 'registry.example/cart:1' };
+const sidecar: Container = { ...container, name: 'side', restartPolicy: 'Always' };
 
 function findings(pod: Pod) {
   return checkPodFeatures(originalPod(pod));
@@ -29,16 +30,22 @@ const DECLINED: readonly (readonly [string, PodParts, string, RegExp])[] = [
   ],
   ['a RuntimeClass', { spec: { runtimeClassName: 'kata' } }, 'spec.runtimeClassName', /kata/],
   [
-    'several containers',
-    { spec: { containers: [container, { ...container, name: 'side' }] } },
-    'spec.containers',
-    /2 containers/,
+    'something in a second container',
+    { spec: { containers: [container, { ...container, name: 'side', tty: true }] } },
+    'spec.containers[name=side].tty',
+    /container side has a terminal/,
   ],
   [
-    'init containers',
-    { spec: { initContainers: [{ ...container, name: 'setup' }] } },
-    'spec.initContainers',
-    /init containers \(setup\)/,
+    'a sidecar with a startup probe',
+    { spec: { initContainers: [{ ...sidecar, startupProbe: { exec: {} } }] } },
+    'spec.initContainers[name=side].startupProbe',
+    /startup probe/,
+  ],
+  [
+    'a sidecar with a liveness probe',
+    { spec: { initContainers: [{ ...sidecar, livenessProbe: { exec: {} } }] } },
+    'spec.initContainers[name=side].livenessProbe',
+    /liveness probe/,
   ],
   ['ephemeral containers', { spec: { ephemeralContainers: [{ name: 'debug' }] } }, 'spec.ephemeralContainers', /ephem/],
   ['a hostPath', { spec: { volumes: [{ name: 'd', hostPath: { path: '/d' } }] } }, 'spec.volumes[name=d]', /hostPath/],
@@ -54,25 +61,35 @@ const DECLINED: readonly (readonly [string, PodParts, string, RegExp])[] = [
     'spec.volumes[name=d].csi',
     /is a csi/,
   ],
-  ['a hostPort', { container: { ports: [{ containerPort: 80, hostPort: 80 }] } }, '[0].ports[].hostPort', /hostPort/],
+  [
+    'a hostPort',
+    { container: { ports: [{ containerPort: 80, hostPort: 80 }] } },
+    '[name=app].ports[].hostPort',
+    /hostPort/,
+  ],
   [
     'privileged',
     { container: { securityContext: { privileged: true } } },
-    '[0].securityContext.privileged',
+    '[name=app].securityContext.privileged',
     /privileged/,
   ],
   [
     'an extended resource',
     { container: { resources: { limits: { 'example.com/gpu': '1' } } } },
-    '[0].resources',
+    '[name=app].resources',
     /example\.com\/gpu/,
   ],
-  ['a resource claim', { container: { resources: { claims: [{ name: 'gpu' }] } } }, '[0].resources', /claims/],
-  ['a block device', { container: { volumeDevices: [{}] } }, '[0].volumeDevices', /block/],
-  ['a terminal', { container: { tty: true } }, '[0].tty', /tty: true/],
-  ['standard input', { container: { stdin: true } }, '[0].stdin', /stdin: true/],
-  ['lifecycle hooks', { container: { lifecycle: { preStop: {} } } }, '[0].lifecycle', /lifecycle/],
-  ['a gRPC startup probe', { container: { startupProbe: { grpc: { port: 1 } } } }, '[0].startupProbe.grpc', /gRPC/],
+  ['a resource claim', { container: { resources: { claims: [{ name: 'gpu' }] } } }, '[name=app].resources', /claims/],
+  ['a block device', { container: { volumeDevices: [{}] } }, '[name=app].volumeDevices', /block/],
+  ['a terminal', { container: { tty: true } }, '[name=app].tty', /tty: true/],
+  ['standard input', { container: { stdin: true } }, '[name=app].stdin', /stdin: true/],
+  ['lifecycle hooks', { container: { lifecycle: { preStop: {} } } }, '[name=app].lifecycle', /lifecycle/],
+  [
+    'a gRPC startup probe',
+    { container: { startupProbe: { grpc: { port: 1 } } } },
+    '[name=app].startupProbe.grpc',
+    /gRPC/,
+  ],
   [
     'a static pod',
     { metadata: { annotations: { 'kubernetes.io/config.mirror': 'x' } } },
@@ -98,6 +115,11 @@ describe('features of a pod', () => {
 
   it.each<readonly [string, PodParts]>([
     ['an ordinary pod', {}],
+    ['several containers', { spec: { containers: [container, { ...container, name: 'side' }] } }],
+    [
+      'init containers and sidecars',
+      { spec: { initContainers: [{ ...container, name: 'setup', tty: true }, sidecar] } },
+    ],
     ['hostUsers: true', { spec: { hostUsers: true } }],
     ['an owner that is no controller', owner('ReplicaSet', false)],
     ['cpu, memory and ephemeral storage', { container: { resources: { limits: { cpu: '1', memory: '1Gi' } } } }],

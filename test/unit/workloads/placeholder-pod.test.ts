@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../../src/domain/plan.ts';
 import type { Container, Pod, Probe } from '../../../src/kube/objects.ts';
 import { originalPod } from '../../../src/workloads/original-pod.ts';
-import { asWritten, placeholderPod, withCommandLine } from '../../../src/workloads/placeholder-pod.ts';
+import { asWritten, placeholderPod, withCommandLines } from '../../../src/workloads/placeholder-pod.ts';
 import { movedVolumes } from '../../../src/workloads/volumes.ts';
 import { expandedByKubelet } from '../../fixtures/kubelet-expansion.ts';
 import { IMAGE_BY_DIGEST, type PodParts, runningPod } from '../../fixtures/objects.ts';
@@ -15,7 +15,7 @@ function placed(parts: PodParts = {}): Pod {
     migration: 'm-test',
     namespace: 'elsewhere',
     node: 'west-1',
-    image: IMAGE_BY_DIGEST,
+    images: new Map([['app', IMAGE_BY_DIGEST]]),
     helperImage: 'registry.example/helper:1',
   });
 }
@@ -76,7 +76,7 @@ describe('a placeholder', () => {
   it('leaves to kubelet what the author left to it: values of Secrets stay out of the spec', () => {
     const running = ['/entry', '--password=hunter2', '$(NONE)'];
     const args = ['--password=$(PASSWORD)', '$(NONE)'];
-    const tail = (parts: PodParts) => container(withCommandLine(placed(parts), running)).command?.slice(3);
+    const tail = (parts: PodParts) => container(withCommandLines(placed(parts), { app: running })).command?.slice(3);
     expect(tail({ container: { args } })).toEqual(['/entry', ...args]);
     expect(tail({ container: { command: ['/entry'], args } })).toEqual(['/entry', ...args]);
     expect(tail({ container: { command: ['/entry', ...args] } })).toEqual(['/entry', ...args]);
@@ -84,25 +84,29 @@ describe('a placeholder', () => {
 
   it('keeps kubelet from expanding what the image says', () => {
     const line = ['sh', '-c', 'echo $(HOME) $$(X) $HOME $$ $'];
-    const command = container(withCommandLine(placed(), line)).command ?? [];
+    const command = container(withCommandLines(placed(), { app: line })).command ?? [];
     expect(command.at(-1)).toBe('echo $$(HOME) $$$$(X) $$HOME $$$$ $$');
     expect(command.map(expandedByKubelet).slice(-3)).toEqual(line);
   });
 
   it('takes the command line that runs, in place of a guess', () => {
-    const pod = withCommandLine(placed({ container: { args: ['--serve'] } }), ['/entry', '--serve']);
+    const pod = withCommandLines(placed({ container: { args: ['--serve'] } }), { app: ['/entry', '--serve'] });
     expect(container(pod).command).toEqual([PLACEHOLDER, 'run', '--', '/entry', '--serve']);
   });
 
   it('writes down no value that the cluster put into the author’s words', () => {
     const mine = placed({ container: { args: ['--password', '$(PW)'] } });
-    expect(asWritten(mine, ['/entry', '--password', 'secret'])).toEqual(['/entry', '--password', '$(PW)']);
+    expect(asWritten(mine, { app: ['/entry', '--password', 'secret'] })).toEqual({
+      app: ['/entry', '--password', '$(PW)'],
+    });
     const all = placed({ container: { command: ['/own', '$(PW)'] } });
-    expect(asWritten(all, ['/own', 'secret'])).toEqual(['/own', '$(PW)']);
+    expect(asWritten(all, { app: ['/own', 'secret'] })).toEqual({ app: ['/own', '$(PW)'] });
   });
 
   it('takes the command line of a container that was moved before', () => {
-    const pod = withCommandLine(placed(), [PLACEHOLDER, 'run', '--supervise', '--', '/entry', '--', 'x']);
+    const pod = withCommandLines(placed(), {
+      app: [PLACEHOLDER, 'run', '--supervise', '--', '/entry', '--', 'x'],
+    });
     expect(container(pod).command).toEqual([PLACEHOLDER, 'run', '--', '/entry', '--', 'x']);
   });
 });
@@ -125,7 +129,7 @@ describe('the installer', () => {
         image: 'registry.example/helper:1',
         securityContext,
         resources,
-        command: ['/placeholder', 'install', '/.kubectl-migrate'],
+        command: ['/placeholder', 'install', '/.kubectl-migrate', 'app'],
       },
     ]);
     expect(container(pod)).toMatchObject({ securityContext, resources });
@@ -193,6 +197,10 @@ describe('the startup probe', () => {
   });
 });
 
+function planOf(manifest: Pod, containers: readonly string[]): Plan {
+  return { manifest, source: { containers: containers.map((name) => ({ name })) } } as unknown as Plan;
+}
+
 describe('volumes that move', () => {
   it('are emptyDirs at their mounts, the placeholder’s own excepted', () => {
     const volumes = [
@@ -207,9 +215,23 @@ describe('volumes that move', () => {
       { name: 'config', mountPath: '/etc/c' },
     ];
     const manifest = placed({ spec: { volumes }, container: { volumeMounts } });
-    expect(movedVolumes({ manifest } as unknown as Plan)).toEqual([
-      { name: 'data', mountPath: '/data' },
-      { name: 'cache', mountPath: '/cache' },
+    expect(movedVolumes(planOf(manifest, ['app']))).toEqual([
+      { container: 'app', name: 'data', mountPath: '/data' },
+      { container: 'app', name: 'cache', mountPath: '/cache' },
     ]);
+  });
+
+  it('are moved once, through a container that may write to them, and through none that does not move', () => {
+    const mount = (mountPath: string, more = {}) => [{ name: 'data', mountPath, ...more }];
+    const containers = [
+      { name: 'app', image: 'i', volumeMounts: mount('/in', { readOnly: true }) },
+      { name: 'side', image: 'i', volumeMounts: [...mount('/out'), ...mount('/part', { subPath: 'part' })] },
+    ];
+    const manifest = placed({ spec: { volumes: [{ name: 'data', emptyDir: {} }], containers } });
+    expect(movedVolumes(planOf(manifest, ['app', 'side']))).toEqual([
+      { container: 'side', name: 'data', mountPath: '/out' },
+      { container: 'side', name: 'data', mountPath: '/part' },
+    ]);
+    expect(movedVolumes(planOf(manifest, ['app']))).toEqual([{ container: 'app', name: 'data', mountPath: '/in' }]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../../src/kube/objects.ts';
 import { originalPod } from '../../../src/workloads/original-pod.ts';
-import { placeholderPod, withCommandLine } from '../../../src/workloads/placeholder-pod.ts';
+import { placeholderPod, withCommandLines } from '../../../src/workloads/placeholder-pod.ts';
 import { expandedByKubelet } from '../../fixtures/kubelet-expansion.ts';
 import { IMAGE_BY_DIGEST, type PodParts, runningPod } from '../../fixtures/objects.ts';
 
@@ -63,7 +63,7 @@ function placed(pod: Pod): Pod {
     migration: 'm-test',
     namespace: 'shop',
     node: 'west-1',
-    image: IMAGE_BY_DIGEST,
+    images: new Map([['app', IMAGE_BY_DIGEST]]),
     helperImage: 'registry.example/helper:1',
   });
 }
@@ -127,16 +127,16 @@ describe.each(Object.entries(SHAPES))('a pod with %s', (_name, parts) => {
     const { command, args = [] } = pod.spec.containers[0] ?? {};
     const ofImage = ['/bin/cart', '--port', '$(PORT)', '--', 'echo $$ $HOME'];
     const line = [...(command?.map(expandedByKubelet) ?? ofImage), ...args.map(expandedByKubelet)];
-    const once = withCommandLine(placed(pod), line);
+    const once = withCommandLines(placed(pod), { app: line });
     const expanded = (once.spec.containers[0]?.command ?? []).map(expandedByKubelet);
     expect(expanded.slice(-line.length)).toEqual(line);
-    const twice = withCommandLine(placed(admitted(once)), expanded);
+    const twice = withCommandLines(placed(admitted(once)), { app: expanded });
     expect(twice.spec.containers[0]?.command).toEqual(once.spec.containers[0]?.command);
   });
 });
 
 describe('an annotation that no move has written', () => {
-  it.each(['{', '{"command":"x"}', '{"hostPID":"true"}', '[]'])('is refused: %s', (text) => {
+  it.each(['{', '{"containers":{"app":{"command":"x"}}}', '{"hostPID":"true"}', '[]'])('is refused: %s', (text) => {
     const pod = runningPod({ metadata: { annotations: { 'kubectl-migrate.io/original': text } } });
     expect(() => originalPod(pod)).toThrowError(expect.objectContaining({ code: 'F305', outcome: 'declined' }));
   });
