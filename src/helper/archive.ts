@@ -23,7 +23,7 @@ export function removeArchive(archive: string): void {
 
 /**
  * The exec'ed program that writes an archive to stdout, and then on stderr what it wrote, so that the reader can tell a
- * whole one from one that was cut off. Returns its exit status.
+ * whole one from one that was cut off. Goes on until its reader ends its stdin. Returns its exit status.
  */
 export async function sendArchive(archive: string): Promise<number> {
   const file = await open(onNode(archive), constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -35,5 +35,7 @@ export async function sendArchive(archive: string): Promise<number> {
     if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once('drain', resolve));
   }
   process.stderr.write(JSON.stringify(archiveSentSchema.parse({ bytes, sha256: hash.digest('hex') })));
+  // What is on its way is lost when the command ends before its reader has it (kubernetes #60140): the reader ends it.
+  await new Promise((resolve) => process.stdin.resume().once('end', resolve).once('close', resolve));
   return 0;
 }

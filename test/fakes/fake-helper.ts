@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import {
   type ContainerFacts,
@@ -109,6 +110,8 @@ export class FakeHelper {
       io.stdout.write(this.archive);
       const sha256 = createHash('sha256').update(this.archive).digest('hex');
       io.stderr(JSON.stringify({ bytes: this.archive.length, sha256 }));
+      // As the real one: a command that ends earlier may take what is on its way with it.
+      await once(io.stdin.resume(), 'end');
       return 0;
     }
     for await (const line of createInterface({ input: io.stdin })) io.stdout.write(`${this.reply(line)}\n`);

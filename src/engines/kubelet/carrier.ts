@@ -59,7 +59,7 @@ export class Carrier {
     const stream = await pods.exec('source', archiveCommand(archive));
     try {
       const check = new CheckpointCheck({ bytes, imageDigest });
-      const data = stream.stdout.pipe(looking(check, bytes, copied));
+      const data = stream.stdout.pipe(looking(check, bytes, copied, () => stream.stdin.end()));
       stream.stdout.on('error', (error) => data.destroy(error));
       const layer = await registry.upload(data, bytes, signal);
       await sameAsSent(stream, layer);
@@ -108,8 +108,16 @@ export async function removeFrom(
   }
 }
 
-/** Passes an archive on and looks at it; ends with the check's own error, or with that of an archive that is too short. */
-function looking(check: CheckpointCheck, bytes: number, copied: EngineContext['copied']): Transform {
+/**
+ * Passes an archive on and looks at it; `onWhole` is called when all of it has come. Ends with the check's own error, or
+ * with that of an archive that is too short.
+ */
+function looking(
+  check: CheckpointCheck,
+  bytes: number,
+  copied: EngineContext['copied'],
+  onWhole: () => void,
+): Transform {
   const started = performance.now();
   let passed = 0;
   let told = started;
@@ -122,6 +130,7 @@ function looking(check: CheckpointCheck, bytes: number, copied: EngineContext['c
         return;
       }
       passed += chunk.length;
+      if (passed >= bytes) onWhole();
       const now = performance.now();
       if (now - told > REPORT_MS) {
         told = now;
@@ -143,11 +152,13 @@ function looking(check: CheckpointCheck, bytes: number, copied: EngineContext['c
 
 /** What the helper says it wrote is what the registry has. */
 async function sameAsSent(stream: ExecStream, layer: { digest: string; size: number }): Promise<void> {
-  const status = await stream.exit;
+  // The protocol before v5 ends the connection with stdin, and the exit status does not come.
+  const status = await stream.exit.catch((error: unknown) => error);
   const told = stream.stderr().trim();
-  if (status !== 0) throw cutOff(`the helper could not read it: ${told.slice(-500)}`);
   const sent = archiveSentSchema.safeParse(parse(told));
   if (sent.success && sent.data.bytes === layer.size && `sha256:${sent.data.sha256}` === layer.digest) return;
+  if (typeof status !== 'number') throw status;
+  if (status !== 0) throw cutOff(`the helper could not read it: ${told.slice(-500)}`);
   throw cutOff(`the registry has ${layer.digest}, the node sent ${told.slice(-200)}`);
 }
 
