@@ -2,12 +2,14 @@ import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { isMigrateError } from '../../src/domain/errors.ts';
 import { STEPS } from '../../src/steps/index.ts';
+import { settle } from '../fakes/fake-clock.ts';
 import { CrashWorld, KINDS } from './crash.ts';
 import type { Death } from './life.ts';
 
 /** What one undisturbed move does, and how it leaves the clusters. */
 async function undisturbed(kind: string) {
   const world = new CrashWorld(kind);
+  await settle();
   const before = world.snapshot();
   const { acts } = await world.begin();
   return { kind, acts, before, after: world.snapshot() };

@@ -5,13 +5,20 @@ import type { Plan } from '../../src/domain/plan.ts';
 import type { Side } from '../../src/domain/refs.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import { createReader } from '../../src/kube/client.ts';
+import type { OwnerObject } from '../../src/kube/owner-objects.ts';
+import type { Resource } from '../../src/kube/ports.ts';
+import { RESOURCES } from '../../src/kube/resources.ts';
 import { type Ending, resume, rollBackUnfinished } from '../../src/runner/resume.ts';
 import { run } from '../../src/runner/run.ts';
 import { STEPS } from '../../src/steps/index.ts';
 import type { Step } from '../../src/steps/step.ts';
+import { settle } from '../fakes/fake-clock.ts';
 import type { FakeCluster } from '../fakes/fake-cluster.ts';
+import { hashOf } from '../fakes/fake-controllers.ts';
 import { MovingProgram } from '../fakes/moving-program.ts';
+import { runWorkloadControllers } from '../fakes/workload-controllers.ts';
 import { runningPod, service } from '../fixtures/objects.ts';
+import { deployment, statefulSet } from '../fixtures/owners.ts';
 import { type Clusters, contents, plan, twoClusters } from '../fixtures/two-clusters.ts';
 import { inFakeTime } from '../support/fake-time.ts';
 import { apiOf, type Death, Life, sinkOf } from './life.ts';
@@ -21,7 +28,19 @@ export const KINDS: Readonly<Record<string, () => Clusters>> = {
   'a pod with a service': () =>
     twoClusters({ services: [service('cart')], siblings: [runningPod({ name: 'cart-1' })] }),
   'a pod that nobody calls': () => twoClusters(),
+  'a pod of a Deployment': () => owned(RESOURCES.deployment, deployment(), (hash) => ({ 'pod-template-hash': hash })),
+  'a pod of a StatefulSet': () =>
+    owned(RESOURCES.statefulSet, statefulSet(), (hash) => ({ 'controller-revision-hash': `cart-${hash}` })),
 };
+
+/** The pod in the hands of an owner, whose controllers are at work in both clusters. */
+function owned(resource: Resource, owner: OwnerObject, labels: (hash: string) => Record<string, string>): Clusters {
+  const pod = runningPod({ metadata: { labels: { app: 'cart', ...labels(hashOf(owner.spec.template)) } } });
+  const clusters = twoClusters({ pod });
+  for (const cluster of [clusters.east, clusters.west]) runWorkloadControllers(cluster, queueMicrotask);
+  clusters.east.seed(resource, owner);
+  return clusters;
+}
 
 /** Two clusters with a program that is moved, and processes that work on that one after the other. */
 export class CrashWorld {
@@ -42,6 +61,8 @@ export class CrashWorld {
 
   /** A process that begins the move; ends when it is done, or dead. */
   async begin(death?: Death): Promise<Life> {
+    // Controllers have done what they do at first.
+    await settle();
     this.#plan ??= await plan(this.clusters);
     const made = this.#plan;
     const life = this.#newLife(death);
