@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { isMigrateError, type Outcome } from '../src/domain/errors.ts';
+import { ENGINES, type EngineName } from '../src/domain/plan.ts';
 import { SIDES, type Side } from '../src/domain/refs.ts';
 import type { Cluster } from '../src/kube/connect.ts';
 import { serverVersion } from '../src/kube/server-version.ts';
@@ -18,6 +19,7 @@ import type { Streams } from './streams.ts';
 
 interface DoctorOptions extends ConnectionOptions, PlaceOptions, TargetPlaceOptions {
   readonly 'helper-image'?: string | undefined;
+  readonly engine: EngineName;
   readonly roles: boolean;
   readonly output: 'table' | 'json' | 'yaml';
 }
@@ -39,9 +41,9 @@ function sidesOf(options: DoctorOptions): readonly Side[] {
   return options['to-context'] === undefined && options['to-kubeconfig'] === undefined ? ['source'] : SIDES;
 }
 
-function accessFor(clusters: readonly Cluster[], options: DoctorOptions) {
+function accessFor(clusters: readonly Cluster[], options: DoctorOptions, engine: EngineName) {
   const namespace = options.namespace ?? clusters[0]?.namespace ?? 'default';
-  return accessOfMoves({ namespace, targetNamespace: options['to-namespace'] ?? namespace }, STEPS);
+  return accessOfMoves({ namespace, targetNamespace: options['to-namespace'] ?? namespace }, STEPS, engine);
 }
 
 async function diagnose(
@@ -49,13 +51,15 @@ async function diagnose(
   options: DoctorOptions,
   { out, streams }: { out: Output; streams: Streams },
 ) {
-  const access = accessFor(clusters, options);
+  // The one that is meant first.
+  const engines = [options.engine, ...ENGINES.filter((engine) => engine !== options.engine)];
+  const access = engines.map((engine) => ({ engine, of: accessFor(clusters, options, engine) }));
   const helperImage = options['helper-image'] || undefined;
   const signal = streams.interrupt;
   const found = await Promise.all([
     ...clusters.map(({ reader, api }) =>
       diagnoseCluster(reader, {
-        access: access[reader.side],
+        engines: access.map(({ engine, of }) => ({ engine, access: of[reader.side] })),
         helperImage,
         signal,
         version: () => serverVersion(api, signal),
@@ -101,7 +105,7 @@ async function diagnoseImage(image: string | undefined, streams: Streams): Promi
 }
 
 async function printRoles(clusters: readonly Cluster[], options: DoctorOptions, streams: Streams) {
-  const access = accessFor(clusters, options);
+  const access = accessFor(clusters, options, options.engine);
   for (const { reader, context } of clusters) {
     const user = (await reader.whoAmI({ signal: streams.interrupt })) || 'USER';
     const objects = minimalRoles(access[reader.side], user);

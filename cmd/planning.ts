@@ -20,7 +20,7 @@ export async function plansFor(options: PodOptions, composition: Composition, st
   const refusals: Finding[] = [];
   for (const pod of pods) {
     try {
-      plans.push(await makePlanFor(requestFor(pod, options, composition), composition, streams));
+      plans.push(await makePlanFor(requestFor(pod, options, composition.source.namespace), composition, streams));
     } catch (error) {
       // With several pods all refusals are told at once: a file without some of them would be taken for whole.
       if (pods.length === 1 || !isMigrateError(error) || error.findings.length === 0) throw error;
@@ -46,8 +46,9 @@ export async function makePlanFor(
   return makePlan(facts, { id, createdAt: new Date().toISOString(), steps: STEPS, evidence, signal });
 }
 
-function requestFor(pod: string, options: PodOptions, { source }: Composition): MigrationRequest {
-  const namespace = options.namespace ?? source.namespace;
+/** What flags ask for. `home` is the namespace of the source's context. Pure; the options must be free of complaints. */
+export function requestFor(pod: string, options: Omit<PodOptions, 'pod'>, home: string): MigrationRequest {
+  const namespace = options.namespace ?? home;
   const helperImage = options['helper-image'];
   const { registry } = options;
   return {

@@ -1,5 +1,4 @@
-import { MigrateError, type Outcome } from '../src/domain/errors.ts';
-import { COMMAND } from '../src/domain/names.ts';
+import type { Outcome } from '../src/domain/errors.ts';
 import { pastMove } from '../src/planner/past-moves.ts';
 import { htmlReport } from '../src/report/html-report.ts';
 import { describeRecord } from '../src/report/record-summary.ts';
@@ -8,6 +7,7 @@ import { connectSide } from './connection.ts';
 import { knownRecords } from './evidence.ts';
 import type { ConnectionFlags } from './flags/clusters.ts';
 import { output } from './output.ts';
+import { noRecord } from './session.ts';
 import type { Streams } from './streams.ts';
 
 interface ReportOptions extends ConnectionFlags {
@@ -15,13 +15,13 @@ interface ReportOptions extends ConnectionFlags {
   readonly output: 'html' | 'json' | 'yaml';
 }
 
-/** Prints what a migration did. Throws F364 where nobody knows it. */
+/** Prints what a migration did. Throws F374 where nobody knows it. */
 export async function showReport(options: ReportOptions, streams: Streams): Promise<Outcome> {
   const out = output(options.output === 'html' ? undefined : options.output, streams);
   const cluster = connectSide('source', options, streams.env, out.reporter);
   try {
     const record = (await knownRecords([cluster.reader], streams)).find(({ id }) => id === options.id);
-    if (!record) throw unknown(options.id, cluster.context);
+    if (!record) throw noRecord(options.id, `${cluster.context} and the records of this machine`);
     const past = pastMove(record);
     const steps = timeline(record);
     const facts = {
@@ -38,12 +38,4 @@ export async function showReport(options: ReportOptions, streams: Streams): Prom
   } finally {
     cluster.close();
   }
-}
-
-function unknown(id: string, context: string): MigrateError {
-  return new MigrateError('F364', {
-    detail: `neither ${context} nor this machine has a record of ${id}`,
-    remedy: `${COMMAND} history -A lists those there are; name the source cluster of the move with --context`,
-    outcome: 'usage',
-  });
 }

@@ -1,3 +1,4 @@
+import { ENGINES } from '../../src/domain/plan.ts';
 import { defineCommand } from '../command.ts';
 import { clusterFlags, connectionComplaints } from '../flags/clusters.ts';
 import { resultForm } from '../flags/output.ts';
@@ -18,6 +19,11 @@ export const doctorCommand = defineCommand({
   arguments: (yargs) =>
     resultForm(clusterFlags(yargs))
       .option('helper-image', { type: 'string', describe: 'image of the helper pods' })
+      .option('engine', {
+        choices: ENGINES,
+        default: 'helper' as const,
+        describe: 'the engine whose permissions are looked at one by one',
+      })
       .option('roles', {
         type: 'boolean',
         default: false,

@@ -1,19 +1,19 @@
-import { ENGINES, type EngineName } from '../../src/domain/plan.ts';
 import type { Side } from '../../src/domain/refs.ts';
 import type { Cluster } from '../../src/kube/connect.ts';
 import type { Pod } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
+import { surveyEngines } from '../../src/planner/survey.ts';
 import { type Choice, type Choices, GrowingChoices } from '../../src/ui/prompt/choices.ts';
 import { pick } from '../../src/ui/prompt/index.ts';
 import { connectSide, kubeconfigOf } from '../connection.ts';
-import type { ConnectionOptions, PlaceOptions, TargetPlaceOptions } from '../flags/clusters.ts';
+import type { PodOptions } from '../migrate-pod.ts';
 import { promptStreams } from '../output.ts';
+import { requestFor } from '../planning.ts';
 import type { Streams } from '../streams.ts';
 import { ANY_NODE, contextChoices, namespaceChoices, nodeChoices, podChoices } from './lists.ts';
 
-export interface PodQuestions extends Partial<ConnectionOptions>, PlaceOptions, TargetPlaceOptions {
+export interface PodQuestions extends Omit<PodOptions, 'pod'> {
   readonly name?: string | undefined;
-  readonly engine?: EngineName | 'auto' | undefined;
   /** A selector takes the place of a name. */
   readonly several?: boolean;
 }
@@ -111,7 +111,7 @@ class Asking {
   async node(): Promise<void> {
     if (this.#given['to-node'] !== undefined) return;
     const source = this.#cluster('source');
-    const name = this.picked['name'] ?? this.#given.name?.replace(/^.*\//, '') ?? '';
+    const name = this.#podName() ?? '';
     const where = { namespace: this.#namespace(), signal: this.#signal };
     // Without it the plan says what is wrong; here it only costs the verdicts.
     const pod = await source.reader.get<Pod>(RESOURCES.pod, name, where).catch(() => undefined);
@@ -120,11 +120,17 @@ class Asking {
     if (node !== ANY_NODE) this.picked['to-node'] = node;
   }
 
+  /** Only where nobody said which, and more than one could do it. */
   async engine(): Promise<void> {
-    const engines: readonly string[] = ENGINES;
-    if (this.#given.engine !== undefined || engines.length < 2) return;
+    const name = this.#podName();
+    if (this.#given.engine !== 'auto' || name === undefined) return;
+    const [source, target] = [this.#cluster('source'), this.#cluster('target')];
+    const request = requestFor(name, { ...this.#given, ...this.picked }, source.namespace);
+    // What stands in the way is told by the plan; here it only leaves nothing to choose.
+    const usable = await surveyEngines(request, source.reader, target.reader, this.#signal).catch(() => []);
+    if (usable.length < 2) return;
     const list = new GrowingChoices();
-    list.put(engines.map((value) => ({ value })));
+    list.put(usable.map(({ engine, about }) => ({ value: engine, about: [about] })));
     list.end();
     this.picked['engine'] = await this.#pick('Engine', list);
   }
@@ -135,6 +141,10 @@ class Asking {
 
   #pick(message: string, choices: Choices, initial?: Initial, free = false): Promise<string> {
     return pick({ message, choices, initial, free }, promptStreams(this.#streams));
+  }
+
+  #podName(): string | undefined {
+    return this.picked['name'] ?? this.#given.name?.replace(/^.*\//, '');
   }
 
   #namespace(): string {

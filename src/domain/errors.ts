@@ -56,7 +56,6 @@ export const FAILURES = {
   F360: 'the command inside the pod failed',
   F362: 'the clusters are not as the plan found them',
   F363: 'a write of the plan would be refused',
-  F364: 'no record of that migration is known here',
   F370: 'another migration holds this pod',
   F371: 'the lock of this migration was taken by somebody else',
   F372: 'record and clusters contradict each other',

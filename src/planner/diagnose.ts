@@ -1,5 +1,7 @@
 import { asMigrateError } from '../domain/errors.ts';
+import type { Finding } from '../domain/finding.ts';
 import { COMMAND, SYSTEM_NAMESPACE } from '../domain/names.ts';
+import type { EngineName } from '../domain/plan.ts';
 import type { KubeObject, Node } from '../kube/objects.ts';
 import type { Access, ClusterReader, ReadOptions } from '../kube/ports.ts';
 import { POD_METRICS, RESOURCES } from '../kube/resources.ts';
@@ -17,11 +19,16 @@ export interface Diagnosis {
 }
 
 export interface DiagnoseOptions extends ReadOptions {
-  /** What a move needs there. */
-  readonly access: readonly Access[];
+  /** What a move needs there with each engine; the first is the one that is meant. */
+  readonly engines: readonly EngineAccess[];
   readonly helperImage: string | undefined;
   /** `v1.37.0`, however it is asked for. */
   readonly version: () => Promise<string>;
+}
+
+export interface EngineAccess {
+  readonly engine: EngineName;
+  readonly access: readonly Access[];
 }
 
 const ENFORCE = 'pod-security.kubernetes.io/enforce';
@@ -54,8 +61,14 @@ export async function diagnoseCluster(cluster: ClusterReader, options: DiagnoseO
   if (reach.some(({ verdict }) => verdict === 'problem')) return reach;
   const rest = await Promise.all([
     guarded('nodes', async (tell) => nodes(await cluster.list<Node>(RESOURCES.node, read), options.helperImage, tell)),
-    guarded('permissions', async (tell) =>
-      permissions(await refusedAccess(cluster, options.access, read), options.access, tell),
+    ...options.engines.map(({ engine, access }, at) =>
+      guarded(`${engine} engine`, async (tell) =>
+        permissions(
+          await refusedAccess(cluster, access, read),
+          { asked: access.length, meant: at === 0, engine },
+          tell,
+        ),
+      ),
     ),
     guarded('helper namespace', async (tell) => [
       namespace(await cluster.get(RESOURCES.namespace, SYSTEM_NAMESPACE, read), cluster, tell),
@@ -102,13 +115,18 @@ function imagesOf({ status }: Node): string[] {
   return images.flatMap(({ names }) => names ?? []);
 }
 
-function permissions(
-  refused: Awaited<ReturnType<typeof refusedAccess>>,
-  asked: readonly Access[],
-  tell: Tell,
-): Diagnosis[] {
-  if (refused.length === 0) return [tell('ok', `all ${asked.length} that a move needs`)];
-  return refused.map(({ what }) => tell('problem', what, `${COMMAND} doctor --roles prints roles that allow it`));
+interface Asked {
+  readonly asked: number;
+  readonly meant: boolean;
+  readonly engine: EngineName;
+}
+
+/** What the engine that is meant lacks is told one by one; of another it is enough to know that it lacks something. */
+function permissions(refused: readonly Finding[], { asked, meant, engine }: Asked, tell: Tell): Diagnosis[] {
+  if (refused.length === 0) return [tell('ok', `you have all ${asked} permissions that it needs`)];
+  const roles = `${COMMAND} doctor --engine ${engine} --roles prints roles that allow it`;
+  if (!meant) return [tell('note', `you lack ${refused.length} of the ${asked} permissions that it needs`, roles)];
+  return refused.map(({ what }) => tell('problem', what, roles));
 }
 
 function namespace(object: KubeObject | undefined, { context }: ClusterReader, tell: Tell): Diagnosis {

@@ -2,7 +2,7 @@ import type { Effect } from '../domain/effect.ts';
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
 import {
   DEFAULT_DEADLINES,
-  ENGINES,
+  type EngineName,
   type MigrationRequest,
   PLAN_SCHEMA,
   type PlanDraft,
@@ -23,14 +23,15 @@ export interface PermissionScope {
 }
 
 /**
- * Everything that planning and carrying out a move between two namespaces may need, by cluster: asked of the steps
+ * Everything that planning and carrying out a move between two namespaces may need with an engine, by cluster: asked of the steps
  * themselves, with a plan that has every kind of effect in it. Pure.
  */
 export function accessOfMoves(
   scope: PermissionScope,
   steps: readonly Step[],
+  engine: EngineName,
 ): Readonly<Record<Side, readonly Access[]>> {
-  const drafts = ENGINES.flatMap((engine) => WORKLOADS.map((workload) => fullestDraft(scope, engine, workload)));
+  const drafts = WORKLOADS.map((workload) => fullestDraft(scope, engine, workload));
   const effects = drafts.flatMap((draft) => planEffects(draft, steps));
   const reads = planningReads(requestFor(scope), fullestPod(scope.namespace));
   const [source, target] = SIDES.map((side) => unique([...reads[side], ...accessFor(ofSide(effects, side))]));

@@ -1,6 +1,7 @@
 import { failureCode } from '../domain/errors.ts';
 import type { Finding } from '../domain/finding.ts';
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
+import type { EngineName, MigrationRequest } from '../domain/plan.ts';
 import type { Node, Pod, PodMetrics } from '../kube/objects.ts';
 import type { Access, ClusterReader, ReadOptions } from '../kube/ports.ts';
 import { parseQuantity } from '../kube/quantity.ts';
@@ -10,6 +11,8 @@ import { originalPod } from '../workloads/original-pod.ts';
 import { type Candidate, judgeNodes } from './checks/placement.ts';
 import { checkPodFeatures } from './checks/pod-features.ts';
 import { checkPodState } from './checks/pod-state.ts';
+import { considerEngines } from './engine-choice.ts';
+import { gatherFacts } from './facts.ts';
 
 const HELPER_ACCESS: readonly Access[] = [
   { verb: 'create', group: '', resource: 'pods', namespace: SYSTEM_NAMESPACE },
@@ -93,3 +96,19 @@ export async function surveyNodes(
   const architecture = sourceNode?.status?.nodeInfo?.architecture;
   return judgeNodes({ pod: originalPod(pod), nodes, pods, architecture });
 }
+
+/** The engines that could move the pod of a request, each with why it is worth having. Throws what gathering facts throws. */
+export async function surveyEngines(
+  request: MigrationRequest,
+  source: ClusterReader,
+  target: ClusterReader,
+  signal: AbortSignal,
+): Promise<{ readonly engine: EngineName; readonly about: string }[]> {
+  const facts = await gatherFacts({ ...request, engine: 'auto' }, source, target, signal);
+  return considerEngines(facts, originalPod(facts.pod)).usable.map(({ engine }) => ({ engine, about: ABOUT[engine] }));
+}
+
+const ABOUT: Readonly<Record<EngineName, string>> = {
+  helper: 'privileged pods on both nodes, shortest freeze',
+  kubelet: 'no privileged pods; a checkpoint through the registry',
+};

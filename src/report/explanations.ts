@@ -42,7 +42,6 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   F360: 'A command inside the pod ended with an error. The text holds what it said.',
   F362: 'A saved plan is made anew before it is carried out, and the two differ in something that matters: an object was replaced, a field was changed, or the plan would do something else. Every difference is named. Changes of status alone are none. Nothing was changed.',
   F363: 'A dry run on the servers found a write that they would refuse: policy, quota, permission. Nothing was changed.',
-  F364: 'A report is made from the record of a migration, which lies in the source cluster, in the target cluster and on the machine that ran it. None of those that were asked has it.',
   F370: 'Another migration has this pod, or was interrupted while it had it. The text names it; finish or roll back that one first, or take its lock with --force-unlock if nobody is at work on it.',
   F371: 'Somebody took the lock of this migration while it ran, so this run stopped at the next safe point.',
   F372: 'The record and the clusters contradict each other, or the record that counts is gone and a copy cannot tell whether the move was committed. Nothing was changed: one of the two pods may be the only copy.',

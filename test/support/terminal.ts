@@ -3,7 +3,6 @@ import { type IPty, spawn } from '@lydell/node-pty';
 import headless from '@xterm/headless';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const PROGRAM = [process.execPath, '--disable-warning=ExperimentalWarning', path.join(root, 'cmd/main.ts')];
 
 export const KEYS = {
   enter: '\r',
@@ -18,8 +17,8 @@ export interface TerminalOptions {
   readonly columns?: number;
   readonly rows?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** The program and its first arguments; by default this one, from its sources. */
-  readonly program?: readonly string[];
+  /** The program and its first arguments. */
+  readonly program: readonly string[];
   readonly cwd?: string;
 }
 
@@ -31,8 +30,8 @@ export class TerminalSession {
   #raw = '';
   #written = Promise.resolve();
 
-  constructor(argv: readonly string[], options: TerminalOptions = {}) {
-    const { columns: cols = 100, rows = 30, env = {}, program = PROGRAM, cwd = root } = options;
+  constructor(argv: readonly string[], options: TerminalOptions) {
+    const { columns: cols = 100, rows = 30, env = {}, program, cwd = root } = options;
     this.#screen = new headless.Terminal({ cols, rows, allowProposedApi: true, scrollback: 1000 });
     const [file = '', ...first] = program;
     const base = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', TERM: 'xterm-256color', LANG: 'C.UTF-8' };
@@ -71,7 +70,7 @@ export class TerminalSession {
   }
 
   /** Waits until the screen matches; fails with the screen as it is after `withinMs`. */
-  async shows(pattern: RegExp, withinMs = 15_000): Promise<string> {
+  async shows(pattern: RegExp, withinMs = 40_000): Promise<string> {
     const end = Date.now() + withinMs;
     for (;;) {
       await this.#written;

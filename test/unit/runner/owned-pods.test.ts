@@ -1,14 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../../src/kube/objects.ts';
 import type { OwnerObject } from '../../../src/kube/owner-objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
+import { plannedWrites } from '../../../src/steps/planned-writes.ts';
 import { settle } from '../../fakes/fake-clock.ts';
 import type { FakeCluster } from '../../fakes/fake-cluster.ts';
 import { runWorkloadControllers } from '../../fakes/workload-controllers.ts';
 import { move } from '../../fixtures/move.ts';
 import { IMAGE_BY_DIGEST } from '../../fixtures/objects.ts';
 import { deployment, statefulSet } from '../../fixtures/owners.ts';
-import { allReady, type Clusters, contents, twoClusters } from '../../fixtures/two-clusters.ts';
+import { allReady, type Clusters, contents, plan, twoClusters } from '../../fixtures/two-clusters.ts';
 
 const KINDS = [
   ['Deployment', RESOURCES.deployment, deployment],
@@ -48,6 +50,13 @@ function lasting({ east, west }: Clusters) {
   return { east: still(east), west: still(west) };
 }
 
+/** The same but for the version that makes a write conditional. */
+function matches(sent: unknown, planned: unknown): boolean {
+  const plain = (value: unknown) =>
+    JSON.parse(JSON.stringify(value, (key, part) => (key === 'resourceVersion' ? undefined : part)) ?? 'null');
+  return isDeepStrictEqual(plain(sent), plain(planned));
+}
+
 describe.each(KINDS)('a pod of a %s', (_kind, resource, make) => {
   it('moves and is counted once in each cluster', async () => {
     const { clusters, pod } = await shop(resource, make);
@@ -58,6 +67,25 @@ describe.each(KINDS)('a pod of a %s', (_kind, resource, make) => {
     expect(podsOf(clusters.west)).toEqual([pod]);
     expect(podsOf(clusters.east)).toHaveLength(1);
     expect(podsOf(clusters.east)).not.toContain(pod);
+  });
+
+  it('is planned with the writes to its owners that the move then sends', async () => {
+    const { clusters, pod } = await shop(resource, make);
+    const made = await plan(clusters, { pod });
+    const writes = await plannedWrites({ plan: made, ...clusters.readers, signal: new AbortController().signal });
+    const ofOwners = writes.filter(({ effect }) => effect.object.kind === resource.kind);
+    const sides = ofOwners.map(({ effect }) => `${effect.object.side} ${effect.step}`);
+    expect(sides).toEqual(expect.arrayContaining(['source owner', 'target owner']));
+    await move(clusters, { request: { pod } });
+    await settle();
+    const sent = (side: 'source' | 'target') =>
+      clusters[side === 'source' ? 'east' : 'west'].calls
+        .filter(({ method, path }) => method === 'PATCH' && path.includes(`/${resource.plural}/`))
+        .map(({ body }) => body);
+    for (const { effect, body } of ofOwners) {
+      const found = sent(effect.object.side).find((each) => matches(each, body));
+      expect({ effect, sent: found ?? sent(effect.object.side) }).toMatchObject({ effect, sent: body });
+    }
   });
 
   it.each(['prepare-restore', 'restore'] as const)('whose %s fails leaves both clusters as they were', async (op) => {
