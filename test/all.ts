@@ -1,5 +1,5 @@
 // Everything that has to hold, in one run: static checks, fast tests, a lab of this code's own making, scenarios on it.
-// Usage: all.ts [--only static|unit|e2e]
+// Usage: all.ts [--only static|unit|e2e|release]; a release takes minutes and is left out unless it is asked for
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -83,8 +83,8 @@ async function scenarios(): Promise<void> {
 }
 
 const only = process.argv[2] === '--only' ? process.argv[3] : undefined;
-if (process.argv.length > 2 && !['static', 'unit', 'e2e'].includes(only ?? '')) {
-  process.stderr.write('usage: all.ts [--only static|unit|e2e]\n');
+if (process.argv.length > 2 && !['static', 'unit', 'e2e', 'release'].includes(only ?? '')) {
+  process.stderr.write('usage: all.ts [--only static|unit|e2e|release]\n');
   process.exit(2);
 }
 try {
@@ -94,6 +94,10 @@ try {
     await vitest('fast');
   }
   if (only === undefined || only === 'e2e') await scenarios();
+  if (only === 'release') {
+    say('a release for every platform (2 min)');
+    await vitest('release');
+  }
 } catch (error) {
   counts.failed++;
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

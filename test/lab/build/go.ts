@@ -11,6 +11,8 @@ export interface GoBuild {
   readonly variables?: Readonly<Record<string, string>>;
   /** Link against the C library; default false, which yields a static program. */
   readonly cgo?: boolean;
+  /** More of the environment: GOOS and GOARCH of another platform. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -22,7 +24,10 @@ export async function goBuild(build: GoBuild): Promise<void> {
   const args = ['build', '-trimpath', '-buildvcs=false', '-ldflags', ['-s', '-w', ...variables].join(' ')];
   if (build.tags !== undefined) args.push('-tags', build.tags.join(','));
   args.push('-o', build.output, build.package ?? '.');
-  await run('go', args, { cwd: build.folder, env: { CGO_ENABLED: build.cgo === true ? '1' : '0' } });
+  await run('go', args, {
+    cwd: build.folder,
+    env: { ...build.environment, CGO_ENABLED: build.cgo === true ? '1' : '0' },
+  });
 }
 
 /**
