@@ -24,21 +24,17 @@ export function commandFirst(words: readonly string[], commands: readonly AnyCom
 
 /** Where the first word is that is neither a flag nor its value; -1 where there is none. */
 function firstWord(words: readonly string[], commands: readonly AnyCommand[]): number {
-  let silent: ReadonlySet<string> | undefined;
+  const silent = new Set(['help', 'h']);
+  for (const flag of commands.flatMap(flagsOfCommand)) {
+    if (flag.type !== 'boolean' && flag.type !== 'count') continue;
+    for (const name of [flag.name, ...flag.aliases]) silent.add(name);
+  }
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
     if (word === '--') return at + 1 < words.length ? at + 1 : -1;
     if (!word.startsWith('-') || word === '-') return at;
-    if (word === '--help' || word === '-h' || word.includes('=')) continue;
-    // Asked for only here: most command lines begin with their command, and every start pays for it.
-    silent ??= silentFlags(commands);
-    if (!silent.has(word.replace(/^-+/, ''))) at++;
+    const name = word.replace(/^-+/, '');
+    if (!name.includes('=') && !silent.has(name)) at++;
   }
   return -1;
-}
-
-/** The flags that take no value. */
-function silentFlags(commands: readonly AnyCommand[]): ReadonlySet<string> {
-  const flags = commands.flatMap(flagsOfCommand).filter(({ type }) => type === 'boolean' || type === 'count');
-  return new Set(flags.flatMap(({ name, aliases }) => [name, ...aliases]));
 }

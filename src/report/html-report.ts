@@ -1,5 +1,4 @@
 import type { Json } from '../domain/json.ts';
-import { PHASES } from '../domain/phase.ts';
 import { describeRecord } from './record-summary.ts';
 import type { JournalLike } from './record-view.ts';
 import { type TimelineStep, timeline } from './timeline.ts';
@@ -8,8 +7,8 @@ const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --done: #2e7d32; --failed: #c62828; --back: #757575; --open: #ef6c00; }
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere }
-th { font-weight: 600; white-space: nowrap } code { font-family: ui-monospace, monospace; font-size: .85em; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
+th { font-weight: 600; white-space: nowrap } code, td.mono { font-family: ui-monospace, monospace; font-size: .85em; overflow-wrap: anywhere }
 .bar { position: relative; height: 1rem; background: var(--line); border-radius: 3px; min-width: 16rem }
 .bar span { position: absolute; top: 0; bottom: 0; border-radius: 3px; min-width: 2px }
 .done { background: var(--done) } .failed { background: var(--failed) } .taken-back { background: var(--back) } .not-finished { background: var(--open) }
@@ -38,7 +37,7 @@ export function htmlReport(record: JournalLike, facts: ReportFacts): string {
 <h1>${escaped(pod)} from ${escaped(from)} to ${escaped(to)}</h1>
 <p>Migration <code>${escaped(record.id)}</code>, ${escaped(stateText(record.state))}.</p>
 <h2>Facts</h2>${table('facts', undefined, factRows(record, facts, namespace))}
-<h2>Timeline</h2><p><small>As the record was written: within the freeze several steps share one write.</small></p>${timelineTable(timeline(record))}
+<h2>Timeline</h2>${timelineTable(timeline(record))}
 <h2>Sizes and checks</h2>${table('', ['Step', 'Result'], checkRows(record))}
 <h2>Changes that the plan declared</h2>${table('', ['Phase', 'Verb', 'Object', 'Cluster', 'What'], effectRows(record.plan))}
 <h2>Warnings of the plan</h2>${warnings(record.plan)}
@@ -76,14 +75,12 @@ function timelineTable(steps: readonly TimelineStep[]): string {
 function checkRows(record: JournalLike): string[][] {
   return record.entries
     .filter(({ kind }) => kind === 'done' || kind === 'commit' || kind === 'failed')
-    .map(({ step, data }) => [step, scalars(data)])
-    .filter(([, text]) => text !== '');
+    .map(({ step, data }) => [step, compact(data)]);
 }
 
 function effectRows(plan: Json): string[][] {
   return listAt(plan, 'effects')
     .filter((effect) => field(effect, 'undoes') !== true)
-    .toSorted((a, b) => phaseOf(a) - phaseOf(b))
     .map((effect) => {
       const object = field(effect, 'object');
       const name = [textAt(object, 'namespace'), textAt(object, 'name')].filter(Boolean).join('/');
@@ -95,11 +92,6 @@ function effectRows(plan: Json): string[][] {
         textAt(effect, 'detail'),
       ];
     });
-}
-
-function phaseOf(effect: Json): number {
-  const phases: readonly string[] = PHASES;
-  return phases.indexOf(textAt(effect, 'phase'));
 }
 
 function warnings(plan: Json): string {
@@ -128,14 +120,9 @@ function stateText(state: string): string {
   return texts[state] ?? state;
 }
 
-/** The plain values of a result: `processes 1, bytes 78,106`. What it holds beside them is for programs. */
-function scalars(data: Json | undefined): string {
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) return '';
-  const values = Object.entries(data).flatMap(([name, value]) => {
-    if (typeof value === 'number') return [`${name} ${Math.round(value).toLocaleString('en')}`];
-    return typeof value === 'string' || typeof value === 'boolean' ? [`${name} ${value}`] : [];
-  });
-  return values.join(', ');
+function compact(data: Json | undefined): string {
+  const text = JSON.stringify(data ?? {});
+  return text.length > 400 ? `${text.slice(0, 400)}…` : text;
 }
 
 function field(value: Json | undefined, key: string): Json | undefined {

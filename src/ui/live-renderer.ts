@@ -83,17 +83,6 @@ function phaseLine(phase: string, steps: readonly StepProgress[], now: number): 
     return { text: `${MARKS[current.state]} ${name} ${current.title} ${took}${note}`, style: failed ? 'red' : 'cyan' };
   }
   const back = steps.every(({ state }) => state === 'taken back');
-  const mark = back ? MARKS['taken back'] : MARKS.done;
-  return { text: `${mark} ${name} ${summary(steps)}`, style: back ? 'dim' : 'green' };
-}
-
-/** How long a phase took, and of several steps what took longest. */
-function summary(steps: readonly StepProgress[]): string {
-  const parts = steps
-    .toSorted((a, b) => (b.ms ?? 0) - (a.ms ?? 0))
-    .map(({ title, ms = 0 }) => `${title} ${seconds(ms)}`);
-  if (parts.length === 1) return parts.join();
-  const began = Math.min(...steps.map(({ startedAt }) => startedAt));
-  const ended = Math.max(...steps.map(({ startedAt, ms = 0 }) => startedAt + ms));
-  return `${seconds(ended - began)}: ${parts.join(', ')}`;
+  const sum = steps.map(({ title, ms = 0 }) => `${title} ${seconds(ms)}`).join(', ');
+  return { text: `${back ? MARKS['taken back'] : MARKS.done} ${name} ${sum}`, style: back ? 'dim' : 'green' };
 }

@@ -15,12 +15,10 @@ export function renderPlan(plan: Plan): string {
   const { source, target, forecast } = plan;
   const from = `${source.context}/${source.node}`;
   const to = `${target.context}/${target.node}`;
-  const rows = byObject(plan.effects.filter((effect) => !effect.undoes)).map((effects) => {
-    const [first] = effects;
-    const verbs = [...new Set(effects.map(({ verb }) => verb))].join(', ');
-    const details = [...new Set(effects.map(({ detail }) => detail))].join('; ');
-    return [first.phase, verbs, objectName(first.object), clusterOf(plan, first), details];
-  });
+  const rows = plan.effects
+    .filter((effect) => !effect.undoes)
+    .toSorted((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase))
+    .map((effect) => [effect.phase, effect.verb, objectName(effect.object), clusterOf(plan, effect), effect.detail]);
   return [
     `Plan ${plan.id}  ${source.namespace}/${source.pod}  ${from} -> ${to}  (${plan.engine.name} engine, ${plan.transfer.name} transfer)\n`,
     `Forecast: ${seconds(forecast.downMs)} down, ${seconds(forecast.totalMs)} in all (${forecast.basis.join('; ')})\n`,
@@ -63,18 +61,6 @@ export function renderRehearsal(plan: Plan, rehearsed: readonly ShownRehearsal[]
   const count = (verdict: string) => rehearsed.filter((each) => each.verdict === verdict).length;
   const sum = `${count('accepted')} accepted, ${count('refused')} refused, ${count('not checkable')} not checkable\n`;
   return `Checked by the API servers: ${sum}${columns(rows, ['VERDICT', 'VERB', 'OBJECT', 'CLUSTER', 'WHY'])}`;
-}
-
-/** Effects by phase, those on one object within a phase together: each list holds at least one. */
-function byObject(effects: readonly Effect[]): (readonly [Effect, ...Effect[]])[] {
-  const groups = new Map<string, [Effect, ...Effect[]]>();
-  for (const effect of effects.toSorted((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase))) {
-    const key = `${effect.phase} ${effect.object.side} ${objectName(effect.object)}`;
-    const group = groups.get(key);
-    if (group) group.push(effect);
-    else groups.set(key, [effect]);
-  }
-  return [...groups.values()];
 }
 
 function clusterOf({ source, target }: Plan, { object }: Effect): string {

@@ -65,7 +65,7 @@ describe('the live block', () => {
     expect(await screen()).toContain('› prepare   copy files ahead 0.50 s · 27.0 MiB, 110.0 MiB/s');
     say({ code: 'I403', ...step('copy', 'prepare', 'copy files ahead: done') }, 3000);
     renderer.stop();
-    expect(await screen()).toContain('✓ prepare   3.00 s: start helper pods 2.00 s, copy files a…');
+    expect(await screen()).toContain('✓ prepare   start helper pods 2.00 s, copy files ahead 1.0…');
     expect((await screen()).match(/prepare/g)).toHaveLength(1);
   });
 

@@ -33,11 +33,7 @@ describe('the plan for people', () => {
     for (const { detail } of shown) expect(text).toContain(detail);
     expect(text).not.toContain('way back');
     const phases = text.split('\n').flatMap((line) => /^(prepare|switch|finalize) /.exec(line)?.[1] ?? []);
-    const objects = new Set(
-      shown.map(({ phase, object }) => `${phase} ${object.side} ${object.kind} ${object.namespace} ${object.name}`),
-    );
-    expect(phases).toHaveLength(objects.size);
-    expect(text).toMatch(/create, exec +pod kubectl-migrate\/helper-m-test-source/);
+    expect(phases).toHaveLength(shown.length);
     expect([...new Set(phases)]).toEqual(['prepare', 'switch', 'finalize']);
   });
 

@@ -1,0 +1,10 @@
+import { stepsPicture } from './picture.ts';
+import { referencePage } from './reference.ts';
+import { troubleshootingPage } from './troubleshooting.ts';
+
+/** Everything in docs/ that is written by the program, by file name. */
+export const PAGES: Readonly<Record<string, () => string>> = {
+  'reference.md': () => `${referencePage()}\n`,
+  'troubleshooting.md': () => `${troubleshootingPage()}\n`,
+  'steps.svg': stepsPicture,
+};
