@@ -10,6 +10,7 @@ import { bundleLoader, type Pieces } from './bundle.ts';
 import { makeCodeCaches } from './code-cache.ts';
 import type { Injection } from './inject.ts';
 import { nodeBase } from './node-base.ts';
+import { withoutCertificates } from './portable-executable.ts';
 import { executable, hostTarget, type Target } from './targets.ts';
 
 /**
@@ -29,11 +30,17 @@ export async function makeBinary(target: Target, program: Pieces, folder: string
     await rm(output, { force: true });
     await mkdir(folder, { recursive: true });
     await inject({ target, base: await nodeBase(target), main, assets, output }, scratch);
-    if (target.os === 'darwin') await writeFile(output, signAdHoc(await readFile(output), PROGRAM));
+    await settleSignature(target, output);
     return output;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Node's own signature is void by now: a Mac gets an ad-hoc one, Windows none. */
+async function settleSignature({ os }: Target, file: string): Promise<void> {
+  if (os === 'darwin') await writeFile(file, signAdHoc(await readFile(file), PROGRAM));
+  if (os === 'windows') await writeFile(file, withoutCertificates(await readFile(file)));
 }
 
 /** Writes everything that a binary carries as files, and yields them by the names under which the loader asks. */
