@@ -14,6 +14,8 @@ const COMMAND_LINES = [
   ['--help'],
   ['version'],
   ['pod', '--help'],
+  ['__complete', ''],
+  ['__complete', 'pod', '--context', ''],
   ['pod', 'none', '--context', 'none', '--to-context', 'none', '--dry-run'],
 ];
 
