@@ -88,15 +88,19 @@ function fromOthers(
   };
 }
 
-/** Least squares, as far as sizes differ; where they do not, or more bytes took less time, all of it is fixed. */
+/**
+ * A line through bytes and downtime that single slow moves do not bend (Theil and Sen: the median of the slopes between
+ * any two). Where sizes hardly differ, or more bytes took less time, all of it is fixed.
+ */
 function line(moves: readonly PastMove[]): { fixedMs: number; msPerByte: number } {
-  const mean = (pick: (move: PastMove) => number) => moves.reduce((sum, move) => sum + pick(move), 0) / moves.length;
-  const bytes = mean((move) => move.bytes);
-  const down = mean((move) => move.downMs);
-  const spread = mean((move) => (move.bytes - bytes) ** 2);
-  const slope = spread < MIB ** 2 ? 0 : mean((move) => (move.bytes - bytes) * (move.downMs - down)) / spread;
-  const msPerByte = Math.max(0, slope);
-  return { fixedMs: Math.max(0, down - msPerByte * bytes), msPerByte };
+  const slopes = moves.flatMap((one, at) =>
+    moves.slice(at + 1).flatMap((other) => {
+      const apart = other.bytes - one.bytes;
+      return Math.abs(apart) < MIB ? [] : [(other.downMs - one.downMs) / apart];
+    }),
+  );
+  const msPerByte = Math.max(0, median(slopes));
+  return { fixedMs: Math.max(0, median(moves.map(({ bytes, downMs }) => downMs - msPerByte * bytes))), msPerByte };
 }
 
 function latest(moves: readonly PastMove[]): readonly PastMove[] {

@@ -49,6 +49,12 @@ describe('a forecast', () => {
     expect(basis.join()).toMatch(/100 MiB of memory in use.*no past move known: 300 ms and 100 MiB\/s assumed/);
   });
 
+  it('is not bent by one move that was slow', () => {
+    const usual = [past('a', 1, 400), past('b', 1, 380), past('c', 1, 420), past('d', 8, 500), past('e', 8, 520)];
+    const { downMs } = makeForecast({ past: [...usual, past('f', 219, 16_200)], memoryBytes: MIB }, of);
+    expect(downMs).toBeLessThan(600);
+  });
+
   it('is never negative, whatever the past says', () => {
     const odd = [past('a', 10, 900), past('b', 500, 100)];
     expect(makeForecast({ past: odd, memoryBytes: 5000 * MIB }, of).downMs).toBeGreaterThanOrEqual(0);
