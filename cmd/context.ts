@@ -66,5 +66,6 @@ async function begin(
     forceUnlock: options.force,
     registryFor: (archive) => registryFor(archive, options, streams.env),
     interrupt: streams.interrupt,
+    insisted: streams.insisted,
   });
 }

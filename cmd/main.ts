@@ -5,11 +5,16 @@ import { runCommandLine } from './root.ts';
 /** The process border: argv, streams and signals in, exit code out. The only file that touches `process`. */
 async function main(): Promise<void> {
   const interrupt = new AbortController();
+  const insisted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      // The second one means now: whoever insists knows that both clusters are left as they are.
-      if (interrupt.signal.aborted) process.exit(130);
-      interrupt.abort(interrupted(signal));
+      if (!interrupt.signal.aborted) {
+        interrupt.abort(interrupted(signal));
+        return;
+      }
+      // The second one means now: both clusters are left as they are. Whoever listens has the last word on that.
+      insisted.abort();
+      process.exit(130);
     });
   }
   // A reader that went away (`| head`, a closed terminal) must not end a move in the middle of it.
@@ -20,12 +25,13 @@ async function main(): Promise<void> {
     stderr: process.stderr,
     env: process.env,
     interrupt: interrupt.signal,
+    insisted: insisted.signal,
   });
 }
 
 function interrupted(signal: string): MigrateError {
   return new MigrateError('F306', {
-    detail: `${signal} received before the commit: the source serves as before`,
+    detail: `${signal} received`,
     remedy: 'run the command again when you are ready',
     outcome: 'interrupted',
   });

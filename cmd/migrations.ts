@@ -119,6 +119,7 @@ export async function workplaceFor(
     registryFor: (archive) => registryFor(archive, options, streams.env),
     forceUnlock: options['force-unlock'] === true,
     interrupt: streams.interrupt,
+    insisted: streams.insisted,
     close: () => {
       source.close();
       target.close();

@@ -4,6 +4,7 @@ import type { Json } from '../src/domain/json.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { SIDES, type Side } from '../src/domain/refs.ts';
+import type { RecordState } from '../src/domain/standing.ts';
 import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
 import { createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
@@ -33,6 +34,8 @@ export interface Workplace {
   /** `--force-unlock`. */
   readonly forceUnlock: boolean;
   readonly interrupt: AbortSignal;
+  /** Aborted right before this process ends without another chance to do anything. */
+  readonly insisted?: AbortSignal | undefined;
 }
 
 /** The open work on one migration: what the runner needs, but for the steps. */
@@ -188,6 +191,15 @@ function lockFor(plan: Plan, place: Workplace, gateway: Gateway, onUnreachable?:
   });
 }
 
+/** Where both clusters stand when a process ends at once, and what goes on from there. */
+function lastWords({ id, source, target, deadlines }: Plan, state: RecordState): string {
+  const where =
+    state === 'committed'
+      ? `committed: ${target.pod} runs in ${target.context} or is about to, and never again in ${source.context}`
+      : `not known to be committed: ${source.pod} serves from ${source.context}, or, if it was frozen, goes on by itself after ${deadlines.maxFreeze / 1000} s unless the commit was under way; what was made in ${target.context} is still there`;
+  return `stopped at once; ${where}. Next: ${COMMAND} resume ${id}`;
+}
+
 function session(
   plan: Plan,
   place: Workplace,
@@ -199,6 +211,9 @@ function session(
   },
 ): Session {
   const { gateway, lock, journal } = parts;
+  place.insisted?.addEventListener('abort', () =>
+    place.reporter.notify({ code: 'W424', text: lastWords(plan, journal.record().state) }),
+  );
   const readers = { source: place.source.reader, target: place.target.reader };
   const engine = createEngine({ plan, ...readers, gateway, registryFor: place.registryFor });
   const context = { plan, ...readers, gateway, reporter: place.reporter, engine };

@@ -9,6 +9,8 @@ export interface Streams {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by the first interrupt (SIGINT, SIGTERM, SIGHUP). */
   readonly interrupt: AbortSignal;
+  /** Aborted by the second one, right before the process ends: time for one sentence, written at once. */
+  readonly insisted?: AbortSignal;
   /** How much is told: --quiet and -v. */
   readonly volume?: { readonly quiet: boolean; readonly verbosity: number };
 }

@@ -13,7 +13,7 @@ export const SYSTEM_NAMESPACE = 'kubectl-migrate';
 export const HELPER_CONTAINER = 'helper';
 
 /** A holder of a migration’s lock that was not heard of for so long counts as gone, in ms. */
-export const LOCK_MS = 15_000;
+export const LOCK_MS = 10_000;
 
 /** Label of what is made for the program itself: its namespaces, helper pods, records and locks. */
 export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubectl-migrate' } as const;

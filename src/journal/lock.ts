@@ -19,9 +19,9 @@ import {
 } from './lease.ts';
 
 /** Between two renewals, in ms. */
-const RENEW_MS = 5000;
+const RENEW_MS = 3000;
 /** Whoever is silent for so long while looked at, and long overdue by the clock, is gone. Longer than a renewal takes. */
-const WATCH_MS = 7000;
+const WATCH_MS = 5000;
 const LOOK_MS = 1000;
 /** How often somebody else may be faster. */
 const TRIES = 5;

@@ -118,5 +118,6 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   I412: 'A request to an API server and its answer, told with -v=6 and above. Bodies and credentials are never shown.',
   W421: 'Something is worth knowing and does not stop the move.',
   W422: 'An act that can be repeated failed and is tried again.',
+  W424: 'A second interrupt ended the program on the spot. Both clusters are as the text says; resume brings the migration to its end.',
   W423: 'The certificate of an API server is not checked because a flag says so. Whoever is in between can read and change everything, process memory included.',
 };

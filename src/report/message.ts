@@ -21,6 +21,7 @@ export const MESSAGES = {
   W421: 'warning',
   W422: 'step is tried again',
   W423: 'certificate is not checked',
+  W424: 'stopped at once',
 } as const;
 
 export type MessageCode = keyof typeof MESSAGES;

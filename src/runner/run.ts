@@ -75,7 +75,7 @@ async function goToCommit(
       void chronicle.failed(failed, error);
     }
     await rollBack(options, begun, results, error);
-    throw error;
+    throw error.outcome === 'interrupted' ? ledBack(options, error) : error;
   }
 }
 
@@ -155,6 +155,17 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
       await new Promise((resolve) => setTimeout(resolve, FORWARD_PAUSE_MS * tries));
     }
   }
+}
+
+/** An interrupt is told with the state that it left both clusters in. */
+function ledBack({ context: { plan } }: RunOptions, error: MigrateError): MigrateError {
+  const { source, target } = plan;
+  return new MigrateError(error.code, {
+    detail: `${error.detail}: the move is led back; ${source.pod} serves from ${source.context}/${source.node} as before, and nothing of the move is left in ${target.context}`,
+    remedy: error.remedy,
+    outcome: error.outcome,
+    cause: error,
+  });
 }
 
 function stoppedMidway({ context }: RunOptions, error: MigrateError, committed: boolean): MigrateError {

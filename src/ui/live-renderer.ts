@@ -6,7 +6,7 @@ import { readable, styled, type Terminal, truncated } from './terminal.ts';
 /** How often the block is drawn at most, in ms. */
 const FRAME_MS = 100;
 /** What is told above the block and stays: everything that is no progress of a step. */
-const LASTING = new Set(['I408', 'I410', 'I411', 'I405', 'W421', 'W422', 'W423']);
+const LASTING = new Set(['I408', 'I410', 'I411', 'I405', 'W421', 'W422', 'W423', 'W424']);
 const MARKS = { done: '✓', failed: '✗', 'taken back': '←', running: '›' } as const;
 
 export interface LiveRenderer {

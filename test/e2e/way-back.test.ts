@@ -1,46 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Kubectl, ProcessOptions } from '../support/kubectl.ts';
-import { redisLoad } from '../support/load-client.ts';
-import { imageOf, pod, service } from '../support/manifests.ts';
+import type { ProcessOptions } from '../support/kubectl.ts';
+import { redisWithFiles } from '../support/redis-with-files.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
-import { type Scenario, scenario } from '../support/scenario.ts';
+import { scenario } from '../support/scenario.ts';
 
 const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
-
-/** A redis with enough files that copying them takes a moment, a service, and a client that writes. */
-async function redisUnderLoad({ lab, namespace, kubectl }: Scenario, patience?: string) {
-  await kubectl.apply('east', [
-    pod({
-      namespace,
-      name: 'redis',
-      image: imageOf(lab, 'redis'),
-      node: 'east-2',
-      port: 6379,
-      container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
-      spec: { volumes: [{ name: 'data', emptyDir: {} }] },
-    }),
-    service(namespace, 'redis', 6379),
-  ]);
-  await kubectl.ready('east', namespace, 'redis');
-  await fillDisk(kubectl, namespace);
-  const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379', patience);
-  await load.going;
-  return load;
-}
-
-/** A file of 200 MB in the volume, written by redis itself, and nothing of it left in memory. */
-async function fillDisk(kubectl: Kubectl, namespace: string): Promise<void> {
-  const fill = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end";
-  for (const words of [
-    ['config', 'set', 'rdbcompression', 'no'],
-    ['eval', fill, '0'],
-    ['save'],
-    ['flushall'],
-    ['memory', 'purge'],
-  ]) {
-    await kubectl.run('east', ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', ...words]);
-  }
-}
 
 /** Kills the plugin, without any chance to clean up, as soon as it says a certain thing. */
 function killAt(words: string): ProcessOptions {
@@ -61,7 +25,7 @@ describe('a move that fails before the commit', () => {
   it('leads back when the restore fails: the source answers again and nothing of ours is left', () =>
     scenario('restore-fails', async (scene) => {
       const { namespace, kubectl, migrate, objects, leftOf } = scene;
-      const load = await redisUnderLoad(scene, '10s');
+      const load = await redisWithFiles(scene, '10s');
       const before = await objects();
       // Something in the target's network namespace takes the port: CRIU cannot bind the listener again.
       // It must not read the volume, where a file of the source is just arriving.
@@ -97,7 +61,7 @@ describe('a move that fails before the commit', () => {
     it(`leaves a source that serves when the plugin is killed ${when}`, () =>
       scenario('killed', async (scene) => {
         const { namespace, kubectl, migrate } = scene;
-        const load = await redisUnderLoad(scene);
+        const load = await redisWithFiles(scene);
         const ended = await migrate([...MOVE, '--max-freeze', '3s'], killAt(words));
         expect(ended.code).toBe(128);
         await new Promise((resolve) => setTimeout(resolve, 6000));
@@ -138,7 +102,7 @@ describe('a move that fails before the commit', () => {
   it('turns back on the first interrupt', () =>
     scenario('interrupted', async (scene) => {
       const { migrate, leftOf, objects } = scene;
-      const load = await redisUnderLoad(scene);
+      const load = await redisWithFiles(scene);
       const before = await objects();
       let interrupt = () => {};
       const ended = await migrate(MOVE, {

@@ -18,7 +18,11 @@ describe('an interrupt', () => {
       });
     };
     const world = await program({ [name]: { apply } });
-    await expect(run(world.options)).rejects.toMatchObject({ code: 'F306', outcome: 'interrupted' });
+    await expect(run(world.options)).rejects.toMatchObject({
+      code: 'F306',
+      outcome: 'interrupted',
+      detail: expect.stringMatching(/serves from east\/east-1 as before, and nothing of the move is left in west/),
+    });
     expect(only(world.log, 'revert')).toEqual(BEFORE.slice(0, BEFORE.indexOf(name) + 1).toReversed());
     expect((await record(world)).state).toBe('rolled-back');
   });

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import type { Ended } from '../support/kubectl.ts';
+import { redisWithFiles } from '../support/redis-with-files.ts';
+import { accountForWrites } from '../support/redis-writes.ts';
+import { type Scenario, scenario } from '../support/scenario.ts';
+
+const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
+
+/** Moves, and does something to the clusters as soon as the copy of files has begun. */
+async function moveWith(
+  { migrate }: Scenario,
+  meddle: (id: string) => Promise<unknown>,
+  flags: readonly string[] = [],
+): Promise<Ended> {
+  let seen = '';
+  let meddled: Promise<unknown> | undefined;
+  const ended = await migrate([...MOVE, ...flags], {
+    onStderr: (text) => {
+      seen += text;
+      const id = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
+      if (id && seen.includes('copy files ahead')) meddled ??= meddle(id);
+    },
+  });
+  expect(meddled).toBeDefined();
+  await meddled;
+  return ended;
+}
+
+const now = ['--grace-period=0', '--force', '--wait=false'];
+const withoutClient = (names: readonly string[]) => names.filter((name) => !/client|endpointslice/.test(name));
+
+describe('a move that something happens to', () => {
+  it('leads back, and the source serves on, whatever helper or pod of the target is killed', () =>
+    scenario('faults', async (scene) => {
+      const { namespace, kubectl, leftOf, objects } = scene;
+      const load = await redisWithFiles(scene, '10s');
+      const before = withoutClient(await objects());
+      const faults: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+        'source helper': (id) =>
+          kubectl.run('east', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-source`, ...now]),
+        'target helper': (id) =>
+          kubectl.run('west', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-target`, ...now]),
+        'target pod': () => kubectl.run('west', ['-n', namespace, 'delete', 'pod', 'redis', ...now]),
+      };
+      for (const [name, fault] of Object.entries(faults)) {
+        const ended = await moveWith(scene, fault);
+        expect(ended.code, name).toBe(1);
+        expect(ended.stderr, name).toContain('everything is as it was: the source serves');
+        expect(withoutClient(await objects()), name).toEqual(before);
+        expect(await leftOf(ended), name).toEqual([]);
+      }
+      const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());
+      expect(account).toMatchObject({ lost: [], twice: [] });
+    }));
+
+  it('refuses a second one of the same pod with who has it, and ends clean when somebody deletes the source', () =>
+    scenario('second', async (scene) => {
+      const { namespace, kubectl, migrate, leftOf } = scene;
+      const load = await redisWithFiles(scene);
+      let second: Ended | undefined;
+      const ended = await moveWith(scene, async () => {
+        second = await migrate(MOVE);
+        await load.stop();
+        await kubectl.run('east', ['-n', namespace, 'delete', 'pod', 'redis', ...now]);
+      });
+      expect(second?.code).toBe(6);
+      expect(second?.stderr).toMatch(/F370[\s\S]*has it since 20[\s\S]*status m-/);
+      expect(ended.code).toBe(1);
+      expect((await kubectl.try('west', ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
+      expect(await leftOf(ended)).toEqual([]);
+    }));
+
+  it('ends at once on the second interrupt, says where both clusters stand, and is brought to its end', () =>
+    scenario('insist', async (scene) => {
+      const { migrate, leftOf } = scene;
+      await redisWithFiles(scene);
+      let interrupt = () => {};
+      let seen = 0;
+      const ended = await migrate(MOVE, {
+        onStart: (child) => {
+          interrupt = () => {
+            child.kill('SIGINT');
+            setTimeout(() => child.kill('SIGTERM'), 30);
+          };
+        },
+        onStderr: (text) => {
+          if (text.includes('copy files ahead') && seen++ === 0) interrupt();
+        },
+      });
+      expect(ended.code).toBe(130);
+      const [, id = ''] = /stopped at once; .*Next: kubectl migrate resume (m-\w+)/.exec(ended.stderr) ?? [];
+      expect(id).not.toBe('');
+      const resumed = await migrate(['resume', id]);
+      expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
+      expect(await leftOf(ended)).toEqual([]);
+    }));
+});

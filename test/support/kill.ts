@@ -1,0 +1,44 @@
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { ProcessOptions } from './kubectl.ts';
+
+/** A machine of its own for one process: where that keeps its copies of records. */
+export interface Machine {
+  readonly env: { readonly XDG_STATE_HOME: string };
+  /** The migration that a process on it began, and the lines of its record. */
+  record(): { readonly id: string; readonly lines: readonly string[] } | undefined;
+}
+
+/** A machine that knows of no migration. */
+export function newMachine(): Machine {
+  const state = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-state-'));
+  const folder = path.join(state, 'kubectl-migrate');
+  return {
+    env: { XDG_STATE_HOME: state },
+    record: () => {
+      try {
+        const [name] = readdirSync(folder).filter((each) => each.endsWith('.ndjson'));
+        if (name === undefined) return undefined;
+        const lines = readFileSync(path.join(folder, name), 'utf8').split('\n').slice(0, -1);
+        return { id: path.basename(name, '.ndjson'), lines };
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Kills a process on that machine, without any chance to clean up, as soon as its record says a certain thing. */
+export function killWhen(machine: Machine, says: (lines: readonly string[]) => boolean): ProcessOptions {
+  return {
+    env: machine.env,
+    onStart: (child) => {
+      const watch = setInterval(() => {
+        const { lines } = machine.record() ?? {};
+        if (lines && says(lines)) child.kill('SIGKILL');
+      }, 1);
+      child.once('exit', () => clearInterval(watch));
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import type { Kubectl } from './kubectl.ts';
+import { type Load, type RedisSummary, redisLoad } from './load-client.ts';
+import { imageOf, pod, service } from './manifests.ts';
+import type { Scenario } from './scenario.ts';
+
+/** A redis with enough files that copying them takes a moment, a service, and a client that writes. */
+export async function redisWithFiles(
+  { lab, namespace, kubectl }: Scenario,
+  patience?: string,
+): Promise<Load<RedisSummary>> {
+  await kubectl.apply('east', [
+    pod({
+      namespace,
+      name: 'redis',
+      image: imageOf(lab, 'redis'),
+      node: 'east-2',
+      port: 6379,
+      container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+      spec: { volumes: [{ name: 'data', emptyDir: {} }] },
+    }),
+    service(namespace, 'redis', 6379),
+  ]);
+  await kubectl.ready('east', namespace, 'redis');
+  await fillDisk(kubectl, namespace);
+  const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379', patience);
+  await load.going;
+  return load;
+}
+
+/** A file of 200 MB in the volume, written by redis itself, and nothing of it left in memory. */
+async function fillDisk(kubectl: Kubectl, namespace: string): Promise<void> {
+  const fill = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end";
+  for (const words of [
+    ['config', 'set', 'rdbcompression', 'no'],
+    ['eval', fill, '0'],
+    ['save'],
+    ['flushall'],
+    ['memory', 'purge'],
+  ]) {
+    await kubectl.run('east', ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', ...words]);
+  }
+}
