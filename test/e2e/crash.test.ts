@@ -16,7 +16,7 @@ interface Kill {
 const wrote = (step: string, kind: string) => (lines: readonly string[]) =>
   lines.some((line) => line.includes(`"step":"${step}","kind":"${kind}"`));
 
-/** One in each part of a move. `FAULTS=full` (`npm run faults:lab`): after every single write to the record. */
+/** One in each part of a move. With `FAULTS=full` after every single write to the record. */
 const KILLS: readonly Kill[] =
   process.env['FAULTS'] === 'full'
     ? Array.from({ length: 16 }, (_, index) => ({

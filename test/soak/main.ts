@@ -1,0 +1,30 @@
+// Moves a redis under write load back and forth, with a random fault in one of three moves.
+// Usage: main.ts [--moves N] [--seed S]
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { buildProgram } from '../../krew/build.ts';
+import { current } from '../lab/index.ts';
+
+const { values } = parseArgs({
+  options: { moves: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' } },
+});
+const root = path.resolve(import.meta.dirname, '../..');
+if (!current()) {
+  process.stderr.write('no lab is running: npm run lab -- up\n');
+  process.exit(1);
+}
+const program = await buildProgram();
+const args = ['run', '--config', 'test/vitest.config.ts', '--project', 'lab', 'test/e2e/soak.test.ts'];
+const child = spawn(path.join(root, 'node_modules/.bin/vitest'), args, {
+  cwd: root,
+  stdio: 'inherit',
+  env: {
+    ...process.env,
+    KUBECTL_MIGRATE_PROGRAM: program,
+    SOAK_MOVES: values.moves,
+    SOAK_SEED: values.seed,
+  },
+});
+child.on('exit', (code) => process.exit(code ?? 1));
