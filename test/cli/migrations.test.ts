@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beginSession } from '../../cmd/session.ts';
+import { EXIT } from '../../src/domain/errors.ts';
+import { RESOURCES } from '../../src/kube/resources.ts';
+import { type Front, serveCluster } from '../fakes/http-front.ts';
+import { type Clusters, contents, plan, twoClusters } from '../fixtures/two-clusters.ts';
+import { type Ended, kubectlMigrate } from '../support/cli.ts';
+
+const BOTH = ['--context', 'east', '--to-context', 'west'];
+
+let folder = '';
+let clusters: Clusters;
+let fronts: readonly Front[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-cli-'));
+  clusters = twoClusters();
+  const [east, west] = await Promise.all([serveCluster(clusters.api.source), serveCluster(clusters.api.target)]);
+  fronts = [east, west];
+  const kubeconfig = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'east',
+    clusters: [
+      { name: 'east', cluster: { server: east.url } },
+      { name: 'west', cluster: { server: west.url } },
+    ],
+    users: [{ name: 'me', user: {} }],
+    contexts: [
+      { name: 'east', context: { cluster: 'east', user: 'me', namespace: 'shop' } },
+      { name: 'west', context: { cluster: 'west', user: 'me' } },
+    ],
+  };
+  writeFileSync(path.join(folder, 'config'), JSON.stringify(kubeconfig));
+});
+
+afterEach(async () => {
+  await Promise.all(fronts.map((front) => front.close()));
+  rmSync(folder, { recursive: true });
+});
+
+function run(...argv: string[]): Promise<Ended> {
+  return kubectlMigrate(argv, {
+    KUBECONFIG: path.join(folder, 'config'),
+    XDG_STATE_HOME: path.join(folder, 'state'),
+  });
+}
+
+/** A process on another machine that began a move and ended before its first step. */
+async function begun(): Promise<void> {
+  const { api, readers, clock } = clusters;
+  const session = await beginSession(await plan(clusters), {
+    source: { api: api.source, reader: readers.source },
+    target: { api: api.target, reader: readers.target },
+    reporter: { notify: () => undefined, ask: () => Promise.resolve(true) },
+    clock,
+    copies: [],
+    worker: { operation: 'pod', user: 'ann', host: 'desk', version: '0.1.0' },
+    newUuid: randomUUID,
+    registryFor: () => {
+      throw new Error('no registry');
+    },
+    forceUnlock: false,
+    interrupt: new AbortController().signal,
+  });
+  await session.lock.leave();
+}
+
+describe('a migration that another machine left', () => {
+  it('is found in the clusters: list and status say where it stands and what comes next', async () => {
+    await begun();
+    const list = await run('list', ...BOTH);
+    expect(list).toMatchObject({ code: 0 });
+    expect(list.stdout).toMatch(/m-test.*shop\/cart-0.*east\/east-1 -> west\/west-1.*stopped before the commit/);
+    expect(list.stdout.trimEnd().split('\n').at(-1)).toContain('kubectl migrate resume m-test');
+    const status = await run('status', 'm-test', ...BOTH);
+    expect(status).toMatchObject({ code: 0 });
+    for (const words of ['ann on desk', 'nobody is at work', 'this one counts']) expect(status.stdout).toContain(words);
+    expect(status.stdout.trimEnd().split('\n').at(-1)).toBe(
+      'stopped before the commit. Next: kubectl migrate resume m-test',
+    );
+  });
+
+  it('is described in JSON with plan and history', async () => {
+    await begun();
+    const { code, stdout } = await run('describe', 'm-test', ...BOTH, '-o', 'json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      id: 'm-test',
+      state: 'running',
+      next: 'kubectl migrate resume m-test',
+      plan: { source: { pod: 'cart-0' } },
+      entries: [],
+    });
+  });
+
+  it.each(['resume', 'rollback'])('is led back by %s, and nothing of it is left', async (command) => {
+    const was = { east: contents(clusters.east), west: contents(clusters.west) };
+    await begun();
+    const { code, stdout } = await run(command, 'm-test', ...BOTH);
+    expect(code).toBe(0);
+    expect(stdout).toBe(
+      'cart-0 serves from east/east-1, as before the move. Next: kubectl migrate pod cart-0 -n shop --context east --to-context west --to-node west-1\n',
+    );
+    expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
+  });
+
+  it('is not finalized before its commit, and not cleaned up before its end', async () => {
+    await begun();
+    for (const command of ['finalize', 'cleanup']) {
+      const { code, stderr } = await run(command, 'm-test', ...BOTH);
+      expect({ command, code }).toEqual({ command, code: EXIT.declined });
+      expect(stderr).toMatch(/F373[\s\S]*resume m-test/);
+    }
+    expect(clusters.east.all(RESOURCES.configMap)).toHaveLength(1);
+  });
+
+  it('goes with its lock when it is abandoned by that word', async () => {
+    await begun();
+    expect(await run('cleanup', 'm-test', '--abandon', ...BOTH)).toMatchObject({ code: 0 });
+    for (const cluster of [clusters.east, clusters.west]) {
+      expect(cluster.all(RESOURCES.configMap)).toEqual([]);
+      expect(cluster.all(RESOURCES.lease)).toEqual([]);
+    }
+  });
+});
+
+describe('an id', () => {
+  it('that nobody knows is F374, with the places that were asked', async () => {
+    const { code, stderr } = await run('status', 'm-nobody', ...BOTH);
+    expect(code).toBe(EXIT.usage);
+    expect(stderr).toMatch(/F374[\s\S]*east: configmap[\s\S]*west: configmap[\s\S]*--to-context/);
+  });
+
+  it.each([
+    [['resume'], 'which migration'],
+    [['status', '../x'], 'is not the id of a migration'],
+    [['cleanup', 'm-one', '--all-finished'], 'not both'],
+  ])('%j is complained about', async (argv, words) => {
+    const { code, stderr } = await run(...argv);
+    expect(code).toBe(EXIT.usage);
+    expect(stderr).toContain(words);
+  });
+});
