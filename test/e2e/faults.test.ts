@@ -10,11 +10,11 @@ const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to
 async function moveWith(
   { migrate }: Scenario,
   meddle: (id: string) => Promise<unknown>,
-  flags: readonly string[] = [],
+  move: readonly string[] = MOVE,
 ): Promise<Ended> {
   let seen = '';
   let meddled: Promise<unknown> | undefined;
-  const ended = await migrate([...MOVE, ...flags], {
+  const ended = await migrate(move, {
     onStderr: (text) => {
       seen += text;
       const id = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
@@ -56,17 +56,19 @@ describe('a move that something happens to', () => {
   it('refuses a second one of the same pod with who has it, and ends clean when somebody deletes the source', () =>
     scenario('second', async (scene) => {
       const { namespace, kubectl, migrate, leftOf } = scene;
-      const load = await redisWithFiles(scene);
+      await redisWithFiles(scene);
       let second: Ended | undefined;
-      const ended = await moveWith(scene, async () => {
+      const first = await moveWith(scene, async () => {
         second = await migrate(MOVE);
-        await load.stop();
-        await kubectl.run('east', ['-n', namespace, 'delete', 'pod', 'redis', ...now]);
       });
       expect(second?.code).toBe(6);
       expect(second?.stderr).toMatch(/F370[\s\S]*has it since 20[\s\S]*status m-/);
+      expect(first.code).toBe(0);
+      const back = ['pod', 'redis', '--context', 'west', '--to-context', 'east', '--yes'];
+      const remove = ['-n', namespace, 'delete', 'pod', 'redis', ...now];
+      const ended = await moveWith(scene, () => kubectl.run('west', remove), back);
       expect(ended.code).toBe(1);
-      expect((await kubectl.try('west', ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
+      expect((await kubectl.try('east', ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
       expect(await leftOf(ended)).toEqual([]);
     }));
 
