@@ -4,6 +4,7 @@ import type { Plan } from '../src/domain/plan.ts';
 import { run } from '../src/runner/run.ts';
 import { STEPS } from '../src/steps/index.ts';
 import type { StepResults } from '../src/steps/results.ts';
+import { endedAtHome } from '../src/steps/take-place.ts';
 import { seconds } from '../src/ui/format.ts';
 import { renderPlan } from '../src/ui/plan-view.ts';
 import type { Composition } from './context.ts';
@@ -31,6 +32,8 @@ export async function carryOut(
 ): Promise<CarriedOut> {
   const session = await composition.begin(plan, options.force);
   const results = await run({ steps: STEPS, ...session });
+  const atHome = endedAtHome(plan, results.place);
+  if (atHome) throw atHome;
   const downMs = results.switch?.downMs ?? 0;
   const fact = lastLine(plan, downMs);
   out.event({ code: 'I409', text: fact, data: { downMs, forecastDownMs: plan.forecast.downMs } });

@@ -56,6 +56,8 @@ export function requestFor(pod: string, options: Omit<PodOptions, 'pod'>, home: 
     namespace,
     targetNamespace: options['to-namespace'] ?? namespace,
     ...(options['to-node'] !== undefined && { targetNode: options['to-node'] }),
+    ...(options['to-node-selector'] !== undefined && { targetNodeSelector: options['to-node-selector'] }),
+    ...(options['to-name'] !== undefined && { targetName: options['to-name'] }),
     engine: options.engine,
     route: options.route,
     ...(helperImage && { helperImage }),

@@ -1,7 +1,7 @@
 import { COMMAND } from '../../src/domain/names.ts';
 import { ENGINES, ROUTES } from '../../src/domain/plan.ts';
 import { defineCommand } from '../command.ts';
-import { clusterFlags, connectionComplaints } from '../flags/clusters.ts';
+import { clusterFlags, connectionComplaints, saysWhere } from '../flags/clusters.ts';
 import { deadlineComplaints, deadlineFlags } from '../flags/deadlines.ts';
 import { registryComplaints, registryFlags } from '../flags/registry.ts';
 
@@ -9,10 +9,11 @@ import { registryComplaints, registryFlags } from '../flags/registry.ts';
 export const podCommand = defineCommand({
   usage: 'pod [name]',
   aliases: ['pods', 'po'],
-  summary: 'Move a running pod, memory and all, to another cluster',
+  summary: 'Move a running pod, memory and all, to another cluster or node',
   examples: [
     ['$0 pod', 'ask for everything: what to move, and where to'],
     ['$0 pod redis -n shop --context east --to-context west', 'show the plan, ask, and move'],
+    ['$0 pod db-0 -n shop --to-node east-2', 'move it to another node of the same cluster'],
     ['$0 pod redis -n shop --to-context west --dry-run', 'show the plan and change nothing'],
     [
       '$0 pod redis --to-context west --to-node west-2 --yes -o json',
@@ -98,7 +99,11 @@ export const podCommand = defineCommand({
     ];
     if (options['all-replicas'] && options['dry-run'] !== 'none')
       complaints.push('--all-replicas plans each pod when the one before has moved: see the first plan without it');
-    if (options['to-context'] === undefined) complaints.push('where to? name the target with --to-context');
+    if (!saysWhere(options)) {
+      complaints.push('where to? name another cluster with --to-context, or a node of the same with --to-node');
+    }
+    if (options['to-node'] !== undefined && options['to-node-selector'] !== undefined)
+      complaints.push('--to-node and --to-node-selector both choose the node: give one');
     return complaints;
   },
   run: async (options, streams) => {

@@ -30,6 +30,8 @@ export interface PlaceOptions {
 export interface TargetPlaceOptions {
   readonly 'to-namespace'?: string | undefined;
   readonly 'to-node'?: string | undefined;
+  readonly 'to-node-selector'?: string | undefined;
+  readonly 'to-name'?: string | undefined;
 }
 
 interface FlagText {
@@ -66,6 +68,8 @@ const PLACE = {
   target: {
     'to-namespace': 'namespace in the target (default: the same)',
     'to-node': 'node in the target (default: the one with most room)',
+    'to-node-selector': 'labels of the node in the target, as kubectl -l takes them',
+    'to-name': 'name of the pod in the target (default: the same)',
   },
 } as const;
 
@@ -86,8 +90,7 @@ function sideFlags(yargs: Argv<unknown>, side: Side): Argv<unknown> {
   const title = side === 'source' ? 'Source' : 'Target';
   let flags = yargs;
   for (const [flag, { describe }] of Object.entries(WHERE)) {
-    const fallback =
-      side === 'target' ? (flag === 'kubeconfig' ? ' (default: the source’s)' : '') : ' (default: the current one)';
+    const fallback = side === 'target' ? ' (default: the source’s)' : ' (default: the current one)';
     const tail = flag === 'kubeconfig' && side === 'source' ? '' : fallback;
     flags = flags.option(`${prefix}${flag}`, {
       type: 'string',
@@ -112,19 +115,29 @@ function sideFlags(yargs: Argv<unknown>, side: Side): Argv<unknown> {
   return flags;
 }
 
-/** The flags of one side without their prefix. Pure. */
+/** The flags of one side without their prefix. A target that no flag tells how to reach is the source's cluster. Pure. */
 export function flagsOf(side: Side, options: Partial<ConnectionOptions>): ConnectionFlags {
   if (side === 'source') return options;
   const names = [...Object.keys(WHERE), ...Object.keys(HOW)];
   const given = options as Readonly<Record<string, unknown>>;
+  if (names.every((flag) => given[`to-${flag}`] === undefined)) return options;
   return Object.fromEntries(names.map((flag) => [flag, given[`to-${flag}`]])) as ConnectionFlags;
+}
+
+/** Flags that say where to go within a cluster: one of them is enough when that is the source's. */
+export const PLACES_WITHIN = ['to-node', 'to-node-selector', 'to-name'] as const;
+
+/** Whether the flags say where a pod goes: to another cluster or namespace, or elsewhere in its own. Pure. */
+export function saysWhere(options: Partial<ConnectionOptions> & TargetPlaceOptions): boolean {
+  const { 'to-context': context, 'to-namespace': namespace } = options;
+  return [context, namespace, ...PLACES_WITHIN.map((flag) => options[flag])].some((value) => value !== undefined);
 }
 
 /** Complaints about connection flags: empty values, by an empty variable of a script for instance, and durations. Pure. */
 export function connectionComplaints(options: object): string[] {
   const given = options as Readonly<Record<string, unknown>>;
   const names = [...Object.keys(WHERE), ...Object.keys(HOW), ...Object.keys(PLACE.source)];
-  const flags = [...names, ...names.map((name) => `to-${name}`), 'to-node'];
+  const flags = [...names, ...names.map((name) => `to-${name}`), ...PLACES_WITHIN];
   const empty = flags.filter((flag) => given[flag] === '').map((flag) => `--${flag} has no value`);
   const timeouts = ['request-timeout', 'to-request-timeout'].flatMap((flag) => {
     const text = given[flag];

@@ -6,6 +6,7 @@ import { surveyEngines } from '../../src/planner/survey.ts';
 import { type Choice, type Choices, GrowingChoices } from '../../src/ui/prompt/choices.ts';
 import { pick } from '../../src/ui/prompt/index.ts';
 import { connectSide, kubeconfigOf } from '../connection.ts';
+import { saysWhere } from '../flags/clusters.ts';
 import type { PodOptions } from '../migrate-pod.ts';
 import { promptStreams } from '../output.ts';
 import { requestFor } from '../planning.ts';
@@ -30,7 +31,7 @@ export type Picked = Readonly<Record<string, string>>;
  */
 export async function pickPod(given: PodQuestions, streams: Streams): Promise<Picked> {
   const named = given.name !== undefined || given.several === true;
-  if (named && given['to-context'] !== undefined) return {};
+  if (named && saysWhere(given)) return {};
   const end = new AbortController();
   const asking = new Asking(given, streams, AbortSignal.any([end.signal, streams.interrupt]));
   try {

@@ -50,6 +50,7 @@ export const FAILURES = {
   F344: 'the source changed under the move',
   F345: 'the runtime could not take the checkpoint',
   F346: 'the runtime could not restore the checkpoint',
+  F348: 'the pod had to be restored on its own node',
   F347: 'the checkpoint is not what was expected',
   F350: 'the journal could not be written',
   F351: 'the audit record could not be written',

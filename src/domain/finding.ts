@@ -68,6 +68,7 @@ export const FINDINGS = {
   W210: 'process image rests unsealed',
   W211: 'restarted container does not start afresh',
   W212: 'nodes cannot be compared',
+  W213: 'source pod is deleted before the target pod is there',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;

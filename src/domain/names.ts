@@ -45,6 +45,11 @@ export function isMigrationId(value: string): boolean {
   return /^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/.test(value);
 }
 
+/** Name of the throw-away pod in which the restore of a pod is rehearsed. */
+export function rehearsalPodName(pod: string, migration: string): string {
+  return `${pod.slice(0, 230)}-rehearsal-${migration}`;
+}
+
 const LETTERS = 'bcdfghjkmnpqrstvwxz23456789';
 
 /** A short id for a migration: `m-7f3kq`, without vowels and easily confused letters. `random` yields [0, 1). */

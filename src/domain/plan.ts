@@ -13,6 +13,10 @@ export interface MigrationRequest {
   readonly namespace: string;
   readonly targetNamespace: string;
   readonly targetNode?: string;
+  /** A label selector: the target's node is one of those that it matches. */
+  readonly targetNodeSelector?: string;
+  /** Another name for the pod in the target. */
+  readonly targetName?: string;
   /** `auto`: the helper engine where it is allowed, the kubelet engine otherwise. */
   readonly engine: EngineName | 'auto';
   readonly route: RouteName;
@@ -122,12 +126,13 @@ export interface PlannedRoute {
   readonly slices: readonly { readonly replaces: string; readonly own: string }[];
   /**
    * The Service of that name in the target cluster: `create` where there is none, `keep` where it selects the pod or still
-   * leads to pods elsewhere, and `restore` where an earlier move took its selector away, which it then gets back.
+   * leads to pods elsewhere, and `restore` where an earlier move took its selector away, which it then gets back. `same`
+   * where it is the very Service, within one namespace: it gets its selector back when the target pod has the labels.
    */
-  readonly inTarget: 'create' | 'keep' | 'restore';
-  /** The slices of our own that an earlier move left there, by name; with `restore` they go at the end. */
+  readonly inTarget: 'create' | 'keep' | 'restore' | 'same';
+  /** The slices of our own there, by name: left by an earlier move, or with `same` of this one. With `restore` and `same` they go at the end. */
   readonly ownInTarget: readonly string[];
-  /** With `restore`: the selector that it gets back. */
+  /** With `restore` and `same`: the selector that it gets back. */
   readonly selectorInTarget: Readonly<Record<string, string>>;
 }
 
@@ -185,6 +190,11 @@ export interface Plan {
   readonly oneCluster: boolean;
   readonly workload: PlannedWorkload;
   readonly copies: readonly PlannedCopy[];
+  /**
+   * A throw-away pod on the target's node in which the restore is tried before the source pod is deleted: where the
+   * target pod takes the source pod's name in the same namespace.
+   */
+  readonly rehearsal?: { readonly pod: string };
   readonly engine: { readonly name: EngineName; readonly reason: string };
   readonly transfer: { readonly name: 'relay' | 'registry'; readonly reason: string };
   readonly archive?: PlannedArchive;

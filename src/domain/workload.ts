@@ -1,7 +1,10 @@
 import type { Json } from './json.ts';
 
 /** Whose pod it is, and how its place is handed over: data that the module of that kind in `src/workloads` acts by. */
-export type PlannedWorkload = PlannedBarePod | PlannedDeployment | PlannedStatefulSet;
+export type PlannedWorkload = PlannedBarePod | PlannedDeployment | PlannedStatefulSet | PlannedPlace;
+
+/** Within one namespace, where owner and Services are the same on both sides. */
+export type PlannedPlace = PlannedReplica | PlannedOrdinal | PlannedBareName;
 
 /** Nobody's pod: its place is its name. */
 export interface PlannedBarePod {
@@ -45,4 +48,42 @@ export interface PlannedDeployment extends PlannedOwner {
 export interface PlannedStatefulSet extends PlannedOwner {
   readonly kind: 'stateful-set';
   readonly ordinal: number;
+}
+
+/** One of a ReplicaSet's pods, replaced by another of the same ReplicaSet within the namespace: a pod's name does not matter to it. */
+export interface PlannedReplica {
+  readonly kind: 'replica';
+  /** Whoever is scaled and rolled out: a Deployment, or the ReplicaSet itself. */
+  readonly owner: {
+    readonly kind: 'Deployment' | 'ReplicaSet';
+    readonly name: string;
+    readonly uid: string;
+    readonly generation: number;
+  };
+  readonly replicaSet: { readonly name: string; readonly uid: string };
+  /** The pod's labels, all of which the target pod goes without until it is to be taken in. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly withheld: readonly string[];
+  /** The pod's own deletion cost, which the target pod gets in the end; absent where it has none. */
+  readonly cost?: string;
+}
+
+/** One ordinal of a StatefulSet, made anew by its controller within its namespace. */
+export interface PlannedOrdinal {
+  readonly kind: 'ordinal';
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  /** The pod's labels, which it has again in the end. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** The revision of the set that the pod is of. */
+  readonly revision: string;
+  /** What the set has again in the end, as the API server sent it. */
+  readonly template: Json;
+  readonly strategy: Json;
+}
+
+/** A pod of nobody's that keeps its name within its namespace: deleted, and made anew by us. */
+export interface PlannedBareName {
+  readonly kind: 'bare-name';
 }

@@ -1,6 +1,7 @@
 import type { Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
 import type { EngineName, Plan, PodVolume } from '../domain/plan.ts';
+import type { Side } from '../domain/refs.ts';
 
 /** What an engine sees of the containers before the freeze. */
 export interface Probed {
@@ -44,6 +45,7 @@ export interface EngineResults {
   readonly freeze?: Frozen;
   readonly transfer?: Carried;
   readonly restore?: Restored;
+  readonly place?: LaterPod;
 }
 
 /** What was carried to where the target finds it. */
@@ -73,6 +75,12 @@ export interface EngineView {
   readonly target: 'waiting' | 'restored' | 'running' | 'unknown';
 }
 
+/** A target pod that was made after the commit, and on which side's node. */
+export interface LaterPod extends TargetPod {
+  readonly side: Side;
+  readonly node: string;
+}
+
 /** What an engine is told in every step. */
 export interface EngineContext {
   readonly plan: Plan;
@@ -100,6 +108,8 @@ export interface Engine {
    * ends it before the source goes on.
    */
   readonly runsOnRestore: boolean;
+  /** Absent where an image is restored once only: then no name can be freed for the target. */
+  readonly rehearsing?: Rehearsing;
   /** Makes what the engine works with, and returns when it can be asked. */
   start(context: EngineContext): Promise<void>;
   /** Takes up what another process started, as far as it is still there. Throws nothing for what is not. */
@@ -139,4 +149,20 @@ export interface Engine {
   handOver(context: EngineContext): Promise<void>;
   /** After the hand-over, when nobody waits any more: ends what was only needed for the transfer. Idempotent. */
   endTransfer(context: EngineContext): Promise<void>;
+}
+
+/**
+ * For a target pod that can only be made when the source pod is deleted: what was restored up to the commit was a
+ * rehearsal, and the same image is restored once more. All are idempotent.
+ */
+export interface Rehearsing {
+  /** Connections to the source end, before its pod is deleted. */
+  cutOff(context: EngineContext): Promise<void>;
+  /** Ends what was restored on the target's node and does not run yet; the image and the files stay. */
+  clearTarget(context: EngineContext): Promise<void>;
+  /**
+   * Restores in waiting containers on the target's node or, the images being there too, on the source's, and leaves them
+   * stopped.
+   */
+  restoreAgain(context: EngineContext, place: { readonly side: Side; readonly containerIds: readonly string[] }): Promise<void>;
 }

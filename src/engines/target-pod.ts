@@ -4,9 +4,10 @@ import type { PlanDraft } from '../domain/plan.ts';
 import type { ObjectRef } from '../domain/refs.ts';
 import { RESOURCES } from '../kube/resources.ts';
 
-/** The pod that takes over, where it will be. Pure. */
-export function targetPodRef({ target }: PlanDraft): ObjectRef & { resource: typeof RESOURCES.pod } {
-  const { namespace, pod: name } = target;
+/** The pod that is restored before the commit: the one that takes over, or that of the rehearsal. Pure. */
+export function targetPodRef({ target, rehearsal }: PlanDraft): ObjectRef & { resource: typeof RESOURCES.pod } {
+  const { namespace, pod } = target;
+  const name = rehearsal?.pod ?? pod;
   return { side: 'target', apiVersion: 'v1', kind: 'Pod', namespace, name, resource: RESOURCES.pod };
 }
 

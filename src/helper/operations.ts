@@ -1,11 +1,15 @@
+import { PassThrough } from 'node:stream';
 import { removeArchive } from './archive.ts';
 import type { Channels } from './bulk/channels.ts';
+import { FrameReader, FrameWriter } from './bulk/framing.ts';
 import { warmUp } from './criu.ts';
 import type { Handlers } from './dispatch.ts';
 import { type HelperEvent, PROTOCOL_VERSION } from './envelope.ts';
 import { HelperFailure } from './failure.ts';
+import { FileSender } from './files/sender.ts';
 import { probeContainer } from './probe/container.ts';
 import { probeNode } from './probe/node.ts';
+import { findRoot } from './processes.ts';
 import type { HelperArgs, HelperResult } from './protocol.ts';
 import { reach } from './reach.ts';
 import { Source } from './source.ts';
@@ -69,6 +73,7 @@ export function makeOperations(context: OperationsContext): Operations {
     restore: (args) => target.restore(args),
     continue: (args) => target.continue(args),
     discard: (args) => target.discard(args),
+    'carry-files': (args) => carryFiles(target, args),
   };
   return {
     handlers,
@@ -81,6 +86,21 @@ export function makeOperations(context: OperationsContext): Operations {
       await Promise.all([source.end(), target.end()]);
     },
   };
+}
+
+/** From containers of this node into others: what a bulk stream would carry, without one. */
+async function carryFiles(
+  target: Target,
+  { from, containerIds }: HelperArgs<'carry-files'>,
+): Promise<HelperResult<'carry-files'>> {
+  const pipe = new PassThrough();
+  const carried = timed(() => new FrameReader(pipe).transfer(target.sink('files', containerIds), () => {}));
+  // Nobody writes into a pipe that nobody reads.
+  carried.catch((error) => pipe.destroy(error));
+  const members = from.map(({ id, volumes }) => ({ rootPid: findRoot(id), volumes }));
+  const [{ value, ms }] = await Promise.all([carried, new FileSender().send(members, new FrameWriter(pipe))]);
+  if (!value) throw new HelperFailure('transfer-broken', 'no file came through');
+  return { transfer: toTransfer(value, ms), files: value.files };
 }
 
 async function receive(

@@ -48,9 +48,11 @@ const LONGEST_WAIT_S = 86_400;
  * @param supervised true when the source has a startup probe: a cold start then keeps the placeholder as pid 1, so that
  *   the startup probe can end the container when its budget is spent (a process cannot be killed by its own children
  *   when it is pid 1)
+ * @param only the one host name that it waits on: on any other it starts `argv` at once, as on a cold start
  */
-export function placeholderCommand(argv: readonly string[], supervised: boolean): string[] {
-  return [PROGRAM, 'run', ...(supervised ? ['--supervise'] : []), '--', ...argv];
+export function placeholderCommand(argv: readonly string[], supervised: boolean, only?: string): string[] {
+  const options = [...(supervised ? ['--supervise'] : []), ...(only === undefined ? [] : ['--for', only])];
+  return [PROGRAM, 'run', ...options, '--', ...argv];
 }
 
 /**

@@ -225,8 +225,19 @@ export const helperOps = {
     z.strictObject({ containerIds: containerIdsSchema }),
     z.strictObject({ connections: z.number().int().nonnegative(), totalMs: milliseconds }),
   ),
-  /** Target, before the commit: kills what was restored, removes guard, addresses and images. Idempotent. */
-  discard: op(z.strictObject({ containerIds: containerIdsSchema }), nothing),
+  /**
+   * Target, before it was continued: kills what was restored, removes guard, addresses and, unless they are to be
+   * restored once more, images. Idempotent.
+   */
+  discard: op(z.strictObject({ containerIds: containerIdsSchema, keepImages: z.boolean().optional() }), nothing),
+  /**
+   * Target: brings the changed files and the volumes of containers of this node into the prepared placeholders, others of
+   * the same images. May be repeated.
+   */
+  'carry-files': op(
+    z.strictObject({ from: containersSchema, containerIds: containerIdsSchema }),
+    z.strictObject({ transfer: transferSchema, files: z.number().int().nonnegative() }),
+  ),
 } as const;
 
 /** Name of an operation. */

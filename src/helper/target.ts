@@ -181,7 +181,7 @@ export class Target {
     await this.#cleaning;
   }
 
-  async discard({ containerIds }: HelperArgs<'discard'>): Promise<Record<string, never>> {
+  async discard({ containerIds, keepImages }: HelperArgs<'discard'>): Promise<Record<string, never>> {
     const record = this.#record;
     if (record.state === 'idle' || record.state === 'discarded') return {};
     if (this.#known(containerIds).state === 'continued')
@@ -193,7 +193,7 @@ export class Target {
       await unlockNetwork(networkOf(present));
       await removeFromLoopback(networkOf(present), record.sourceAddresses);
     }
-    rmSync(IMAGE_FILES, { recursive: true, force: true });
+    if (!keepImages) rmSync(IMAGE_FILES, { recursive: true, force: true });
     this.#become({ ...record, state: 'discarded' });
     return {};
   }

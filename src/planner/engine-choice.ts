@@ -4,8 +4,9 @@ import { SIDES } from '../domain/refs.ts';
 import type { Pod } from '../kube/objects.ts';
 import { checkHelpers } from './checks/helpers.ts';
 import { againstRuntime, checkKubelet } from './checks/kubelet.ts';
-import { type Candidate, chooseNode, judgeNodes, type PlacementFacts } from './checks/placement.ts';
+import { type Candidate, chooseNode } from './checks/placement.ts';
 import type { Facts } from './facts.ts';
+import { nodesFor } from './place.ts';
 
 /** An engine that can do it, and where the pod would go with it. */
 export interface EngineChoice {
@@ -24,10 +25,15 @@ export interface Consideration {
   readonly refused: readonly Finding[];
 }
 
-/** Asks each engine that the request allows whether it can do it: the helper engine first. Pure. */
-export function considerEngines(facts: Facts, original: Pod): Consideration {
+/**
+ * Asks each engine that the request allows whether it can do it: the helper engine first. `freesName`: the target pod can
+ * only be made when the source pod is deleted. Pure.
+ */
+export function considerEngines(facts: Facts, original: Pod, freesName: boolean): Consideration {
   const { engine: wanted } = facts.request;
-  const considered = (wanted === 'auto' ? ENGINES : [wanted]).map((engine) => consider(engine, facts, original));
+  const considered = (wanted === 'auto' ? ENGINES : [wanted]).map((engine) =>
+    consider(engine, facts, original, freesName),
+  );
   const usable = considered.flatMap(({ choice }) => choice ?? []);
   const refused = considered.map((each) => each.refused);
   return { usable, refused: withoutRepeats(refused.filter((each, at) => at === 0 || isNews(each, facts)).flat()) };
@@ -42,10 +48,12 @@ function consider(
   engine: EngineName,
   facts: Facts,
   original: Pod,
+  freesName: boolean,
 ): { readonly choice?: EngineChoice; readonly refused: readonly Finding[] } {
   const findings = engine === 'helper' ? checkHelpers(facts, SIDES) : checkKubelet(facts, original);
   const { node, against, leftOut } = place(engine, facts, original);
-  const refused = [...blocking(findings), ...against];
+  const once = engine === 'kubelet' && freesName ? [restoredOnce(facts)] : [];
+  const refused = [...blocking(findings), ...once, ...against];
   if (node === undefined || refused.length > 0) return { refused };
   return { choice: { engine, node, findings, leftOut }, refused: [] };
 }
@@ -70,6 +78,16 @@ export function withoutRepeats(findings: readonly Finding[]): Finding[] {
   );
 }
 
+function restoredOnce({ request }: Facts): Finding {
+  return {
+    code: 'E152',
+    severity: 'error',
+    what: `the kubelet engine cannot free the name ${request.namespace}/${request.pod}`,
+    why: 'the source pod is deleted first, which only an engine may do that has tried the restore before and can do it on the source’s node too',
+    remedy: 'use the helper engine (--engine helper), or move a bare pod under another name with --to-name',
+  };
+}
+
 interface Placed {
   readonly node?: string;
   readonly against: readonly Finding[];
@@ -77,21 +95,8 @@ interface Placed {
 }
 
 function place(engine: EngineName, facts: Facts, original: Pod): Placed {
-  const { request, target } = facts;
-  const placement: PlacementFacts = {
-    pod: original,
-    nodes: facts.targetNodes,
-    pods: facts.targetPods,
-    architecture: facts.sourceNode?.status?.nodeInfo?.architecture,
-  };
-  const candidates = judgeNodes(placement);
-  const wanted = request.targetNode;
-  if (wanted !== undefined && !candidates.some(({ node }) => node === wanted)) {
-    return { against: [unknownNode(wanted, target.context, candidates)], leftOut: [] };
-  }
-  const allowed = wanted === undefined ? candidates : candidates.filter(({ node }) => node === wanted);
-  const fitting = allowed.filter(({ reasons }) => reasons.length === 0);
-  if (fitting.length === 0) return { against: [noNodeFits(target.context, allowed)], leftOut: [] };
+  const { fitting, against, placement } = nodesFor(facts, original);
+  if (against.length > 0) return { against, leftOut: [] };
   const unable = engine === 'kubelet' ? runtimesAgainst(facts, fitting) : new Map<string, Finding>();
   const node = chooseNode(
     fitting.filter((candidate) => !unable.has(candidate.node)),
@@ -109,24 +114,4 @@ function runtimesAgainst(facts: Facts, fitting: readonly Candidate[]): Map<strin
     if (against && fitting.some((candidate) => candidate.node === name)) found.set(name, against);
   }
   return found;
-}
-
-function unknownNode(node: string, context: string, candidates: readonly Candidate[]): Finding {
-  return {
-    code: 'E104',
-    severity: 'error',
-    what: `there is no node ${node} in ${context}`,
-    why: 'that is where the pod would go',
-    remedy: `name another with --to-node: ${candidates.map((candidate) => candidate.node).join(', ')}`,
-  };
-}
-
-function noNodeFits(context: string, candidates: readonly Candidate[]): Finding {
-  return {
-    code: 'E132',
-    severity: 'error',
-    what: `no node of ${context} fits: ${candidates.map(({ node, reasons }) => `${node} ${reasons.join(', ')}`).join('; ')}`,
-    why: 'the pod could not be scheduled there',
-    remedy: 'make room on a node, change what the pod asks for, or name another with --to-node',
-  };
 }

@@ -24,6 +24,8 @@ export interface Facts {
   /** The migration that made it, if one did. */
   readonly targetPodMaker: Maker | undefined;
   readonly targetNodes: readonly Node[];
+  /** Those that the user's node selector matches; absent where there is none. */
+  readonly selectedNodes?: ReadonlySet<string>;
   /** Pods of the target cluster that take room on its nodes. */
   readonly targetPods: readonly Pod[];
   readonly services: readonly ServiceFacts[];
@@ -53,12 +55,13 @@ async function readFacts(
 ): Promise<Facts> {
   const inSource = { ...options, namespace: request.namespace };
   const inTarget = { ...options, namespace: request.targetNamespace };
+  const targetName = request.targetName ?? request.pod;
   const [sourceNamespace, targetNamespace, pod, targetPod, targetNodes, targetPods, sourceHelpers, targetHelpers] =
     await Promise.all([
       source.get(RESOURCES.namespace, request.namespace, options),
       target.get(RESOURCES.namespace, request.targetNamespace, options),
       source.get<Pod>(RESOURCES.pod, request.pod, inSource),
-      target.get<Pod>(RESOURCES.pod, request.pod, inTarget),
+      target.get<Pod>(RESOURCES.pod, targetName, inTarget),
       target.list<Node>(RESOURCES.node, options),
       target.list<Pod>(RESOURCES.pod, { ...options, fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }),
       source.get(RESOURCES.namespace, SYSTEM_NAMESPACE, options),
@@ -69,15 +72,18 @@ async function readFacts(
   if (!targetNamespace) missing.push(noNamespace(target, request.targetNamespace));
   if (sourceNamespace && !pod) missing.push(noPod(source, request));
   if (missing.length > 0 || !pod) throw declined(missing);
-  const [sourceNode, services, targetPodMaker] = await Promise.all([
+  const [sourceNode, services, targetPodMaker, selectedNodes] = await Promise.all([
     pod.spec.nodeName ? source.get<Node>(RESOURCES.node, pod.spec.nodeName, options) : undefined,
     readServices(pod, source, target, inSource, inTarget),
     makerOf(targetPod, source, options),
+    selectNodes(request, target, options),
   ]);
   const sameCluster = source.server === target.server || targetNodes.some((node) => isSame(node, sourceNode));
   const namespaces = { source: request.namespace, target: request.targetNamespace };
   const { ignoreManagers, overwrite } = request;
-  const owners = await readOwners(pod, { source, target, namespaces, sameCluster, ignoreManagers, overwrite }, options);
+  const renamed = targetName !== request.pod;
+  const places = { source, target, namespaces, sameCluster, renamed, ignoreManagers, overwrite };
+  const owners = await readOwners(pod, places, options);
   return {
     request,
     source,
@@ -88,11 +94,19 @@ async function readFacts(
     targetPod,
     targetPodMaker,
     targetNodes,
+    ...(selectedNodes && { selectedNodes }),
     targetPods,
     services,
     owners,
     systemNamespaces: { source: sourceHelpers, target: targetHelpers },
   };
+}
+
+async function selectNodes(request: MigrationRequest, target: ClusterReader, options: ReadOptions) {
+  const labelSelector = request.targetNodeSelector;
+  if (labelSelector === undefined) return undefined;
+  const nodes = await target.list<Node>(RESOURCES.node, { ...options, labelSelector });
+  return new Set(nodes.map(({ metadata }) => metadata.name));
 }
 
 /** A cluster has many addresses; the uid of a node is its alone. */

@@ -2,7 +2,7 @@ import type { Effect } from '../domain/effect.ts';
 import { declined } from '../domain/errors.ts';
 import { blocking, type Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
-import { SYSTEM_NAMESPACE } from '../domain/names.ts';
+import { rehearsalPodName, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import {
   PLAN_SCHEMA,
   type Plan,
@@ -22,11 +22,12 @@ import type { Pod } from '../kube/objects.ts';
 import { bareContainerId, containerStatus, podAddresses } from '../kube/pod-status.ts';
 import type { ReadOptions } from '../kube/ports.ts';
 import { planRoutes } from '../routes/plan-routes.ts';
-import type { Step } from '../steps/step.ts';
+import { type Step, stepsOf } from '../steps/step.ts';
 import { parseRepository } from '../transfer/registry/reference.ts';
 import { lastingContainers } from '../workloads/containers.ts';
-import { detectWorkload, withoutWithheld } from '../workloads/index.ts';
+import { detectWorkload, isRenewed, targetNameOf, withoutWithheld } from '../workloads/index.ts';
 import { originalPod } from '../workloads/original-pod.ts';
+import { isOnePlace } from '../workloads/owner-facts.ts';
 import { placeholderPod } from '../workloads/placeholder-pod.ts';
 import { restoredPod } from '../workloads/restored-pod.ts';
 import { checkAccess } from './checks/access.ts';
@@ -64,7 +65,8 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   if (!request.forceUnlock)
     await expectUnlocked({ ...facts, plan: placesOf(facts), now: Date.parse(options.createdAt), ...read });
   const survey = await surveyMove(facts, read);
-  const { usable, refused } = considerEngines(facts, survey.original);
+  const freesName = survey.workload !== undefined && isRenewed(survey.workload);
+  const { usable, refused } = considerEngines(facts, survey.original, freesName);
   const against = [...blocking(survey.findings), ...(usable.length === 0 ? refused : [])];
   const { workload } = survey;
   if (against.length > 0 || !workload) throw declined(against);
@@ -96,7 +98,8 @@ async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> 
   const original = originalPod(facts.pod);
   const workload = detectWorkload(facts.owners);
   const containers = planContainers(facts.pod, original);
-  const routes = planRoutes(facts.request, facts.pod, facts.services, contextsOf(facts));
+  const places = { contexts: contextsOf(facts), onePlace: isOnePlace(facts.owners) };
+  const routes = planRoutes(facts.request, facts.pod, facts.services, places);
   const budget = checkLiveness(original, facts.request.deadlines);
   const outlook = judgePod(facts.pod, facts.source.context);
   // A container that does not run has no digest yet, and that is not what is wrong with it.
@@ -107,6 +110,7 @@ async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> 
     ...outlook,
     ...('declined' in workload ? workload.declined : workload.findings),
     ...routes.findings,
+    ...('usable' in workload && isRenewed(workload.usable) ? [deletedFirst(facts)] : []),
     ...budget.findings,
     ...unknownImages,
     ...dependencies.findings,
@@ -124,7 +128,8 @@ function draftPlan(
 ): Plan {
   const { request } = facts;
   const { workload, copies, containers, routes, budget } = survey;
-  const original = withoutWithheld(survey.original, workload);
+  const name = targetNameOf(workload, { pod: request.pod, asked: request.targetName, migration: options.id });
+  const original = withoutWithheld(survey.original, workload, name);
   const found = [...survey.findings, ...choice.findings];
   const archive = choice.engine === 'kubelet' ? planArchive(facts, options.id) : undefined;
   const draft: PlanDraft = {
@@ -133,9 +138,10 @@ function draftPlan(
     createdAt: options.createdAt,
     request,
     source: planSource(facts, containers),
-    target: planTarget(facts, choice.node),
+    target: planTarget(facts, name, choice.node),
     oneCluster: facts.sameCluster,
     workload,
+    ...(isRenewed(workload) && { rehearsal: { pod: rehearsalPodName(name, options.id) } }),
     copies,
     engine: { name: choice.engine, reason: reasonFor(request, choice, against) },
     transfer: archive
@@ -186,25 +192,25 @@ function targetManifest(
 
 /** Every change of a plan: lock, record, and what each step declares. Pure. */
 export function planEffects(draft: PlanDraft, steps: readonly Step[]): Effect[] {
-  return [...lockEffects(draft), ...recordEffects(draft), ...steps.flatMap((step) => step.plan(draft))];
+  return [...lockEffects(draft), ...recordEffects(draft), ...stepsOf(steps, draft).flatMap((step) => step.plan(draft))];
 }
 
 function placesOf({ request, sameCluster }: Facts): LockPlaces {
-  const { pod, namespace, targetNamespace } = request;
+  const { pod, namespace, targetNamespace, targetName = pod } = request;
   return {
     source: { namespace, pod },
-    target: { namespace: targetNamespace, pod },
+    target: { namespace: targetNamespace, pod: targetName },
     helper: { namespace: SYSTEM_NAMESPACE },
     oneCluster: sameCluster,
   };
 }
 
-function planTarget({ request, target, pod }: Facts, node: string): PlanTarget {
+function planTarget({ request, target }: Facts, pod: string, node: string): PlanTarget {
   return {
     context: target.context,
     server: target.server,
     namespace: request.targetNamespace,
-    pod: pod.metadata.name,
+    pod,
     node,
   };
 }
@@ -250,6 +256,17 @@ function planSource({ request, source, pod }: Facts, containers: readonly PlanCo
     node: pod.spec.nodeName ?? '',
     addresses: podAddresses(pod),
     containers,
+  };
+}
+
+/** What is different where a name has to be freed. */
+function deletedFirst({ request, source }: Facts): Finding {
+  return {
+    code: 'W213',
+    severity: 'warning',
+    what: `pod ${request.namespace}/${request.pod} of ${source.context} is deleted before the one that takes its name can be made`,
+    why: 'two pods cannot have one name; the restore is tried in another pod first, and the image stays on both nodes until it is done',
+    remedy: 'nothing to do; a bare pod can be moved under another name with --to-name',
   };
 }
 

@@ -16,6 +16,8 @@ const requestSchema = z.strictObject({
   namespace: z.string().min(1),
   targetNamespace: z.string().min(1),
   targetNode: z.string().min(1).exactOptional(),
+  targetNodeSelector: z.string().min(1).exactOptional(),
+  targetName: z.string().min(1).exactOptional(),
   engine: z.enum(['auto', ...ENGINES]),
   route: z.enum(ROUTES),
   helperImage: z.string().min(1).exactOptional(),

@@ -23,6 +23,7 @@ import { SELECTOR_ANNOTATION } from './service-facts.ts';
 export interface SwitchedPod {
   readonly uid: string;
   readonly addresses: readonly string[];
+  readonly node: string;
 }
 
 /** What was there before, enough to put it back. */
@@ -97,7 +98,8 @@ async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise
   await markEndpoints(context, 'source', route.service, 'true');
   await takeSelector(context, route);
   await removeReplaced(context, route);
-  return [...own, ...(await leftByOthers(context, route))];
+  const left = route.inTarget === 'same' ? [] : await leftByOthers(context, route);
+  return [...own, ...left];
 }
 
 /** Slices of our own that earlier moves left in either cluster: there is nothing to prepare about them. */
@@ -159,8 +161,9 @@ export async function switchRoutes(
   await Promise.all(
     own.map(({ side, name, endpoints }) => {
       const gone = isSource(plan);
+      const known = side === 'target' || plan.oneCluster ? referenceTo(plan, pod) : {};
       const switched = endpoints.flatMap((endpoint) =>
-        gone(endpoint) ? leadTo(pod.addresses, endpoint, side === 'target' ? referenceTo(plan, pod) : {}) : endpoint,
+        gone(endpoint) ? leadTo(pod.addresses, endpoint, known) : endpoint,
       );
       const change = [{ op: 'replace', path: '/endpoints', value: switched as never }];
       return gateway.patch(ref(plan, side, RESOURCES.endpointSlice, name), 'json', change, { signal });
@@ -182,8 +185,8 @@ function leadTo(addresses: readonly string[], before: Endpoint, reference: Parti
 }
 
 /** In its own cluster the pod is named, so that a later move tells it from those that are elsewhere. */
-function referenceTo({ target }: Plan, { uid }: SwitchedPod): Partial<Endpoint> {
-  const { pod: name, namespace, node: nodeName } = target;
+function referenceTo({ target }: Plan, { uid, node: nodeName }: SwitchedPod): Partial<Endpoint> {
+  const { pod: name, namespace } = target;
   return { targetRef: { kind: 'Pod', name, namespace, uid }, nodeName };
 }
 
@@ -221,11 +224,11 @@ async function removeOwn(context: RouteContext, side: Side, resource: Resource, 
   await gateway.delete(ref(plan, side, resource, name), { signal, uid });
 }
 
-/** Services of the target that an earlier move had rerouted select their pods by themselves again. Idempotent. */
+/** Services of the target that this move or an earlier one had rerouted select their pods by themselves again. Idempotent. */
 export async function restoreInTarget(context: RouteContext): Promise<void> {
   const { plan, gateway, signal } = context;
   for (const { service, inTarget, ownInTarget, selectorInTarget } of plan.route.services) {
-    if (inTarget !== 'restore') continue;
+    if (inTarget !== 'restore' && inTarget !== 'same') continue;
     if (await read(context, 'target', RESOURCES.service, service)) {
       await handBack(context, 'target', service, selectorInTarget);
     }

@@ -25,11 +25,14 @@ export async function inspectRoutes(context: RouteContext): Promise<Extent> {
 /** Whether the slices of this migration lead to the target. Read-only. */
 export async function inspectSwitch(context: RouteContext): Promise<Extent> {
   const { plan } = context;
-  const names = plan.route.services.flatMap(({ slices }) => slices.map(({ own }) => own));
-  const slices = await Promise.all(
-    names.map((name) => read<EndpointSlice>(context, 'source', RESOURCES.endpointSlice, name)),
+  const found = plan.route.services.flatMap(({ slices, inTarget }) =>
+    slices.map(async ({ own }) => {
+      const slice = await read<EndpointSlice>(context, 'source', RESOURCES.endpointSlice, own);
+      // Within one place they go at the end, when the Service selects the target by itself.
+      return slice ? !endpointsOf(slice).some(isSource(plan)) : inTarget === 'same';
+    }),
   );
-  return extent(slices.map((slice) => slice !== undefined && !endpointsOf(slice).some(isSource(plan))));
+  return extent(await Promise.all(found));
 }
 
 /** Whether Services of the target that an earlier move had rerouted are free of its slices. Read-only. */

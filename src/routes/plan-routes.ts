@@ -16,37 +16,49 @@ export interface RoutePlan {
   readonly findings: readonly Finding[];
 }
 
+/** Where the Services are. `onePlace`: source and target are one namespace, and every Service is there once. */
+export interface RoutePlaces {
+  readonly contexts: Readonly<Record<Side, string>>;
+  readonly onePlace: boolean;
+}
+
 /** Decides for every Service of the source pod how it will lead to the target, or why it cannot. Pure. */
 export function planRoutes(
   request: MigrationRequest,
   pod: Pod,
   services: readonly ServiceFacts[],
-  contexts: Readonly<Record<Side, string>>,
+  { contexts, onePlace }: RoutePlaces,
 ): RoutePlan {
-  if (request.route === 'none') return { routes: [], findings: notRerouted(services) };
+  // In one place they find the target by its labels.
+  if (request.route === 'none') return { routes: [], findings: onePlace ? [] : notRerouted(services) };
   const findings: Finding[] = [];
   const routes: PlannedRoute[] = [];
   for (const facts of services) {
     const left = leftByMigration(facts, pod, contexts.source);
-    const hindered = left.length > 0 ? left : cannotReroute(facts, pod);
+    const hindered = left.length > 0 ? left : cannotReroute(facts, pod, onePlace);
     const obstacles = [...hindered, ...leadsElsewhere(facts, pod, contexts.target)];
     findings.push(...obstacles);
     if (obstacles.length > 0) continue;
     const name = facts.service.metadata.name;
-    const slices = facts.slices.filter((slice) => leadsTo(slice, pod));
+    const slices = facts.slices.filter((slice) => leadsTo(slice, pod)).map((slice) => slice.metadata.name);
     const taken = takenSelector(facts.service, pod);
+    const selector = taken ?? facts.service.spec.selector ?? {};
+    const own = (taken ? [] : slices).map((replaces, index) => ({ replaces, own: `${name}-migrate-${index}` }));
     routes.push({
       service: name,
-      selector: taken ?? facts.service.spec.selector ?? {},
-      ownInSource: taken ? slices.map((slice) => slice.metadata.name) : [],
-      slices: (taken ? [] : slices).map((slice, index) => ({
-        replaces: slice.metadata.name,
-        own: `${name}-migrate-${index}`,
-      })),
-      ...inTarget(facts, pod),
+      selector,
+      ownInSource: taken ? slices : [],
+      slices: own,
+      ...(onePlace ? itself(selector, own, taken !== undefined) : inTarget(facts, pod)),
     });
   }
   return { routes, findings };
+}
+
+/** Within one place the Service of the target is the one of the source: what is taken from it for the move comes back. Pure. */
+function itself(selector: PlannedRoute['selector'], slices: PlannedRoute['slices'], isTaken: boolean) {
+  if (isTaken) return { inTarget: 'keep', ownInTarget: [], selectorInTarget: {} } as const;
+  return { inTarget: 'same', ownInTarget: slices.map(({ own }) => own), selectorInTarget: selector } as const;
 }
 
 function inTarget({ inTarget: service, slicesInTarget }: ServiceFacts, pod: Pod) {
@@ -99,7 +111,7 @@ export function routeEffects(draft: PlanDraft): Effect[] {
       effects.unshift({ ...prepare, verb: 'create', object: inTarget, detail: 'as in the source' });
       effects.push({ ...prepare, verb: 'delete', object: inTarget, detail: 'way back', undoes: true });
     }
-    if (route.inTarget === 'restore') {
+    if (route.inTarget === 'restore' || route.inTarget === 'same') {
       const last = { step: 'finalize', phase: 'finalize' } as const;
       effects.push(
         { ...last, verb: 'patch', object: inTarget, detail: 'its selector back' },
@@ -107,22 +119,23 @@ export function routeEffects(draft: PlanDraft): Effect[] {
           ...last,
           verb: 'patch',
           object: there(RESOURCES.endpoints, route.service),
-          detail: 'as before the first move',
+          detail: 'as before the move',
         },
       );
     }
     for (const name of route.ownInTarget) {
       const slice = there(RESOURCES.endpointSlice, name);
-      effects.push({
-        step: 'switch',
-        phase: 'switch',
-        verb: 'patch',
-        object: slice,
-        detail: 'source pod -> target pod',
-      });
-      if (route.inTarget !== 'restore') continue;
-      const detail = 'the controller’s own takes over';
-      effects.push({ step: 'finalize', phase: 'finalize', verb: 'delete', object: slice, detail });
+      const last = { step: 'finalize', phase: 'finalize', verb: 'delete', object: slice } as const;
+      if (route.inTarget !== 'same')
+        effects.push({
+          step: 'switch',
+          phase: 'switch',
+          verb: 'patch',
+          object: slice,
+          detail: 'source pod -> target pod',
+        });
+      if (route.inTarget === 'restore' || route.inTarget === 'same')
+        effects.push({ ...last, detail: 'the controller’s own takes over' });
     }
     for (const { replaces, own } of route.slices) {
       const slice = source(RESOURCES.endpointSlice, own);
@@ -142,19 +155,19 @@ function objectRef(side: Side, resource: Resource, namespace: string, name: stri
   return { side, apiVersion: resource.apiVersion, kind: resource.kind, namespace, name };
 }
 
-function cannotReroute({ service, slices }: ServiceFacts, pod: Pod): Finding[] {
+function cannotReroute({ service, slices }: ServiceFacts, pod: Pod, onePlace: boolean): Finding[] {
   const name = `service ${service.metadata.namespace}/${service.metadata.name}`;
   // By the move of another pod, which has ended: see `leftByMigration`.
   const rerouted = takenSelector(service, pod) !== undefined;
   const reasons: [boolean, string, string, string][] = [
     [
-      service.spec['internalTrafficPolicy'] === 'Local',
+      !onePlace && service.spec['internalTrafficPolicy'] === 'Local',
       'keeps traffic on the node (internalTrafficPolicy: Local)',
       'the target pod is on no node of the source cluster',
       'spec.internalTrafficPolicy',
     ],
     [
-      service.spec['externalTrafficPolicy'] === 'Local',
+      !onePlace && service.spec['externalTrafficPolicy'] === 'Local',
       'keeps outside traffic on the node (externalTrafficPolicy: Local)',
       'the target pod is on no node of the source cluster',
       'spec.externalTrafficPolicy',

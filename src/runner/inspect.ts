@@ -2,7 +2,7 @@ import { asMigrateError, type MigrateError } from '../domain/errors.ts';
 import type { EngineView, Presence } from '../engines/engine.ts';
 import type { JournalRecord } from '../journal/record.ts';
 import { sourceChange } from '../steps/source-pod.ts';
-import type { Step, StepContext } from '../steps/step.ts';
+import { type Step, type StepContext, stepsOf } from '../steps/step.ts';
 import { resultsOf, SILENT } from './resume.ts';
 
 /** One step, as the record has it and as the clusters show it. */
@@ -39,7 +39,7 @@ export async function inspectMigration(
   await context.engine.attach(context).catch(note);
   const view = await context.engine.look(context);
   const findings = await Promise.all(
-    steps.map(async (step): Promise<StepFinding> => {
+    stepsOf(steps, base.plan).map(async (step): Promise<StepFinding> => {
       const recorded = record.entries.findLast((entry) => entry.step === step.name)?.kind;
       return { step: step.name, title: step.title, recorded, found: await step.inspect(context).catch(note) };
     }),

@@ -5,7 +5,7 @@ import type { EngineView } from '../engines/engine.ts';
 import type { JournalRecord } from '../journal/record.ts';
 import type { StepResults } from '../steps/results.ts';
 import { sourceChange } from '../steps/source-pod.ts';
-import type { StepContext } from '../steps/step.ts';
+import { type StepContext, stepsOf } from '../steps/step.ts';
 import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { rollBack } from './roll-back.ts';
 import { goForward } from './run.ts';
@@ -118,7 +118,7 @@ async function back(options: TakenUp, record: JournalRecord, view: EngineView): 
   await expectSource(options, view);
   const undo = undoOf(record);
   const begun: Begun[] = [];
-  for (const step of options.steps) {
+  for (const step of stepsOf(options.steps, options.context.plan)) {
     if (!step.revert) continue;
     const context = lookingContext(options, results);
     // What cannot be looked at now is tried all the same; then the failure names it.
@@ -151,7 +151,7 @@ async function expectSource({ context, discardTarget }: TakenUp, view: EngineVie
 async function forward(options: TakenUp, record: JournalRecord): Promise<Ending> {
   const results = resultsOf(record);
   const missing = [];
-  for (const step of options.steps.filter(({ phase }) => isAfterCommit(phase))) {
+  for (const step of stepsOf(options.steps, options.context.plan).filter(({ phase }) => isAfterCommit(phase))) {
     const context = contextFor(options, step, results, true);
     const there = await step.inspect(context).catch(() => 'partial' as const);
     if (there !== 'done') missing.push(step);

@@ -3,7 +3,7 @@ import type { Json } from '../domain/json.ts';
 import { COMMAND } from '../domain/names.ts';
 import { isAfterCommit } from '../domain/phase.ts';
 import type { StepResults } from '../steps/results.ts';
-import type { Step, StepContext } from '../steps/step.ts';
+import { type Step, type StepContext, stepsOf } from '../steps/step.ts';
 import { Chronicle } from './chronicle.ts';
 import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
@@ -23,7 +23,8 @@ const FORWARD_PAUSE_MS = 1000;
 export async function run(options: RunOptions): Promise<StepResults> {
   const results: StepResults = {};
   const chronicle = new Chronicle(options.journal);
-  const at = options.steps.findIndex(({ phase }) => phase === 'commit') + 1;
+  const steps = stepsOf(options.steps, options.context.plan);
+  const at = steps.findIndex(({ phase }) => phase === 'commit') + 1;
   let committed = false;
   const announce = () => {
     const text = committed ? 'interrupted after the commit: going on to the end' : 'interrupted: turning back';
@@ -32,9 +33,9 @@ export async function run(options: RunOptions): Promise<StepResults> {
   options.interrupt.addEventListener('abort', announce, { once: true });
   try {
     await noteTakeover(options);
-    await goToCommit(options, options.steps.slice(0, at), results, chronicle);
+    await goToCommit(options, steps.slice(0, at), results, chronicle);
     committed = true;
-    await goForward(options, options.steps.slice(at), results, chronicle);
+    await goForward(options, steps.slice(at), results, chronicle);
     return results;
   } finally {
     options.interrupt.removeEventListener('abort', announce);

@@ -20,7 +20,11 @@ export const commit: Step<'commit'> = {
     return source === 'sealed' || source === 'unknown' ? 'partial' : 'absent';
   },
   async apply(context) {
-    await Promise.all([checkSource(context), workloadOf(context.plan).check(context), context.engine.seal(context)]);
+    await Promise.all([
+      checkSource(context),
+      workloadOf(context.plan).check(context, context.results.way?.made ?? null),
+      context.engine.seal(context),
+    ]);
     return {};
   },
 };

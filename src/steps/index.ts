@@ -1,8 +1,10 @@
 import { commit } from './commit.ts';
 import { copyFiles } from './copy-files.ts';
 import { dependencies } from './dependencies.ts';
+import { endRehearsal } from './end-rehearsal.ts';
 import { finalize } from './finalize.ts';
 import { freeze } from './freeze.ts';
+import { makeWay } from './make-way.ts';
 import { owner } from './owner.ts';
 import { placeholder } from './placeholder.ts';
 import { prepareServices } from './prepare-services.ts';
@@ -13,6 +15,7 @@ import { startHelpers } from './start-helpers.ts';
 import type { Step } from './step.ts';
 import { switchOver } from './switch-over.ts';
 import { takeIn } from './take-in.ts';
+import { takePlace } from './take-place.ts';
 import { transfer } from './transfer.ts';
 import { verify } from './verify.ts';
 
@@ -32,12 +35,15 @@ export const STEPS: readonly Step[] = [
   placeholder,
   copyFiles,
   settle,
+  makeWay,
   freeze,
   transfer,
   restore,
   verify,
   commit,
+  takePlace,
   switchOver,
   takeIn,
+  endRehearsal,
   finalize,
 ] as readonly Step[];

@@ -1,5 +1,6 @@
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import { engineEffects } from '../engines/effects.ts';
+import { targetPodRef } from '../engines/target-pod.ts';
 import type { Pod } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import type { Step } from './step.ts';
@@ -16,7 +17,8 @@ export const placeholder: Step<'placeholder'> = {
   deadline: 'placeholderTimeout',
   plan: (draft) => engineEffects('placeholder', draft),
   async inspect({ plan, target, results, signal }) {
-    const { namespace, pod: name } = plan.target;
+    const { namespace } = plan.target;
+    const { name } = targetPodRef(plan);
     const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
     if (found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return 'absent';
     return found.metadata.uid === results.placeholder?.uid ? 'done' : 'partial';

@@ -11,6 +11,7 @@ import { RESOURCES } from '../kube/resources.ts';
 import { routeWrites, type WriteReaders } from '../routes/route-writes.ts';
 import { ownerWrites } from '../workloads/owner-writes.ts';
 import { withCommandLines } from '../workloads/placeholder-pod.ts';
+import { rehearsalPod } from '../workloads/rehearsal-pod.ts';
 
 /** An object that is there already and that a plan changes. */
 export interface ObjectChange {
@@ -51,10 +52,13 @@ function fixedWrite(plan: Plan, effect: Effect): Write[] {
       ),
     );
   }
-  const isTarget =
-    object.side === 'target' && object.name === plan.target.pod && object.namespace === plan.target.namespace;
+  const { rehearsal, target } = plan;
+  // A pod that takes the source pod's name cannot be asked about as long as that is there; the one of its rehearsal can.
+  const name = rehearsal?.pod ?? target.pod;
+  if (object.side !== 'target' || object.name !== name || object.namespace !== target.namespace) return [];
   // The probe completes the command line where the spec names none; admission sees no difference.
-  return isTarget ? whole(withCommandLines(plan.manifest as unknown as Pod, {})) : [];
+  const pod = withCommandLines(plan.manifest as unknown as Pod, {});
+  return whole(rehearsal ? rehearsalPod(pod, rehearsal.pod) : pod);
 }
 
 /** Field by field what the plan changes of objects that are there. Read-only. */

@@ -1,6 +1,6 @@
 import type { Json } from '../domain/json.ts';
 import type { PodVolume } from '../domain/plan.ts';
-import type { Carried, Frozen, Restored, TargetPod } from '../engines/engine.ts';
+import type { Carried, Frozen, LaterPod, Restored, TargetPod } from '../engines/engine.ts';
 import type { OwnSlice } from '../routes/endpoints-route.ts';
 
 /** What each step yields for those after it. Absent until the step is done. All of it can be written to the journal. */
@@ -24,20 +24,30 @@ export interface StepResults {
   };
   /** How long the freeze was put off for kube-proxy, in ms. */
   settle?: { readonly waitMs: number };
+  /** What the workload has to know later of what it has made ready. */
+  way?: { readonly made: Json };
   copy?: { readonly bytes: number; readonly files: number };
   freeze?: Frozen;
   transfer?: Carried;
   restore?: Restored;
   verify?: Readonly<Record<string, Json>>;
   commit?: Record<string, never>;
+  place?: Place;
   switch?: { readonly downMs: number };
   'take-in'?: Record<string, never>;
+  rehearsal?: Record<string, never>;
   finalize?: Record<string, never>;
 }
 
-/** The target pod: made ahead as a placeholder, or by the restore. */
+/** The pod that took the source pod's name. */
+export interface Place extends LaterPod {
+  /** Why it is on the source's node again. */
+  readonly failure?: { readonly code: string; readonly detail: string };
+}
+
+/** The target pod: made ahead as a placeholder, by the restore, or in the place of the source pod. */
 export function targetIn(results: StepResults): TargetPod {
-  const { uid, containerIds, addresses } = results.restore?.target ?? results.placeholder ?? {};
+  const { uid, containerIds, addresses } = results.place ?? results.restore?.target ?? results.placeholder ?? {};
   if (uid === undefined || containerIds === undefined || addresses === undefined)
     throw new Error('there is no target pod yet');
   return { uid, containerIds, addresses };

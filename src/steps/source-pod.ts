@@ -1,15 +1,8 @@
-import type { PlanContainer, PlanDraft } from '../domain/plan.ts';
-import type { ObjectRef } from '../domain/refs.ts';
+import type { PlanContainer } from '../domain/plan.ts';
 import type { Pod } from '../kube/objects.ts';
 import { bareContainerId, containerStatus } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import type { StepContext } from './step.ts';
-
-/** The pod that is moved, where it was. */
-export function sourcePod({ source }: PlanDraft): ObjectRef & { resource: typeof RESOURCES.pod } {
-  const { namespace, pod } = source;
-  return { side: 'source', apiVersion: 'v1', kind: 'Pod', namespace, name: pod, resource: RESOURCES.pod };
-}
 
 /** Whether the pod that is moved is no more, or about to be. Read-only. */
 export async function sourceIsGone({ plan, source, signal }: StepContext): Promise<boolean> {

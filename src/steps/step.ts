@@ -51,10 +51,17 @@ export interface Step<Name extends keyof StepResults = keyof StepResults> {
    * finish it.
    */
   readonly revertNeeds?: readonly (keyof StepResults)[];
+  /** Whether it is part of that plan; a step without this is part of every one. */
+  applies?(draft: PlanDraft): boolean;
   plan(draft: PlanDraft): readonly Effect[];
   capture?(context: StepContext): Promise<Json>;
   apply(context: StepContext, undo: Json): Promise<NonNullable<StepResults[Name]>>;
   inspect(context: StepContext): Promise<Presence>;
   verify?(context: StepContext): Promise<void>;
   revert?(context: StepContext, undo: Json): Promise<void>;
+}
+
+/** The steps of a plan, in their order. Pure. */
+export function stepsOf(steps: readonly Step[], draft: PlanDraft): Step[] {
+  return steps.filter((step) => step.applies?.(draft) ?? true);
 }

@@ -4,9 +4,10 @@ import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { switchRoutes } from '../routes/endpoints-route.ts';
 import { inspectSwitch } from '../routes/inspect.ts';
-import { workloadOf } from '../workloads/index.ts';
+import { leavesAtSwitch, workloadOf } from '../workloads/index.ts';
+import { sourcePod } from '../workloads/source-pod.ts';
 import { targetIn } from './results.ts';
-import { sourceIsGone, sourcePod } from './source-pod.ts';
+import { sourceIsGone } from './source-pod.ts';
 import type { Step, StepContext } from './step.ts';
 
 /** The target runs, the services lead to it, and connections to the source end at once. All three at the same time. */
@@ -33,20 +34,19 @@ export const switchOver: Step<'switch'> = {
     ]);
     // The engine’s means may be gone already; only a restored program passes the placeholder’s startup probe.
     const runs = target === 'running' || (target === 'unknown' && started);
-    if (runs && routes === 'done' && gone) return 'done';
+    if (runs && routes === 'done' && (gone || !leavesAtSwitch(context.plan.workload))) return 'done';
     // Services without slices of ours have nothing that could have been switched.
     const routed = context.plan.route.services.length > 0 && routes !== 'absent';
     return target === 'waiting' && !routed && !gone ? 'absent' : 'partial';
   },
   async apply(context) {
-    const { plan, engine, gateway, target, results, signal, waiting } = context;
+    const { plan, engine, target, results, signal, waiting } = context;
     const { own } = need(results, 'routes');
-    await Promise.all([engine.handOver(context), switchRoutes(context, own, targetIn(results))]);
+    const switched = { ...targetIn(results), node: results.place?.node ?? plan.target.node };
+    await Promise.all([engine.handOver(context), switchRoutes(context, own, switched)]);
     const downMs = Date.now() - need(results, 'freeze').askedAt;
+    // Before anything else is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh.
     await workloadOf(plan).giveUp(context);
-    // Before anything else is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh. Its
-    // processes are stopped and do not react to SIGTERM, so a longer grace period would only be waited out.
-    await gateway.delete(sourcePod(plan), { signal, uid: plan.source.uid, gracePeriodSeconds: 1 });
     await engine.endTransfer(context);
     const { namespace, pod } = plan.target;
     await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, ready, {

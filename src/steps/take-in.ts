@@ -11,7 +11,7 @@ export const takeIn: Step<'take-in'> = {
   deadline: 'readyTimeout',
   plan: () => [],
   async inspect({ plan, target, results, signal }) {
-    if (plan.workload.kind === 'bare-pod') return 'done';
+    if (plan.workload.kind === 'bare-pod' || plan.workload.kind === 'bare-name') return 'done';
     const { namespace, pod: name } = plan.target;
     const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
     const adopted = found?.metadata.ownerReferences?.some(({ controller }) => controller === true) === true;

@@ -8,17 +8,19 @@ import { bareContainerId, containerStatus, podAddresses, startFailure, startProg
 import type { Verdict } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { type CommandLines, withCommandLines } from '../workloads/placeholder-pod.ts';
+import { rehearsalPod } from '../workloads/rehearsal-pod.ts';
 import type { StepContext } from './step.ts';
 
 /** For the engine: it decides when the pod is needed, and whether with the planned image. */
 export function podStarter(context: StepContext): StartPod {
   return async (image) => {
     const { plan, gateway, target, results, signal, waiting } = context;
-    const { namespace, pod } = plan.target;
+    const { namespace } = plan.target;
+    const { name } = targetPodRef(plan);
     const wanted = manifest(plan, results.probe?.commandLines ?? {}, image);
     await gateway.create('target', RESOURCES.pod, wanted, { signal });
-    const running = await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, (seen) => started(plan, seen), {
-      name: `target pod ${namespace}/${pod} in ${plan.target.context} to run`,
+    const running = await target.waitFor<Pod>(RESOURCES.pod, { namespace, name }, (seen) => started(plan, seen), {
+      name: `target pod ${namespace}/${name} in ${plan.target.context} to run`,
       deadlineMs: plan.deadlines.placeholderTimeout,
       flag: '--placeholder-timeout',
       signal,
@@ -35,7 +37,8 @@ export function podStarter(context: StepContext): StartPod {
 /** Removes the target pod that this migration made, and waits until it is gone. Idempotent. */
 export async function removeTargetPod(context: StepContext): Promise<void> {
   const { plan, gateway, target, engine, signal, waiting } = context;
-  const { namespace, pod: name } = plan.target;
+  const { namespace } = plan.target;
+  const { name } = targetPodRef(plan);
   const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
   const uid = found?.metadata.uid;
   // A pod of that name may be what another move of the same pod made: after its commit, the only copy there is.
@@ -55,19 +58,21 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
 }
 
 function manifest(plan: Plan, commandLines: CommandLines, image: string | undefined): Pod {
-  const pod = withCommandLines(plan.manifest as unknown as Pod, commandLines);
+  const planned = plan.manifest as unknown as Pod;
+  const pod = withCommandLines(plan.rehearsal ? rehearsalPod(planned, plan.rehearsal.pod) : planned, commandLines);
   if (image === undefined) return pod;
   const [moved] = plan.source.containers;
   const containers = pod.spec.containers.map((each) => (each.name === moved?.name ? { ...each, image } : each));
   return { ...pod, spec: { ...pod.spec, containers } };
 }
 
-/** The containers that stand for those of the source, in their order; '' for one that was not started yet. */
-function containerIdsOf({ source }: Plan, pod: Pod): string[] {
+/** The containers that stand for those of the source, in their order; '' for one that was not started yet. Pure. */
+export function containerIdsOf({ source }: Plan, pod: Pod): string[] {
   return source.containers.map(({ name }) => bareContainerId(containerStatus(pod, name)?.containerID ?? ''));
 }
 
-function started(plan: Plan, pod: Pod | undefined): Verdict {
+/** Whether the target pod's container runs. Throws F343 when it will not. */
+export function started(plan: Plan, pod: Pod | undefined): Verdict {
   const name = `target pod ${plan.target.namespace}/${plan.target.pod} in ${plan.target.context}`;
   if (!pod) throw new MigrateError('F343', { detail: `somebody deleted the ${name}`, remedy: 'try again' });
   const all = plan.source.containers.every(({ name }) => containerStatus(pod, name)?.state?.running);

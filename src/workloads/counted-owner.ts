@@ -1,9 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import { failureCode, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { COUNTED_LABEL, HELD_LABEL } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
-import type { PlannedOwner } from '../domain/workload.ts';
 import type { Pod } from '../kube/objects.ts';
 import { controllerOf, type OwnerObject } from '../kube/owner-objects.ts';
 import { condition } from '../kube/pod-status.ts';
@@ -12,6 +12,8 @@ import { RESOURCES } from '../kube/resources.ts';
 import { siblingsOf } from './owner-facts.ts';
 import type { WorkloadContext } from './workload.ts';
 
+/** Between two looks at an owner's pods, in ms. */
+const LOOK_MS = 500;
 /** How often a change that somebody else's write got ahead of is tried again. */
 const CONFLICT_TRIES = 5;
 
@@ -38,7 +40,11 @@ export function readOwner(context: WorkloadContext, side: Side, resource: Resour
 }
 
 /** Throws F344 unless the source's owner is the one that the plan was made for, with the same spec. */
-export function checkAsPlanned(plan: Plan, planned: PlannedOwner, owner: OwnerObject | undefined): OwnerObject {
+export function checkAsPlanned(
+  plan: Plan,
+  planned: { readonly name: string; readonly uid: string; readonly generation: number },
+  owner: OwnerObject | undefined,
+): OwnerObject {
   const { uid, generation } = owner?.metadata ?? {};
   if (owner && uid === planned.uid && generation === planned.generation) return owner;
   const what = owner ? (uid === planned.uid ? 'was changed' : 'was replaced') : 'was removed';
@@ -91,6 +97,23 @@ export async function checkSiblings(context: WorkloadContext): Promise<void> {
   if (!pod) throw changed(`pod ${namespace}/${name} was removed`);
   const unready = siblingsOf(pod, pods).find((one) => !isSettled(one));
   if (unready) throw changed(`pod ${namespace}/${unready.metadata.name} of the same owner became not ready`);
+}
+
+/**
+ * Waits until every other pod of the source's owner is Ready, as long as the source pod is there; the step's deadline ends
+ * it. For after the commit, where there is no way but forward.
+ */
+export async function siblingsSettle(context: WorkloadContext): Promise<void> {
+  const { plan, source, signal, waiting } = context;
+  const { namespace, uid } = plan.source;
+  for (;;) {
+    const pods = await source.list<Pod>(RESOURCES.pod, { namespace, signal });
+    const pod = pods.find((one) => one.metadata.uid === uid);
+    const unready = pod && siblingsOf(pod, pods).find((one) => !isSettled(one));
+    if (!unready) return;
+    waiting(`pod ${namespace}/${unready.metadata.name} of the same owner is not ready`);
+    await setTimeout(LOOK_MS, undefined, { signal });
+  }
 }
 
 /** Whether a pod is Ready and stays. Pure. */

@@ -4,7 +4,6 @@ import { blocking, type Finding } from '../domain/finding.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
 import type { PlannedDeployment } from '../domain/workload.ts';
-import type { Pod } from '../kube/objects.ts';
 import type { OwnerObject } from '../kube/owner-objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import {
@@ -18,16 +17,14 @@ import {
   recount,
   refOf,
 } from './counted-owner.ts';
+import { COST_ANNOTATION, costOf, FIRST_TO_GO, setSourceCost } from './deletion-cost.ts';
 import { closeGate, openGate } from './deployment-gate.ts';
 import type { OwnerFacts } from './owner-facts.ts';
 import { countingFindings, wanted } from './owner-findings.ts';
 import { inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
-import type { Detection, Workload, WorkloadContext } from './workload.ts';
+import { readSourcePod, removeSourcePod } from './source-pod.ts';
+import type { Detection, Workload } from './workload.ts';
 
-/** Which of its pods a ReplicaSet deletes first when it wants fewer. */
-const COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
-/** Before every other: the least that it may be (int32). */
-const FIRST_TO_GO = '-2147483648';
 /** By which a ReplicaSet tells its pods from those of another. */
 const HASH_LABEL = 'pod-template-hash';
 const REVISION = 'deployment.kubernetes.io/revision';
@@ -48,13 +45,12 @@ export const deployment: Workload<PlannedDeployment> = {
   moments: {
     async capture(context, planned) {
       checkAsPlanned(context.plan, planned, await readOwner(context, 'source', RESOURCE, planned.name));
-      const pod = await readSourcePod(context);
-      return { cost: pod?.metadata.annotations?.[COST_ANNOTATION] ?? null };
+      return { cost: costOf(await readSourcePod(context)) ?? null };
     },
     async prepare(context, planned) {
       const owner = await readOwner(context, 'source', RESOURCE, planned.name);
       await hold(context, 'source', RESOURCE, checkAsPlanned(context.plan, planned, owner));
-      await setCost(context, FIRST_TO_GO);
+      await setSourceCost(context, FIRST_TO_GO);
       await prepareInTarget(context, RESOURCE, planned);
     },
     async check(context, planned) {
@@ -66,6 +62,7 @@ export const deployment: Workload<PlannedDeployment> = {
       await recount(context, 'source', RESOURCE, planned.name, fewer);
       const done = await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
       if (done) await ownerSettles(context, 'source', RESOURCES.replicaSet, planned.replicaSet, 'to want one pod less');
+      await removeSourcePod(context);
     },
     async takeIn(context, planned) {
       const replicaSet = await closeGate(context, planned);
@@ -85,7 +82,7 @@ export const deployment: Workload<PlannedDeployment> = {
     },
     async back(context, planned, undo) {
       const { cost } = undoSchema.parse(undo);
-      await setCost(context, cost);
+      await setSourceCost(context, cost);
       await letGo(context, 'source', RESOURCE, planned.name);
       await removeMade(context, RESOURCE, planned);
     },
@@ -141,20 +138,4 @@ function effects(draft: PlanDraft, planned: PlannedDeployment): Effect[] {
     { ...takeIn, object: pod('target'), detail: `label ${HASH_LABEL}, so that it is adopted` },
     { ...cost, detail: 'way back', undoes: true },
   ];
-}
-
-/** Null takes it away. A pod that is gone or was replaced needs none. */
-async function setCost(context: WorkloadContext, cost: string | null): Promise<void> {
-  const { plan, gateway, signal } = context;
-  const pod = await readSourcePod(context);
-  if (!pod || (pod.metadata.annotations?.[COST_ANNOTATION] ?? null) === cost) return;
-  const { namespace, pod: name } = plan.source;
-  const ref = { side: 'source', ...RESOURCES.pod, namespace, name, resource: RESOURCES.pod } as const;
-  await gateway.patch(ref, 'merge', { metadata: { annotations: { [COST_ANNOTATION]: cost } } }, { signal });
-}
-
-async function readSourcePod({ plan, source, signal }: WorkloadContext): Promise<Pod | undefined> {
-  const { namespace, pod: name, uid } = plan.source;
-  const pod = await source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
-  return pod?.metadata.uid === uid ? pod : undefined;
 }

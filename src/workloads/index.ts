@@ -5,13 +5,17 @@ import type { PlanDraft } from '../domain/plan.ts';
 import type { PlannedWorkload } from '../domain/workload.ts';
 import type { Pod } from '../kube/objects.ts';
 import { controllerOf } from '../kube/owner-objects.ts';
+import { bareName } from './bare-name.ts';
 import { barePod } from './bare-pod.ts';
 import { deployment } from './deployment.ts';
+import { ordinal } from './ordinal.ts';
 import { followed, type OwnerFacts } from './owner-facts.ts';
+import { replica } from './replica.ts';
 import { statefulSet } from './stateful-set.ts';
-import type { Detection, Workload, WorkloadContext } from './workload.ts';
+import type { Detection, Renewal, Workload, WorkloadContext } from './workload.ts';
 
-const WORKLOADS = [barePod, deployment, statefulSet] as unknown as readonly Workload[];
+/** The first that says that the pod is its kind has it: within one place it is another than across places. */
+const WORKLOADS = [bareName, barePod, replica, deployment, ordinal, statefulSet] as unknown as readonly Workload[];
 
 /** Asks the kind of owner that the pod has whether it can be handed over. Pure. */
 export function detectWorkload(facts: OwnerFacts): Detection {
@@ -31,18 +35,40 @@ export interface BoundWorkload {
   effects(draft: PlanDraft): readonly Effect[];
   capture(context: WorkloadContext): Promise<Json>;
   prepare(context: WorkloadContext): Promise<void>;
-  check(context: WorkloadContext): Promise<void>;
+  makeWay(context: WorkloadContext, renewal: Renewal): Promise<Json>;
+  giveBack(context: WorkloadContext, made: Json): Promise<void>;
+  check(context: WorkloadContext, made: Json): Promise<void>;
+  renew(context: WorkloadContext, renewal: Renewal): Promise<void>;
   giveUp(context: WorkloadContext): Promise<void>;
   takeIn(context: WorkloadContext): Promise<void>;
   finalize(context: WorkloadContext): Promise<void>;
   back(context: WorkloadContext, undo: Json): Promise<void>;
 }
 
+/** What the pod is called in the target. `asked`: by the user. `migration`: its id. Pure. */
+export function targetNameOf(
+  planned: PlannedWorkload,
+  { pod, asked, migration }: { readonly pod: string; readonly asked: string | undefined; readonly migration: string },
+): string {
+  if (asked !== undefined) return asked;
+  return planned.kind === 'replica' ? `${planned.replicaSet.name}-${migration.replace(/^m-/, '')}` : pod;
+}
+
+/** Whether the source pod's name is freed for the target pod, which is made anew after the commit. Pure. */
+export function isRenewed({ kind }: PlannedWorkload): boolean {
+  return kind === 'bare-name' || kind === 'ordinal';
+}
+
+/** Whether the source pod is gone when the target runs; else it goes for the one that its owner takes in. Pure. */
+export function leavesAtSwitch({ kind }: PlannedWorkload): boolean {
+  return kind !== 'replica';
+}
+
 /** The pod as it is made in the target: without the labels that it gets when its owner there takes it in. Pure. */
-export function withoutWithheld(pod: Pod, planned: PlannedWorkload): Pod {
-  if (planned.kind === 'bare-pod') return pod;
-  const kept = Object.entries(pod.metadata.labels ?? {}).filter(([key]) => !planned.withheld.includes(key));
-  return { ...pod, metadata: { ...pod.metadata, labels: Object.fromEntries(kept) } };
+export function withoutWithheld(pod: Pod, planned: PlannedWorkload, name: string): Pod {
+  const withheld = 'withheld' in planned ? planned.withheld : [];
+  const kept = Object.entries(pod.metadata.labels ?? {}).filter(([key]) => !withheld.includes(key));
+  return { ...pod, metadata: { ...pod.metadata, name, labels: Object.fromEntries(kept) } };
 }
 
 /** The module for a plan's workload, see `Moments` for what is done when. */
@@ -54,7 +80,10 @@ export function workloadOf({ workload: planned }: { readonly workload: PlannedWo
     effects: (draft) => module.effects(draft, planned),
     capture: async (context) => (await moments.capture?.(context, planned)) ?? null,
     prepare: async (context) => moments.prepare?.(context, planned),
-    check: async (context) => moments.check?.(context, planned),
+    makeWay: async (context, renewal) => (await moments.makeWay?.(context, planned, renewal)) ?? null,
+    giveBack: async (context, made) => moments.giveBack?.(context, planned, made),
+    check: async (context, made) => moments.check?.(context, planned, made),
+    renew: async (context, renewal) => moments.renew?.(context, planned, renewal),
     giveUp: async (context) => moments.giveUp?.(context, planned),
     takeIn: async (context) => moments.takeIn?.(context, planned),
     finalize: async (context) => moments.finalize?.(context, planned),

@@ -22,6 +22,8 @@ export interface OwnerFacts {
   readonly ignoreManagers: boolean;
   /** Objects of the target that the user lets be overwritten. */
   readonly overwrite: readonly string[];
+  /** The user gave it another name in the target. */
+  readonly renamed: boolean;
   /** The owners that were found, from the pod upward: a ReplicaSet and its Deployment, or a StatefulSet. */
   readonly owners: readonly OwnerObject[];
   /** The controller of the topmost of them that is of no kind that pods are handed over by: an operator's object. */
@@ -58,16 +60,22 @@ export interface OwnerPlaces {
   readonly sameCluster: boolean;
   readonly ignoreManagers: boolean;
   readonly overwrite: readonly string[];
+  readonly renamed: boolean;
+}
+
+/** Whether source and target are one namespace: what is there of the pod's owner and Services is there once. Pure. */
+export function isOnePlace({ sameCluster, namespaces }: Pick<OwnerPlaces, 'sameCluster' | 'namespaces'>): boolean {
+  return sameCluster && namespaces.source === namespaces.target;
 }
 
 /** Reads the owners of a pod and what is around them. For a bare pod nothing is read. */
 export async function readOwners(pod: Pod, places: OwnerPlaces, options: ReadOptions): Promise<OwnerFacts> {
-  const { source, target, namespaces, sameCluster, ignoreManagers, overwrite } = places;
+  const { source, target, namespaces, sameCluster, renamed, ignoreManagers, overwrite } = places;
   const inSource = { ...options, namespace: namespaces.source };
   const inTarget = { ...options, namespace: namespaces.target };
   const { owners, above } = await climb(pod, source, inSource);
   const contexts = { source: source.context, target: target.context };
-  const common = { pod, namespaces, contexts, sameCluster, ignoreManagers, overwrite, owners, above };
+  const common = { pod, namespaces, contexts, sameCluster, renamed, ignoreManagers, overwrite, owners, above };
   const top = owners.at(-1);
   const resource = followed(top);
   if (!top || !resource) {

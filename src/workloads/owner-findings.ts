@@ -4,7 +4,7 @@ import { controllerOf, matchesSelector, type OwnerObject } from '../kube/owner-o
 import { type Difference, describeDifference, differences, isNamed } from '../kube/portable-object.ts';
 import { isSettled } from './counted-owner.ts';
 import { managedElsewhere } from './managed-elsewhere.ts';
-import type { OwnerFacts } from './owner-facts.ts';
+import { isOnePlace, type OwnerFacts } from './owner-facts.ts';
 
 /** How many pods an owner wants; the API's default is one. Pure. */
 export function wanted(owner: OwnerObject): number {
@@ -20,13 +20,22 @@ function error(code: Finding['code'], what: string, why: string, remedy: string,
   return { code, severity: 'error', what, why, remedy, ...(field !== undefined && { field }) };
 }
 
+/** What every owner is asked that has one of its pods replaced where it is: nobody else is at work on it. Pure. */
+export function restFindings(facts: OwnerFacts, owner: OwnerObject): Finding[] {
+  return [...held(facts, owner), ...changing(facts, owner), ...unready(facts, owner)];
+}
+
+/** What an owner is asked whose template is changed for a moment, so that it makes one of its pods anew. Pure. */
+export function renewingFindings(facts: OwnerFacts, owner: OwnerObject): Finding[] {
+  const managed = managedElsewhere(owner, facts.contexts.source, facts.ignoreManagers);
+  return [...restFindings(facts, owner), ...above(facts, owner), ...managed];
+}
+
 /** What every owner that counts pods is asked, whatever its kind. `owner`: the one that a person scales. Pure. */
 export function countingFindings(facts: OwnerFacts, owner: OwnerObject): Finding[] {
   return [
     ...fewer(facts, owner),
-    ...held(facts, owner),
-    ...changing(facts, owner),
-    ...unready(facts, owner),
+    ...restFindings(facts, owner),
     ...above(facts, owner),
     ...managedElsewhere(owner, facts.contexts.source, facts.ignoreManagers),
     ...autoscaled(facts, owner),
@@ -56,7 +65,8 @@ function fewer({ contexts, pod }: OwnerFacts, owner: OwnerObject): Finding[] {
 function held(facts: OwnerFacts, owner: OwnerObject): Finding[] {
   const ends = [
     ['source', owner],
-    ['target', facts.inTarget.owner],
+    // In one place it is the same object.
+    ['target', isOnePlace(facts) ? undefined : facts.inTarget.owner],
   ] as const;
   return ends.flatMap(([side, one]) => {
     const holder = one?.metadata.labels?.[HELD_LABEL];

@@ -21,6 +21,8 @@ export interface PlaceholderOptions {
   /** The image by digest that the source runs, by container. */
   readonly images: ReadonlyMap<string, string>;
   readonly helperImage: string;
+  /** Where other pods are made with the same spec: the one whose placeholder waits. */
+  readonly only?: string;
 }
 
 /** Annotations that describe a pod's place in one cluster. */
@@ -86,7 +88,7 @@ export function replacedParts(spec: PodSpec): Replaced {
 }
 
 /** A sidecar has no startup probe: kubelet would not start the containers after it before the restore. */
-function standIn(container: Container, { images }: PlaceholderOptions, isSidecar: boolean): Container {
+function standIn(container: Container, { images, only }: PlaceholderOptions, isSidecar: boolean): Container {
   const { args = [], ...rest } = container;
   const words = [...(container.command ?? [UNKNOWN_COMMAND]), ...args];
   const mount = { name: PLACEHOLDER_VOLUME, mountPath: PLACEHOLDER_DIR, subPath: container.name };
@@ -94,7 +96,7 @@ function standIn(container: Container, { images }: PlaceholderOptions, isSidecar
     ...rest,
     image: images.get(container.name) ?? container.image,
     imagePullPolicy: 'IfNotPresent',
-    command: placeholderCommand(words, container.startupProbe !== undefined),
+    command: placeholderCommand(words, container.startupProbe !== undefined, only),
     ...(!isSidecar && { startupProbe: placeholderStartupProbe(startupProbe(container)) }),
     volumeMounts: [...(container.volumeMounts ?? []), mount],
   };
@@ -133,6 +135,12 @@ export function pinned(affinity: PodSpec['affinity'], node: string): NonNullable
       requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: terms },
     },
   };
+}
+
+/** The node that a spec is pinned to by `pinned`. Pure. */
+export function pinnedNode({ affinity }: PodSpec): string | undefined {
+  const [term] = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  return term?.matchFields?.find(({ key }) => key === 'metadata.name')?.values?.[0];
 }
 
 /**

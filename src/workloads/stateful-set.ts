@@ -18,9 +18,10 @@ import { including, inSpec, isAtEnd, isNextTo, rangeOf, without } from './ordina
 import type { OwnerFacts } from './owner-facts.ts';
 import { countingFindings, nameOf, wanted } from './owner-findings.ts';
 import { inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
+import { REVISION_LABEL, revisionFindings } from './revision.ts';
+import { removeSourcePod } from './source-pod.ts';
 import type { Detection, Workload } from './workload.ts';
 
-const REVISION_LABEL = 'controller-revision-hash';
 const RESOURCE = RESOURCES.statefulSet;
 
 /**
@@ -51,6 +52,7 @@ export const statefulSet: Workload<PlannedStatefulSet> = {
       const fewer = (owner: OwnerObject) => ({ spec: inSpec(without(rangeOf(owner), planned.ordinal)) });
       await recount(context, 'source', RESOURCE, planned.name, fewer);
       await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
+      await removeSourcePod(context);
     },
     async takeIn(context, planned) {
       const more = (owner: OwnerObject) => ({ spec: inSpec(including(rangeOf(owner), planned.ordinal)) });
@@ -81,7 +83,7 @@ function detect(facts: OwnerFacts): Detection<PlannedStatefulSet> {
     ...countingFindings(facts, owner),
     ...(isAtEnd(rangeOf(owner), ordinal) ? [] : [inTheMiddle(facts, owner, ordinal)]),
     ...(there && !isNextTo(rangeOf(there), ordinal) ? [notNextTo(facts, there, ordinal)] : []),
-    ...otherRevision(facts, owner),
+    ...revisionFindings(facts, owner),
   ];
   if (blocking(findings).length > 0) return { declined: findings };
   const { matchLabels = {}, matchExpressions = [] } = owner.spec.selector;
@@ -125,23 +127,6 @@ function notNextTo({ contexts }: OwnerFacts, there: OwnerObject, ordinal: number
     remedy: `move ${name}-${last + 1}${first > 0 ? ` or ${name}-${first - 1}` : ''} first`,
     field: 'spec.ordinals',
   };
-}
-
-/** A pod of an earlier revision, kept by a partition or by OnDelete. */
-function otherRevision({ pod }: OwnerFacts, owner: OwnerObject): Finding[] {
-  const mine = pod.metadata.labels?.[REVISION_LABEL];
-  const current = owner.status?.updateRevision;
-  if (current === undefined || mine === current) return [];
-  return [
-    {
-      code: 'E122',
-      severity: 'error',
-      what: `pod ${pod.metadata.name} is of revision ${mine}, the set is at ${current}`,
-      why: 'the set of the target knows the present template alone, and would take the pod for one of it',
-      remedy: 'let the set bring its pods to one revision first',
-      field: `metadata.labels[${REVISION_LABEL}]`,
-    },
-  ];
 }
 
 function effects(draft: PlanDraft, planned: PlannedStatefulSet): Effect[] {

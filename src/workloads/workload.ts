@@ -22,6 +22,12 @@ export type Detection<Planned extends PlannedWorkload = PlannedWorkload> =
   | { readonly usable: Planned; readonly findings: readonly Finding[] }
   | { readonly declined: readonly Finding[] };
 
+/** The pod that is made anew after the commit: on which node, and what its images add to its command lines. */
+export interface Renewal {
+  readonly node: string;
+  readonly commandLines: Readonly<Record<string, readonly string[]>>;
+}
+
 /**
  * What is done about the pod's owner at each point of a migration, by the step that stands at that point. All are
  * idempotent: tried again after a failure, they finish what is missing. A moment that has nothing to do is left out.
@@ -31,9 +37,27 @@ export interface Moments<Planned extends PlannedWorkload> {
   capture(context: WorkloadContext, planned: Planned): Promise<Json>;
   /** Before the freeze, while the source serves. */
   prepare(context: WorkloadContext, planned: Planned): Promise<void>;
-  /** The last look before the commit. Throws F344 when somebody has changed the owner or one of its pods. */
-  check(context: WorkloadContext, planned: Planned): Promise<void>;
-  /** After the commit: the source's owner wants one pod less. Once this returns, the source pod may be deleted. */
+  /**
+   * Right before the freeze, where the pod is made anew: whoever makes it knows how. Yields what later moments need to
+   * know of that.
+   */
+  makeWay(context: WorkloadContext, planned: Planned, renewal: Renewal): Promise<Json>;
+  /** Before the commit: takes back `makeWay`, wholly or in part; `made` is null when it did not come to its end. */
+  giveBack(context: WorkloadContext, planned: Planned, made: Json): Promise<void>;
+  /**
+   * The last look before the commit. Throws F344 when somebody has changed the owner or one of its pods. `made`: what
+   * `makeWay` has yielded.
+   */
+  check(context: WorkloadContext, planned: Planned, made: Json): Promise<void>;
+  /**
+   * After the commit, where the pod is made anew: the pod of that name goes, unless it is the one that is wanted, and
+   * one comes on that node. Does not wait for it.
+   */
+  renew(context: WorkloadContext, planned: Planned, renewal: Renewal): Promise<void>;
+  /**
+   * After the commit, before anything is waited for: the source pod is deleted, and its owner, which wants one less by
+   * then, makes no other. Left out where the owner lets it go only for the one that takes its place.
+   */
   giveUp(context: WorkloadContext, planned: Planned): Promise<void>;
   /** After the commit, the target running: the target's owner has the pod, and has neither made nor deleted another. */
   takeIn(context: WorkloadContext, planned: Planned): Promise<void>;

@@ -124,7 +124,7 @@ describe('a refusal', () => {
     [['--to-context', 'wets'], 'E101', /--to-context east, nowhere, west/],
     [['--context', 'eats'], 'E101', /--context east, nowhere, west/],
     [['-nshoop', '--to-namespace', 'shop'], 'E102', /another with --namespace/],
-    [['--to-context', 'east'], 'E107', /--to-context/],
+    [['--to-context', 'east', '--to-node', 'east-1'], 'E107', /--to-context/],
   ])('as JSON holds its findings: %j', async (flags, finding, remedy) => {
     const { code, stdout, stderr } = await migrate([...flags, '-o', 'json', '--yes']);
     expect({ code, stderr }).toEqual({ code: EXIT.declined, stderr: '' });

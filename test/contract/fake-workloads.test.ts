@@ -4,9 +4,11 @@ import { FakeCluster } from '../fakes/fake-cluster.ts';
 import { runKubelets } from '../fakes/fake-kubelet.ts';
 import { runWorkloadControllers } from '../fakes/workload-controllers.ts';
 import { namespace } from '../fixtures/objects.ts';
+import { onePlaceContract } from './one-place-contract.ts';
 import { workloadContract } from './workload-contract.ts';
+import type { WorkloadWorld } from './workload-stage.ts';
 
-workloadContract('fake', async () => {
+const start = async (): Promise<WorkloadWorld> => {
   const clusters = { east: new FakeCluster({ clock: systemClock }), west: new FakeCluster({ clock: systemClock }) };
   Object.values(clusters).forEach((cluster, index) => {
     cluster.seed(RESOURCES.namespace, namespace('suite'));
@@ -19,4 +21,7 @@ workloadContract('fake', async () => {
     api: (place, side) => clusters[place].client(side, place),
     close: async () => undefined,
   };
-});
+};
+
+workloadContract('fake', start);
+onePlaceContract('fake', start);

@@ -1,6 +1,6 @@
 import type { Effect, Verb } from '../../src/domain/effect.ts';
 import { DEFAULT_DEADLINES, type Plan } from '../../src/domain/plan.ts';
-import type { Side } from '../../src/domain/refs.ts';
+import type { ObjectRef, Side } from '../../src/domain/refs.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { createReader } from '../../src/kube/client.ts';
 import { systemClock } from '../../src/kube/clock.ts';
@@ -10,7 +10,13 @@ import type { OwnerObject } from '../../src/kube/owner-objects.ts';
 import { condition } from '../../src/kube/pod-status.ts';
 import type { Resource, Verdict } from '../../src/kube/ports.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
-import { type BoundWorkload, detectWorkload, withoutWithheld, workloadOf } from '../../src/workloads/index.ts';
+import {
+  type BoundWorkload,
+  detectWorkload,
+  targetNameOf,
+  withoutWithheld,
+  workloadOf,
+} from '../../src/workloads/index.ts';
 import { originalPod } from '../../src/workloads/original-pod.ts';
 import { readOwners } from '../../src/workloads/owner-facts.ts';
 import type { WorkloadContext } from '../../src/workloads/workload.ts';
@@ -153,7 +159,6 @@ export interface Handover {
   readonly context: WorkloadContext;
   /** Makes the target pod as the placeholder is made, and waits until it is Ready. */
   makeTargetPod(): Promise<Pod>;
-  deleteSourcePod(): Promise<void>;
 }
 
 /** Plans the hand-over of a pod. Throws the findings when it is declined. */
@@ -172,21 +177,35 @@ export async function handover(
   if (!pod) throw new Error(`no pod ${name} in ${from}`);
   const namespaces = { source: namespace, target: namespace };
   const detection = detectWorkload(
-    await readOwners(pod, { source, target, namespaces, sameCluster: false, ignoreManagers: false, overwrite }, {}),
+    await readOwners(
+      pod,
+      {
+        source,
+        target,
+        namespaces,
+        sameCluster: from === to,
+        renamed: false,
+        ignoreManagers: false,
+        overwrite,
+      },
+      {},
+    ),
   );
   if ('declined' in detection)
     throw new Error(detection.declined.map(({ code, what }) => `${code} ${what}`).join('\n'));
+  const id = `m-${from}-${to}`;
+  const targetName = targetNameOf(detection.usable, { pod: name, asked: undefined, migration: id });
   const plan = {
-    id: `m-${from}-${to}`,
+    id,
     source: { context: from, namespace, pod: name, uid: pod.metadata.uid ?? '' },
-    target: { context: to, namespace, pod: name },
+    target: { context: to, namespace, pod: targetName },
     workload: detection.usable,
     deadlines: DEFAULT_DEADLINES,
   } as unknown as Plan;
   const workload = workloadOf(plan);
-  const [there, here] = (['target', 'source'] as const).map((side) => podRef(side, namespace, name));
-  if (!there || !here) throw new Error('two sides');
-  const own = (verb: Verb, object: typeof there): Effect => ({
+  const there = podRef('target', namespace, targetName);
+  const here = podRef('source', namespace, name);
+  const own = (verb: Verb, object: ObjectRef): Effect => ({
     step: 'pod',
     phase: 'prepare',
     verb,
@@ -201,18 +220,22 @@ export async function handover(
     workload,
     context,
     makeTargetPod: async () => {
-      const { metadata, spec } = withoutWithheld(originalPod(pod), plan.workload);
+      const { metadata, spec } = withoutWithheld(originalPod(pod), plan.workload, targetName);
       const { annotations = {}, labels = {} } = metadata;
-      const made = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels, annotations }, spec };
+      const made = {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: targetName, namespace, labels, annotations },
+        spec,
+      };
       await gateway.create<Pod>('target', RESOURCES.pod, made);
       const ready = (seen: Pod | undefined): Verdict =>
         seen && condition(seen, 'Ready').met ? { done: true } : { done: false, why: 'not ready' };
-      const options = { name: `pod ${name}`, deadlineMs: 60_000, flag: '--none' };
-      const running = await target.waitFor<Pod>(RESOURCES.pod, { namespace, name }, ready, options);
+      const options = { name: `pod ${targetName}`, deadlineMs: 60_000, flag: '--none' };
+      const running = await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: targetName }, ready, options);
       if (!running) throw new Error('a ready pod exists');
       return running;
     },
-    deleteSourcePod: () => gateway.delete(here, { uid: pod.metadata.uid ?? '', gracePeriodSeconds: 0 }),
   };
 }
 
@@ -226,9 +249,8 @@ export async function carryOut(move: Handover): Promise<Pod> {
   await workload.capture(context);
   await workload.prepare(context);
   const pod = await move.makeTargetPod();
-  await workload.check(context);
+  await workload.check(context, null);
   await workload.giveUp(context);
-  await move.deleteSourcePod();
   await workload.takeIn(context);
   await workload.finalize(context);
   return pod;

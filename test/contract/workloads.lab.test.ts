@@ -1,8 +1,10 @@
 import { current } from '../lab/index.ts';
 import { connectLab, labNamespace } from './lab-namespace.ts';
+import { onePlaceContract } from './one-place-contract.ts';
 import { workloadContract } from './workload-contract.ts';
+import type { WorkloadWorld } from './workload-stage.ts';
 
-workloadContract('lab', async () => {
+const start = async (): Promise<WorkloadWorld> => {
   const clusters = { east: connectLab('east'), west: connectLab('west') };
   const east = await labNamespace(clusters.east, 'workloads');
   const west = await labNamespace(clusters.west, 'workloads', east.namespace);
@@ -15,4 +17,7 @@ workloadContract('lab', async () => {
       await west.close();
     },
   };
-});
+};
+
+workloadContract('lab', start);
+onePlaceContract('lab', start);

@@ -77,6 +77,14 @@ const RESULTS: Results = {
   restore: { processes: 1, criu, totalMs: 1 },
   continue: { connections: 0, totalMs: 1 },
   discard: {},
+  'carry-files': { transfer, files: 1 },
+  status: {
+    version: 1,
+    source: { state: 'idle', containerIds: [], thawInMs: null },
+    target: { state: 'idle', containerIds: [] },
+    channels: [],
+    deadlineInMs: 1000,
+  },
 };
 
 /** The answer to a freeze of these processes. */

@@ -44,13 +44,13 @@ export function pod(options: PodOptions): object {
  */
 export const WITHOUT_IO_URING = { container: { securityContext: { seccompProfile: { type: 'RuntimeDefault' } } } };
 
-/** A Service that selects `app: NAME`. */
-export function service(namespace: string, name: string, port: number): object {
+/** A Service that selects `app: APP`, by default of its own name. */
+export function service(namespace: string, name: string, port: number, app = name): object {
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace },
-    spec: { selector: { app: name }, ports: [{ port, targetPort: port }] },
+    spec: { selector: { app }, ports: [{ port, targetPort: port }] },
   };
 }
 

@@ -3,17 +3,19 @@ import { MigrateError } from '../../domain/errors.ts';
 import { need } from '../../domain/need.ts';
 import type { Plan, PodVolume } from '../../domain/plan.ts';
 import { SIDES } from '../../domain/refs.ts';
-import { type HelperResult, helperOps } from '../../helper/protocol.ts';
+import type { HelperResult } from '../../helper/protocol.ts';
 import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
 import { compareNodes, containerFindings } from './findings.ts';
+import { handoversOf } from './handovers.ts';
 import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { look } from './look.ts';
+import { createRehearsing, prepareArguments } from './rehearse.ts';
 import { sameDigest } from './same-digest.ts';
+import { withVolumes } from './with-volumes.ts';
 
 /** How long the source's node may take to hear from an address of the target, in ms. */
 const REACH_MS = 3000;
 
-const handoversSchema = helperOps.restore.args.shape.handovers;
 const restoredSchema = z.looseObject({ processes: z.number() });
 
 /** The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes. */
@@ -22,6 +24,7 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
   return {
     name: 'helper',
     runsOnRestore: false,
+    rehearsing: createRehearsing(pods),
     start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
     attach: ({ signal }) => pods.attach(signal),
     look: ({ signal }) => look(pods, signal),
@@ -31,9 +34,7 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
     prepareTarget: async ({ results, signal }, startPod) => {
       const placeholder = await startPod();
-      const sourceAddresses = [...need(results, 'probe').addresses];
-      const args = { containerIds: [...placeholder.containerIds], sourceAddresses };
-      await pods.call('target', 'prepare-restore', args, { signal });
+      await pods.call('target', 'prepare-restore', prepareArguments(results, placeholder.containerIds), { signal });
       return placeholder;
     },
     discard: async ({ signal }, containerIds) => {
@@ -58,8 +59,9 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
       await pods.call('source', 'seal', source(plan), { signal });
     },
     handOver: async (context) => {
-      const { signal } = context;
-      await Promise.all([pods.call('target', 'continue', target(context), { signal }), pods.releaseSource(signal)]);
+      const { results, signal } = context;
+      const side = results.place?.side ?? 'target';
+      await Promise.all([pods.call(side, 'continue', landed(context), { signal }), pods.releaseSource(signal)]);
     },
     endTransfer: async ({ signal }) => {
       if (!pods.has('source')) return;
@@ -73,18 +75,18 @@ function source({ source: { containers } }: Plan) {
 }
 
 /** The containers, each with the volumes that are read through it. */
-function sourceWith({ source: { containers } }: Plan, volumes: readonly PodVolume[]) {
-  const own = (container: string) => volumes.filter((volume) => volume.container === container);
-  const bare = ({ name, mountPath }: PodVolume) => ({ name, mountPath });
-  return { containers: containers.map(({ id, name }) => ({ id, volumes: own(name).map(bare) })) };
+function sourceWith(plan: Plan, volumes: readonly PodVolume[]) {
+  return { containers: withVolumes(plan, source(plan).containerIds, volumes) };
 }
 
 function target({ results }: EngineContext) {
   return { containerIds: [...need(need(results, 'placeholder'), 'containerIds')] };
 }
 
-function handoversOf(results: EngineResults) {
-  return handoversSchema.parse(need(results, 'freeze')['handovers']);
+/** The containers that the program runs in after the commit. */
+function landed(context: EngineContext) {
+  const { place } = context.results;
+  return place ? { containerIds: [...place.containerIds] } : target(context);
 }
 
 async function probe(
@@ -130,7 +132,7 @@ async function copyAhead(pods: HelperPods, context: EngineContext) {
   const { volumes } = need(results, 'probe');
   // The channel stays open for the freeze, whose bytes are not this step's.
   let own = true;
-  await pods.openChannel(signal, (bytes, rate) => {
+  await pods.openChannel({ channel: CHANNEL, from: 'source', to: 'target' }, signal, (bytes, rate) => {
     if (own) copied(bytes, rate);
   });
   const [received, sent] = await Promise.all([

@@ -7,7 +7,7 @@ import type { HelperArgs, HelperOp, HelperResult, Transfer } from '../../helper/
 import type { Pod } from '../../kube/objects.ts';
 import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
-import { type Relay, startRelay } from '../../transfer/relay.ts';
+import { startRelay } from '../../transfer/relay.ts';
 import type { Presence } from '../engine.ts';
 import { helperPod, helperRef } from './helper-pod.ts';
 import { sameDigest } from './same-digest.ts';
@@ -17,7 +17,7 @@ import { ensureNamespace } from './system-namespace.ts';
 
 type Received = HelperResult<'receive'>;
 
-/** The one bulk channel of a migration. */
+/** The bulk channel of a migration, from source to target. */
 export const CHANNEL = 'move';
 
 export interface HelperPodsOptions {
@@ -37,7 +37,7 @@ export class HelperPods {
   readonly #options: HelperPodsOptions;
   readonly #sessions = new Map<Side, HelperSession>();
   #expected: { received: Promise<[Received, Received]>; sent: [Transfer, Transfer] | undefined } | undefined;
-  #channel: { relay: Relay; streams: ExecStream[] } | undefined;
+  readonly #streams: ExecStream[] = [];
 
   constructor(options: HelperPodsOptions) {
     this.#options = options;
@@ -120,22 +120,24 @@ export class HelperPods {
     return this.#sessions.has(side);
   }
 
-  /** Opens the bulk channel from source to target helper through this process, ready before the freeze. */
-  async openChannel(signal: AbortSignal, onBytes: (bytes: number, bytesPerSecond: number) => void): Promise<void> {
+  /** Opens a bulk channel from one helper to the other through this process; both are ready to use it. */
+  async openChannel(
+    { channel, from, to }: { readonly channel: string; readonly from: Side; readonly to: Side },
+    signal: AbortSignal,
+    onBytes: (bytes: number, bytesPerSecond: number) => void,
+  ): Promise<void> {
     const [sender, receiver] = await Promise.all([
-      this.exec('source', bulkCommand('send', CHANNEL)),
-      this.exec('target', bulkCommand('receive', CHANNEL)),
+      this.exec(from, bulkCommand('send', channel)),
+      this.exec(to, bulkCommand('receive', channel)),
     ]);
     const relay = startRelay(sender, receiver, {
       onProgress: ({ bytes, bytesPerSecond }) => onBytes(bytes, bytesPerSecond),
     });
     // What breaks the channel also breaks the transfer on it, which is where it is reported.
     relay.done.catch(() => undefined);
-    this.#channel = { relay, streams: [sender, receiver] };
+    this.#streams.push(sender, receiver);
     const timeoutMs = this.#options.plan.deadlines.helperTimeout;
-    await Promise.all(
-      SIDES.map((side) => this.call(side, 'await-channel', { channel: CHANNEL, timeoutMs }, { signal })),
-    );
+    await Promise.all(SIDES.map((side) => this.call(side, 'await-channel', { channel, timeoutMs }, { signal })));
   }
 
   /** Lets the target helper take what a freeze sends: the images, then the files that changed since the copy. */
@@ -165,8 +167,7 @@ export class HelperPods {
 
   /** Ends streams and sessions; the pods stay. Idempotent. */
   close(): void {
-    for (const stream of this.#channel?.streams ?? []) stream.close();
-    this.#channel = undefined;
+    for (const stream of this.#streams.splice(0)) stream.close();
     for (const session of this.#sessions.values()) session.close();
     this.#sessions.clear();
   }

@@ -5,7 +5,7 @@
 // capabilities, on a read-only root. placeholder-spec.ts builds its command lines.
 //
 //   placeholder install DIR NAME...                copies itself to DIR/NAME/placeholder, for every container one
-//   placeholder run [--supervise] -- ARGV...       the container's command
+//   placeholder run [--supervise] [--for HOST] -- ARGV...   the container's command; on another host the original's
 //   placeholder supervise -- ARGV...               what `run --supervise` becomes on a cold start
 //   placeholder startup [TIMEOUT BUDGET KIND ...]  the container's startup probe
 //
@@ -148,9 +148,29 @@ static int supervise(char **argv) {
   return stand_for(child);
 }
 
+// A template of a StatefulSet has all pods of the set made with this command while one of them moves. The others are
+// told by their host name, which is the pod's: they start the original at once, with the marker as after a cold start.
+static int is_for_another(const char *host) {
+  char own[256] = "";
+  gethostname(own, sizeof own - 1);
+  own[strcspn(own, ".")] = 0;
+  return strcmp(own, host) != 0;
+}
+
+static int mark_cold_start(void) {
+  int fd = open(MARKER, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0 || write(fd, "1\n", 2) != 2) return complain(MARKER);
+  close(fd);
+  return 0;
+}
+
 static int run(int argc, char **argv) {
   int supervised = argc > 0 && !strcmp(argv[0], "--supervise");
   if (supervised) argc--, argv++;
+  if (argc > 2 && !strcmp(argv[0], "--for")) {
+    if (is_for_another(argv[1]) && mark_cold_start()) return 127;
+    argc -= 2, argv += 2;
+  }
   if (argc < 2 || strcmp(argv[0], "--")) return errno = EINVAL, complain("run");
   if (access(MARKER, F_OK)) return stand_for(0);
   if (!supervised) exec_original(argv + 1);

@@ -88,23 +88,25 @@ describe('the state of the pod', () => {
 });
 
 describe('the target', () => {
-  it('must be another cluster', async () => {
-    const clusters = twoClusters();
-    const target = createReader(clusters.east.client('target', 'east'), clusters.clock);
-    const findings = await refusal({ ...clusters, readers: { ...clusters.readers, target } });
-    expect(codes(findings)).toEqual(['E107']);
-  });
-
   it.each(['shop', 'elsewhere'])(
-    'must be another cluster, whatever address it is reached by: %s',
+    'must be another node of the same cluster, whatever address that is reached by: %s',
     async (targetNamespace) => {
       const clusters = twoClusters();
       const alias = { ...clusters.east.client('target', 'also-east'), server: 'https://alias.example' };
       const readers = { ...clusters.readers, target: createReader(alias, clusters.clock) };
       clusters.east.seed(RESOURCES.namespace, namespace('elsewhere'));
-      expect(codes(await refusal({ ...clusters, readers }, { targetNamespace }))).toContain('E107');
+      const findings = await refusal(
+        { ...clusters, readers },
+        { targetNamespace, targetNode: 'east-1', targetName: 'cart-x' },
+      );
+      expect(findings[0]).toMatchObject({ code: 'E107', remedy: expect.stringContaining('east-2') });
     },
   );
+
+  it('must match the node selector', async () => {
+    const [found] = await refusal({}, { targetNodeSelector: 'disk=fast' });
+    expect(found).toMatchObject({ code: 'E104', what: expect.stringContaining('disk=fast') });
+  });
 
   it('must not have a pod of that name, unless it goes to another namespace', async () => {
     const clusters = twoClusters();

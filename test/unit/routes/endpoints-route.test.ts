@@ -14,6 +14,11 @@ function addresses(all: readonly EndpointSlice[]): string[] {
   return all.flatMap((each) => (each.endpoints ?? []).flatMap((endpoint) => endpoint.addresses)).toSorted();
 }
 
+/** A target pod of these addresses. */
+function at(addresses: readonly string[]) {
+  return { uid: 'u-target', addresses, node: 'west-1' };
+}
+
 describe('preparing', () => {
   it('hangs the service on own slices that still lead to the source and its siblings', async () => {
     const clusters = shop();
@@ -77,7 +82,7 @@ describe('switching', () => {
     const clusters = shop();
     const { context, own } = await prepared(clusters);
     const sibling = own[0]?.endpoints.find(({ addresses: [address] }) => address === '10.1.0.6');
-    await switchRoutes(context, own, { uid: 'u', addresses: ['10.2.0.9', 'fd00::9'] });
+    await switchRoutes(context, own, at(['10.2.0.9', 'fd00::9']));
     const [mine] = slices(clusters, true);
     expect(addresses(slices(clusters, true))).toEqual(['10.1.0.6', '10.2.0.9']);
     expect(mine?.endpoints).toContainEqual(sibling);
@@ -90,7 +95,7 @@ describe('switching', () => {
   it('leaves out a family of addresses that the target does not have', async () => {
     const clusters = shop();
     const { context, own } = await prepared(clusters);
-    await switchRoutes(context, own, { uid: 'u', addresses: ['fd00::9'] });
+    await switchRoutes(context, own, at(['fd00::9']));
     expect(addresses(slices(clusters, true))).toEqual(['10.1.0.6']);
   });
 
@@ -98,10 +103,10 @@ describe('switching', () => {
     const clusters = shop();
     const { context, own } = await prepared(clusters);
     const calls = clusters.east.calls.length;
-    await switchRoutes(context, own, { uid: 'u', addresses: ['10.2.0.9'] });
+    await switchRoutes(context, own, at(['10.2.0.9']));
     expect(clusters.east.calls.length - calls).toBe(1);
     const was = both(clusters);
-    await switchRoutes(context, own, { uid: 'u', addresses: ['10.2.0.9'] });
+    await switchRoutes(context, own, at(['10.2.0.9']));
     expect(both(clusters)).toEqual(was);
   });
 });

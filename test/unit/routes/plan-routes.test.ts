@@ -19,7 +19,10 @@ function routes(given: Given, of: Pod = pod, parts: Parameters<typeof request>[0
   const { services = [service('cart')], slices = [slice('cart-abc', 'cart', [pod])] } = given;
   const { inTarget = [], slicesInTarget = [] } = given;
   const facts = servicesOf(of, services, slices, { services: inTarget, slices: slicesInTarget });
-  return planRoutes(request(parts), of, facts, { source: 'east', target: 'west' });
+  return planRoutes(request(parts), of, facts, {
+    contexts: { source: 'east', target: 'west' },
+    onePlace: false,
+  });
 }
 
 function codes({ findings }: ReturnType<typeof routes>): string[] {

@@ -16,6 +16,7 @@ function facts(parts: Partial<OwnerFacts>): OwnerFacts {
     sameCluster: false,
     ignoreManagers: false,
     overwrite: [],
+    renamed: false,
     owners: [],
     above: undefined,
     siblings: [],

@@ -1,0 +1,58 @@
+import { need } from '../../domain/need.ts';
+import type { EngineContext, EngineResults, Rehearsing } from '../engine.ts';
+import { handoversOf } from './handovers.ts';
+import type { HelperPods } from './helper-pods.ts';
+import { sameDigest } from './same-digest.ts';
+import { withVolumes } from './with-volumes.ts';
+
+/** Carries files from the target's node to the source's, where the move has to end after all. */
+const BACK = 'back';
+
+/** The helpers keep images and files of a restore, and restore them in other placeholders. */
+export function createRehearsing(pods: HelperPods): Rehearsing {
+  return {
+    cutOff: ({ signal }) => pods.releaseSource(signal),
+    clearTarget: async ({ signal }) => {
+      const { target } = await pods.call('target', 'status', {}, { signal });
+      if (target.containerIds.length === 0 || target.state === 'continued') return;
+      await pods.call('target', 'discard', { containerIds: target.containerIds, keepImages: true }, { signal });
+    },
+    restoreAgain: async (context, { side, containerIds: ids }) => {
+      const { results, signal } = context;
+      const containerIds = [...ids];
+      const { target } = await pods.call(side, 'status', {}, { signal });
+      const isThere = target.state === 'restored' || target.state === 'continued';
+      if (isThere && target.containerIds.join() === containerIds.join()) return;
+      await pods.call(side, 'prepare-restore', prepareArguments(results, containerIds), { signal });
+      if (side === 'target') await carryOver(pods, context, containerIds);
+      else await carryBack(pods, context, containerIds);
+      await pods.call(side, 'restore', { containerIds, handovers: handoversOf(results) }, { signal });
+    },
+  };
+}
+
+/** What placeholders are told ahead of the restore. */
+export function prepareArguments(results: EngineResults, containerIds: readonly string[]) {
+  return { containerIds: [...containerIds], sourceAddresses: [...need(results, 'probe').addresses] };
+}
+
+/** The containers of the rehearsal, which have the source's files. */
+function rehearsal({ plan, results }: EngineContext) {
+  const { volumes } = need(results, 'probe');
+  return withVolumes(plan, need(need(results, 'placeholder'), 'containerIds'), volumes);
+}
+
+async function carryOver(pods: HelperPods, context: EngineContext, containerIds: string[]): Promise<void> {
+  const args = { from: rehearsal(context), containerIds };
+  await pods.call('target', 'carry-files', args, { signal: context.signal });
+}
+
+async function carryBack(pods: HelperPods, context: EngineContext, containerIds: string[]): Promise<void> {
+  const { signal, copied } = context;
+  await pods.openChannel({ channel: BACK, from: 'target', to: 'source' }, signal, copied);
+  const [received, sent] = await Promise.all([
+    pods.call('source', 'receive', { channel: BACK, what: 'files', containerIds }, { signal }),
+    pods.call('target', 'precopy', { channel: BACK, containers: rehearsal(context) }, { signal }),
+  ]);
+  sameDigest('files', sent.transfer, received.transfer);
+}

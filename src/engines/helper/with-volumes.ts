@@ -1,0 +1,11 @@
+import type { Plan, PodVolume } from '../../domain/plan.ts';
+
+/**
+ * Containers, each with the volumes that are read through it. `ids`: those that stand for the source's containers, in
+ * their order. Pure.
+ */
+export function withVolumes({ source: { containers } }: Plan, ids: readonly string[], volumes: readonly PodVolume[]) {
+  const own = (container: string | undefined) => volumes.filter((volume) => volume.container === container);
+  const bare = ({ name, mountPath }: PodVolume) => ({ name, mountPath });
+  return ids.map((id, index) => ({ id, volumes: own(containers[index]?.name).map(bare) }));
+}

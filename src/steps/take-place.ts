@@ -1,0 +1,92 @@
+import { asMigrateError, MigrateError } from '../domain/errors.ts';
+import type { Side } from '../domain/refs.ts';
+import type { LaterPod, Rehearsing } from '../engines/engine.ts';
+import type { Pod } from '../kube/objects.ts';
+import { podAddresses } from '../kube/pod-status.ts';
+import { RESOURCES } from '../kube/resources.ts';
+import { workloadOf } from '../workloads/index.ts';
+import { isRenewed } from '../workloads/renewed-pod.ts';
+import { isRehearsed, renewalOn } from './renewal.ts';
+import type { Place } from './results.ts';
+import type { Step, StepContext } from './step.ts';
+import { containerIdsOf, started } from './target-pod.ts';
+
+/**
+ * The source pod is deleted, and its name goes to a pod on the target's node, in which the image is restored, stopped, as
+ * it was in the rehearsal. Should that fail after all, the pod is made on the source's node instead, and restored there:
+ * the image is on both nodes.
+ */
+export const takePlace: Step<'place'> = {
+  name: 'place',
+  phase: 'switch',
+  title: 'free the name, and restore in the pod that takes it',
+  deadline: 'placeholderTimeout',
+  applies: isRehearsed,
+  plan: () => [],
+  async inspect({ plan, target, results, signal }) {
+    const { namespace, pod: name } = plan.target;
+    const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+    if (found?.metadata.uid === plan.source.uid) return 'absent';
+    return found !== undefined && found.metadata.uid === results.place?.uid ? 'done' : 'partial';
+  },
+  async apply(context) {
+    const { engine, plan } = context;
+    const { rehearsing } = engine;
+    if (!rehearsing) throw new Error(`the ${engine.name} engine cannot free a name`);
+    // The pod's network goes with it, and with that every chance to tell its peers.
+    await rehearsing.cutOff(context);
+    try {
+      return await restoreOn('target', rehearsing, context);
+    } catch (error) {
+      const { code, message, detail } = asMigrateError(error);
+      const text = `${message}: ${detail}; restoring on ${plan.source.node}, where the image is too`;
+      context.reporter.notify({ code: 'W422', step: 'place', text });
+      const place = await restoreOn('source', rehearsing, context);
+      return { ...place, failure: { code, detail } } satisfies Place;
+    }
+  },
+};
+
+async function restoreOn(side: Side, rehearsing: Rehearsing, context: StepContext): Promise<LaterPod> {
+  const { plan, results } = context;
+  const { node } = plan[side];
+  const renewal = renewalOn(node, results);
+  await Promise.all([rehearsing.clearTarget(context), workloadOf(plan).renew(context, renewal)]);
+  const pod = await renewedPod(context, node);
+  const containerIds = containerIdsOf(plan, pod);
+  await rehearsing.restoreAgain(context, { side, containerIds });
+  return { uid: pod.metadata.uid ?? '', containerIds, addresses: podAddresses(pod), side, node };
+}
+
+async function renewedPod(context: StepContext, node: string): Promise<Pod> {
+  const { plan, target, signal, waiting } = context;
+  const { namespace, pod: name } = plan.target;
+  const running = await target.waitFor<Pod>(
+    RESOURCES.pod,
+    { namespace, name },
+    (seen) =>
+      seen && isRenewed(context, seen, node) ? started(plan, seen) : { done: false, why: 'it is not made yet' },
+    {
+      name: `pod ${namespace}/${name} in ${plan.target.context} to run on node ${node}`,
+      // Two nodes may be tried within the step's time.
+      deadlineMs: plan.deadlines.placeholderTimeout / 2,
+      flag: '--placeholder-timeout',
+      signal,
+      onProgress: waiting,
+    },
+  );
+  if (!running) throw new Error('a started pod exists');
+  return running;
+}
+
+/** F348 when the pod had to be restored where it was; undefined when it is in the target. Pure. */
+export function endedAtHome(
+  { source, target }: StepContext['plan'],
+  place: Place | undefined,
+): MigrateError | undefined {
+  if (!place?.failure) return undefined;
+  return new MigrateError('F348', {
+    detail: `on ${target.node} it could not be restored once its name was free: ${place.failure.detail}\npod ${source.namespace}/${source.pod} goes on with all of its memory on ${place.node}`,
+    remedy: 'mend what is named above, then try again',
+  });
+}
