@@ -164,5 +164,8 @@ export interface Rehearsing {
    * Restores in waiting containers on the target's node or, the images being there too, on the source's, and leaves them
    * stopped.
    */
-  restoreAgain(context: EngineContext, place: { readonly side: Side; readonly containerIds: readonly string[] }): Promise<void>;
+  restoreAgain(
+    context: EngineContext,
+    place: { readonly side: Side; readonly containerIds: readonly string[] },
+  ): Promise<void>;
 }

@@ -2,6 +2,7 @@ import { blocking, type Finding } from '../domain/finding.ts';
 import { ENGINES, type EngineName, type MigrationRequest } from '../domain/plan.ts';
 import { SIDES } from '../domain/refs.ts';
 import type { Pod } from '../kube/objects.ts';
+import { detectWorkload, isRenewed } from '../workloads/index.ts';
 import { checkHelpers } from './checks/helpers.ts';
 import { againstRuntime, checkKubelet } from './checks/kubelet.ts';
 import { type Candidate, chooseNode } from './checks/placement.ts';
@@ -25,12 +26,11 @@ export interface Consideration {
   readonly refused: readonly Finding[];
 }
 
-/**
- * Asks each engine that the request allows whether it can do it: the helper engine first. `freesName`: the target pod can
- * only be made when the source pod is deleted. Pure.
- */
-export function considerEngines(facts: Facts, original: Pod, freesName: boolean): Consideration {
+/** Asks each engine that the request allows whether it can do it: the helper engine first. Pure. */
+export function considerEngines(facts: Facts, original: Pod): Consideration {
   const { engine: wanted } = facts.request;
+  const workload = detectWorkload(facts.owners);
+  const freesName = 'usable' in workload && isRenewed(workload.usable);
   const considered = (wanted === 'auto' ? ENGINES : [wanted]).map((engine) =>
     consider(engine, facts, original, freesName),
   );

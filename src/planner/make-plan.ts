@@ -65,8 +65,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   if (!request.forceUnlock)
     await expectUnlocked({ ...facts, plan: placesOf(facts), now: Date.parse(options.createdAt), ...read });
   const survey = await surveyMove(facts, read);
-  const freesName = survey.workload !== undefined && isRenewed(survey.workload);
-  const { usable, refused } = considerEngines(facts, survey.original, freesName);
+  const { usable, refused } = considerEngines(facts, survey.original);
   const against = [...blocking(survey.findings), ...(usable.length === 0 ? refused : [])];
   const { workload } = survey;
   if (against.length > 0 || !workload) throw declined(against);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Effect } from '../domain/effect.ts';
 import { MigrateError } from '../domain/errors.ts';
-import { blocking } from '../domain/finding.ts';
+import { blocking, type Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import type { PlannedOrdinal } from '../domain/workload.ts';
@@ -9,6 +9,7 @@ import type { Pod } from '../kube/objects.ts';
 import { controllerOf, type OwnerObject, type PodTemplate } from '../kube/owner-objects.ts';
 import type { Verdict } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { isSidecar } from './containers.ts';
 import {
   checkAsPlanned,
   checkSiblings,
@@ -20,7 +21,7 @@ import {
   refOf,
 } from './counted-owner.ts';
 import { isOnePlace, type OwnerFacts } from './owner-facts.ts';
-import { renewingFindings } from './owner-findings.ts';
+import { nameOf, renewingFindings, wanted } from './owner-findings.ts';
 import { asJson, placeholderNode, placeholderTemplate } from './placeholder-template.ts';
 import { freeName } from './renewed-pod.ts';
 import { REVISION_LABEL, revisionFindings } from './revision.ts';
@@ -175,7 +176,11 @@ async function removeRevision(context: WorkloadContext, planned: PlannedOrdinal)
 function detect(facts: OwnerFacts): Detection<PlannedOrdinal> {
   const [owner] = facts.owners;
   if (!owner) throw new Error('a pod of a StatefulSet has one');
-  const findings = [...renewingFindings(facts, owner), ...revisionFindings(facts, owner)];
+  const findings = [
+    ...renewingFindings(facts, owner),
+    ...revisionFindings(facts, owner),
+    ...startsUninitialized(owner),
+  ];
   if (blocking(findings).length > 0) return { declined: findings };
   const { name, uid = '', generation = 0 } = owner.metadata;
   const { labels = {} } = facts.pod.metadata;
@@ -190,6 +195,22 @@ function detect(facts: OwnerFacts): Detection<PlannedOrdinal> {
     strategy: (owner.spec['updateStrategy'] ?? { type: 'RollingUpdate' }) as Json,
   };
   return { usable: planned, findings };
+}
+
+/** The placeholder's template leaves init containers out, which have run for the pod that moves, and for no other. */
+function startsUninitialized(owner: OwnerObject): Finding[] {
+  const ended = (owner.spec.template.spec.initContainers ?? []).filter((container) => !isSidecar(container));
+  if (ended.length === 0 || wanted(owner) <= 1) return [];
+  return [
+    {
+      code: 'E121',
+      severity: 'error',
+      what: `${nameOf(owner)} has init containers (${ended.map(({ name }) => name).join(', ')}) and other pods`,
+      why: 'another pod of the set that dies in the second in which this one is made anew would start without them',
+      remedy: 'scale the set to one pod for the move, or move the pod to another cluster',
+      field: 'spec.template.spec.initContainers',
+    },
+  ];
 }
 
 function effects(draft: PlanDraft, planned: PlannedOrdinal): Effect[] {

@@ -13,7 +13,7 @@ import type { KubeObject } from '../kube/objects.ts';
  */
 export function ownerWrites(plan: Plan): Write[] {
   const { workload } = plan;
-  if (workload.kind === 'bare-pod') return [];
+  if (workload.kind !== 'deployment' && workload.kind !== 'stateful-set') return [];
   const held = { [HELD_LABEL]: plan.id };
   const writes = [
     ...write(plan, workload, { side: 'source', step: 'owner', verb: 'patch' }, { metadata: { labels: held } }),

@@ -88,7 +88,8 @@ function withoutNamespace({ east, west }: ReturnType<CrashWorld['snapshot']>) {
 
 describe.each(moves)('$kind, moved by a plugin that is killed', ({ kind, acts, before, after }) => {
   it('passes every step of the list, and every write to the journal', () => {
-    for (const { name } of STEPS) for (const end of ['begin', 'end']) expect(acts).toContain(`${end} ${name}`);
+    const steps = STEPS.filter(({ applies }) => applies === undefined);
+    for (const { name } of steps) for (const end of ['begin', 'end']) expect(acts).toContain(`${end} ${name}`);
     for (const place of ['PATCH configmaps/m-test in east', 'PATCH configmaps/m-test in west', 'write local record'])
       expect(acts).toContain(place);
   });
