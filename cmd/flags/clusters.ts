@@ -127,10 +127,10 @@ export function flagsOf(side: Side, options: Partial<ConnectionOptions>): Connec
 /** Flags that say where to go within a cluster: one of them is enough when that is the source's. */
 export const PLACES_WITHIN = ['to-node', 'to-node-selector', 'to-name'] as const;
 
-/** Whether the flags say where a pod goes: to another cluster or namespace, or elsewhere in its own. Pure. */
+/** Whether the flags say where a pod goes: to another cluster, or elsewhere in its own. Pure. */
 export function saysWhere(options: Partial<ConnectionOptions> & TargetPlaceOptions): boolean {
-  const { 'to-context': context, 'to-namespace': namespace } = options;
-  return [context, namespace, ...PLACES_WITHIN.map((flag) => options[flag])].some((value) => value !== undefined);
+  const within = PLACES_WITHIN.map((flag) => options[flag]);
+  return [options['to-context'], ...within].some((value) => value !== undefined);
 }
 
 /** Complaints about connection flags: empty values, by an empty variable of a script for instance, and durations. Pure. */

@@ -82,16 +82,16 @@ describe('the pickers', { timeout: 180_000 }, () => {
   });
 
   it('ask only for what no flag gives', async () => {
-    const at = open(['pod', 'cart-0', '--to-namespace', 'shop', '--to-node', 'west-1', '--dry-run']);
+    const at = open(['pod', 'cart-0', '--to-namespace', 'shop', '--dry-run']);
     await at.shows(/\? Target context/);
     expect(at.screen()).not.toMatch(/Source context|Namespace/);
     await at.shows(/west +✓/);
     at.type(KEYS.enter);
+    await at.shows(/\? Target node/);
+    at.type(KEYS.enter);
     const code = await at.exit();
     expect({ code, screen: at.screen() }).toMatchObject({ code: 0 });
-    expect(at.screen()).toContain(
-      'kubectl migrate pod cart-0 --to-namespace shop --to-node west-1 --dry-run=client --to-context west',
-    );
+    expect(at.screen()).toContain('kubectl migrate pod cart-0 --to-namespace shop --dry-run=client --to-context west');
   });
 
   it('do not let a cluster be picked that does not answer, nor a pod that cannot move, and say why', async () => {

@@ -184,7 +184,7 @@ describe('completion', () => {
   it.each<[string, string[], string[]]>([
     ['commands', ['po'], ['pod']],
     ['commands under a command', ['plan', ''], ['pod']],
-    ['flags', ['pod', '--to-n'], ['--to-namespace', '--to-node']],
+    ['flags', ['pod', '--to-n'], ['--to-name', '--to-namespace', '--to-node', '--to-node-selector']],
     ['contexts', ['pod', '--to-context', ''], ['east', 'gone', 'west']],
     ['contexts after =', ['pod', '--to-context=w'], ['--to-context=west']],
     ['namespaces', ['pod', '-n', 's'], ['shop']],
