@@ -31,9 +31,12 @@ export async function carryOut(
   options: { readonly force: boolean },
 ): Promise<CarriedOut> {
   const session = await composition.begin(plan, options.force);
-  const results = await run({ steps: STEPS, ...session });
-  const atHome = endedAtHome(plan, results.place);
-  if (atHome) throw atHome;
+  const results = await session.onTheRecord('migrate', async () => {
+    const ended = await run({ steps: STEPS, ...session });
+    const atHome = endedAtHome(plan, ended.place);
+    if (atHome) throw atHome;
+    return ended;
+  });
   const downMs = results.switch?.downMs ?? 0;
   const fact = lastLine(plan, downMs);
   out.event({ code: 'I409', text: fact, data: { downMs, forecastDownMs: plan.forecast.downMs } });

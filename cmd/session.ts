@@ -1,3 +1,4 @@
+import type { AuditEntry } from '../src/audit/entry.ts';
 import type { Clock } from '../src/domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../src/domain/errors.ts';
 import type { Json } from '../src/domain/json.ts';
@@ -19,6 +20,7 @@ import { RESOURCES } from '../src/kube/resources.ts';
 import type { Reporter } from '../src/report/message.ts';
 import type { RunOptions } from '../src/runner/context.ts';
 import { SILENT } from '../src/runner/resume.ts';
+import { onTheRecord } from './audit-trail.ts';
 
 /** What a process brings along to work on a migration. */
 export interface Workplace {
@@ -39,7 +41,10 @@ export interface Workplace {
 }
 
 /** The open work on one migration: what the runner needs, but for the steps. */
-export type Session = Omit<RunOptions, 'steps'>;
+export interface Session extends Omit<RunOptions, 'steps'> {
+  /** Runs an act between two entries of the audit records. Throws F351 when it cannot begin; nothing of it is left then. */
+  onTheRecord<T>(action: AuditEntry['action'], act: () => Promise<T>): Promise<T>;
+}
 
 /**
  * Begins a migration: opens the record and takes the lock. From here on the clusters are written to. Throws F370 with who
@@ -59,7 +64,7 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
     // The record first: whoever finds a lock can look up what it is for.
     journal = await store.open(start);
     const lock = await lockFor(plan, place, gateway);
-    return session(plan, place, { gateway, store, lock, journal });
+    return session(plan, place, { gateway, store, lock, journal, takingUp: false });
   } catch (error) {
     // Nothing has begun; what was made goes again, as far as the clusters let it.
     await leave(journal).catch(() => undefined);
@@ -83,7 +88,7 @@ export async function takeUpSession(plan: Plan, place: Workplace): Promise<Sessi
   try {
     const journal = await store.reopen(plan.id);
     if (!journal) throw noRecord(plan.id, 'any of its places any more');
-    return session(plan, place, { gateway, store, lock, journal });
+    return session(plan, place, { gateway, store, lock, journal, takingUp: true });
   } catch (error) {
     await lock.leave();
     throw error;
@@ -208,6 +213,7 @@ function session(
     readonly store: JournalStore;
     readonly lock: Lock;
     readonly journal: Journal;
+    readonly takingUp: boolean;
   },
 ): Session {
   const { gateway, lock, journal } = parts;
@@ -217,18 +223,33 @@ function session(
   const readers = { source: place.source.reader, target: place.target.reader };
   const engine = createEngine({ plan, ...readers, gateway, registryFor: place.registryFor });
   const context = { plan, ...readers, gateway, reporter: place.reporter, engine };
+  const forget = async (signal: AbortSignal): Promise<void> => {
+    await lock.remove(signal);
+    // The authority’s goes last: until then anybody can see that this is under way. The local copy is kept as history.
+    for (const side of recordSides(plan).toReversed()) {
+      await gateway.delete({ ...journalRef(side, plan.id), resource: RESOURCES.configMap }, { signal });
+    }
+    await removeEmptyNamespaces({ ...context, signal }, SIDES);
+  };
+  const { takingUp } = parts;
   return {
     context,
     journal,
     lock,
     interrupt: AbortSignal.any([place.interrupt, lock.lost]),
-    forget: async (signal) => {
-      await lock.remove(signal);
-      // The authority’s goes last: until then anybody can see that this is under way. The local copy is kept as history.
-      for (const side of recordSides(plan).toReversed()) {
-        await gateway.delete({ ...journalRef(side, plan.id), resource: RESOURCES.configMap }, { signal });
+    forget,
+    onTheRecord: async (action, act) => {
+      let begun = false;
+      const noted = () => {
+        begun = true;
+        return act();
+      };
+      try {
+        return await onTheRecord(plan, place, { gateway, action, takingUp }, noted);
+      } finally {
+        if (!begun && !takingUp) await forget(new AbortController().signal);
+        if (!begun) await lock.leave();
       }
-      await removeEmptyNamespaces({ ...context, signal }, SIDES);
     },
   };
 }

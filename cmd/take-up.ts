@@ -26,7 +26,8 @@ export async function takeUp(operation: keyof typeof ACTS, options: TakeUpOption
   try {
     const session = await takeUpSession(plan, place);
     const discardTarget = options['discard-target'] === true;
-    const ending = await ACTS[operation]({ ...session, steps: STEPS, operation, discardTarget });
+    const taken = { ...session, steps: STEPS, operation, discardTarget };
+    const ending = await session.onTheRecord(operation, () => ACTS[operation](taken));
     const { pod, context, node } = ending === 'moved' ? plan.target : plan.source;
     const state = `${pod} serves from ${context}/${node}${ending === 'moved' ? '' : ', as before the move'}.`;
     const next = ending === 'moved' ? `${COMMAND} cleanup ${plan.id}` : sameMove(plan);

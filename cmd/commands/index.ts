@@ -1,5 +1,6 @@
 import type { AnyCommand } from '../command.ts';
 import { applyCommand } from './apply.ts';
+import { auditListCommand, auditVerifyCommand } from './audit.ts';
 import { checkPodCommand } from './check.ts';
 import { cleanupCommand } from './cleanup.ts';
 import { completionCommand } from './completion.ts';
@@ -37,6 +38,8 @@ export const COMMANDS: readonly AnyCommand[] = [
   cleanupCommand,
   contextsCommand,
   historyCommand,
+  auditListCommand,
+  auditVerifyCommand,
   reportCommand,
   explainCommand,
   helperSaveCommand,
@@ -49,6 +52,7 @@ export const COMMANDS: readonly AnyCommand[] = [
 
 /** What the commands are about that have others under them. */
 export const PARENTS: Readonly<Record<string, string>> = {
+  audit: 'Show and verify the record of who moved what',
   check: 'Check whether a pod can be moved',
   config: 'Show the defaults in force',
   helper: 'Carry the helper image to where no registry is reached',

@@ -43,15 +43,14 @@ function segmentRef(side: Side, segment: number, namespace: string) {
 const segmentOf = (seq: number): number => Math.max(1, Math.ceil(seq / SEGMENT_SIZE));
 const keyOf = (seq: number): string => `entry-${String(seq).padStart(8, '0')}`;
 
-/** What a plan must declare so that entries can be added: the segment of the next one, and the one after it. Pure. */
-export function auditEffects(side: Side, head: Head, namespace = SYSTEM_NAMESPACE): Effect[] {
-  const first = segmentOf(head.seq + 1);
-  return [first, first + 1].flatMap((segment) =>
-    (['create', 'patch'] as const).map((verb): Effect => {
-      const object = segmentRef(side, segment, namespace);
-      return { step: 'audit', phase: 'prepare', verb, object, detail: 'who did what, kept for good' };
-    }),
-  );
+/** What a plan must declare so that entries can be added. Which of the objects is the newest shows at the act. Pure. */
+export function auditEffects(side: Side, namespace = SYSTEM_NAMESPACE): Effect[] {
+  const object: ObjectRef = { side, apiVersion: 'v1', kind: 'ConfigMap', namespace, name: 'audit-*' };
+  const common = { step: 'audit', phase: 'prepare', object, detail: 'who did what, kept for good' } as const;
+  return [
+    { ...common, verb: 'create' },
+    { ...common, verb: 'patch' },
+  ];
 }
 
 export interface AuditChainOptions {

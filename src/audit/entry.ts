@@ -1,8 +1,5 @@
 import { z } from 'zod';
 
-/** What somebody did to a workload with this program. */
-const AUDIT_ACTIONS = ['migrate', 'resume', 'rollback', 'finalize', 'force-unlock', 'cleanup'] as const;
-
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const text = z.string().max(400);
 const place = z.strictObject({
@@ -23,7 +20,8 @@ export const auditEntrySchema = z.strictObject({
   id: z.uuid(),
   /** RFC 3339. */
   at: z.iso.datetime(),
-  action: z.enum(AUDIT_ACTIONS),
+  /** What somebody did, as the command is called; `migrate` is a whole move. */
+  action: z.enum(['migrate', 'resume', 'rollback', 'finalize']),
   event: z.enum(['begun', 'ended']),
   migration: text,
   /** The machine that acted. */
@@ -33,8 +31,6 @@ export const auditEntrySchema = z.strictObject({
   target: place,
   /** SHA-256 of the plan (`planDigest` of the journal). */
   planDigest: digest,
-  /** SHA-256 of the process image, once there is one. */
-  archiveDigest: digest.optional(),
   /** How it ended: an outcome of the exit code table, with the failure's code where there is one. */
   outcome: text.optional(),
   code: text.optional(),

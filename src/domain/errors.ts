@@ -54,6 +54,7 @@ export const FAILURES = {
   F347: 'the checkpoint is not what was expected',
   F350: 'the journal could not be written',
   F351: 'the audit record could not be written',
+  F352: 'the audit record was changed',
   F360: 'the command inside the pod failed',
   F362: 'the clusters are not as the plan found them',
   F363: 'a write of the plan would be refused',

@@ -1,3 +1,4 @@
+import { auditEffects } from '../audit/config-map-chain.ts';
 import type { Effect } from '../domain/effect.ts';
 import { declined } from '../domain/errors.ts';
 import { blocking, type Finding } from '../domain/finding.ts';
@@ -189,9 +190,11 @@ function targetManifest(
   return pod as unknown as Json;
 }
 
-/** Every change of a plan: lock, record, and what each step declares. Pure. */
+/** Every change of a plan: lock, record, audit record, and what each step declares. Pure. */
 export function planEffects(draft: PlanDraft, steps: readonly Step[]): Effect[] {
-  return [...lockEffects(draft), ...recordEffects(draft), ...stepsOf(steps, draft).flatMap((step) => step.plan(draft))];
+  const audit = recordSides(draft).flatMap((side) => auditEffects(side));
+  const acts = stepsOf(steps, draft).flatMap((step) => step.plan(draft));
+  return [...lockEffects(draft), ...recordEffects(draft), ...audit, ...acts];
 }
 
 function placesOf({ request, sameCluster }: Facts): LockPlaces {

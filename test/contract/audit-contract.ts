@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { breaksIn, NO_LINKS } from '../../src/audit/chain.ts';
+import { breaksIn } from '../../src/audit/chain.ts';
 import { type AuditChain, auditEffects, createAuditChain, SEGMENT_SIZE } from '../../src/audit/config-map-chain.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { createReader } from '../../src/kube/client.ts';
@@ -7,10 +7,10 @@ import { systemClock } from '../../src/kube/clock.ts';
 import { createGateway } from '../../src/kube/gateway.ts';
 import { auditEntry } from '../fixtures/audit.ts';
 
-/** A chain in a namespace, as one process has it that planned when the chain was `seq` links long. */
-export function auditChain(api: ApiClient, namespace: string, seq = 0): AuditChain {
+/** A chain in a namespace, as one process has it. */
+export function auditChain(api: ApiClient, namespace: string): AuditChain {
   const reader = createReader(api, systemClock);
-  const effects = auditEffects(reader.side, { ...NO_LINKS, seq }, namespace);
+  const effects = auditEffects(reader.side, namespace);
   const gateway = createGateway({ source: api, target: api, effects, clock: systemClock });
   return createAuditChain({ reader, gateway, namespace });
 }
@@ -18,10 +18,10 @@ export function auditChain(api: ApiClient, namespace: string, seq = 0): AuditCha
 /** What the audit record relies on, of every cluster that it is kept in. */
 export function auditContract(
   name: string,
-  start: () => Promise<{ connect: (seq?: number) => AuditChain; close: () => Promise<void> }>,
+  start: () => Promise<{ connect: () => AuditChain; close: () => Promise<void> }>,
 ): void {
   describe(`audit chain: ${name}`, () => {
-    let connect: (seq?: number) => AuditChain;
+    let connect: () => AuditChain;
     beforeAll(async () => {
       const place = await start();
       connect = place.connect;
@@ -44,7 +44,7 @@ export function auditContract(
     it('gives each of several writers at the same time a place of its own', async () => {
       const before = (await connect().head()).seq;
       const entries = [1, 2, 3, 4].map(() => auditEntry());
-      await Promise.all(entries.map((entry) => connect(before).append(entry)));
+      await Promise.all(entries.map((entry) => connect().append(entry)));
       const { links } = await connect().read();
       expect(breaksIn(links)).toEqual([]);
       expect(new Set(links.slice(before).map(({ entry }) => entry.id))).toEqual(new Set(entries.map(({ id }) => id)));
@@ -52,7 +52,7 @@ export function auditContract(
 
     it('goes on in another object when one is full', async () => {
       const chain = connect();
-      for (let { seq } = await chain.head(); seq <= SEGMENT_SIZE; seq++) await connect(seq).append(auditEntry());
+      for (let { seq } = await chain.head(); seq <= SEGMENT_SIZE; seq++) await connect().append(auditEntry());
       const { links } = await chain.read();
       expect(links).toHaveLength(SEGMENT_SIZE + 1);
       expect(breaksIn(links)).toEqual([]);

@@ -4,5 +4,5 @@ import { connectLab, labNamespace } from './lab-namespace.ts';
 auditContract('lab', async () => {
   const cluster = connectLab('east');
   const { namespace, close } = await labNamespace(cluster, 'audit');
-  return { connect: (seq) => auditChain(cluster.api, namespace, seq), close };
+  return { connect: () => auditChain(cluster.api, namespace), close };
 });

@@ -33,6 +33,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'src/routes': ['src/domain', 'src/kube'],
   'src/engines': ['src/domain', 'src/kube', 'src/helper', 'src/transfer', 'src/archive'],
   'src/planner': [
+    'src/audit',
     'src/domain',
     'src/journal',
     'src/kube',

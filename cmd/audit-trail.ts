@@ -1,0 +1,67 @@
+import { audited } from '../src/audit/audited.ts';
+import { type AuditChain, createAuditChain } from '../src/audit/config-map-chain.ts';
+import type { AuditEntry } from '../src/audit/entry.ts';
+import { asMigrateError, failureCode } from '../src/domain/errors.ts';
+import type { Json } from '../src/domain/json.ts';
+import type { Plan } from '../src/domain/plan.ts';
+import type { Side } from '../src/domain/refs.ts';
+import { recordSides } from '../src/journal/config-map-sink.ts';
+import { planDigest } from '../src/journal/record.ts';
+import type { Gateway } from '../src/kube/ports.ts';
+import type { Workplace } from './session.ts';
+
+/**
+ * Runs an act on a migration between two entries in the audit records of its clusters. Throws F351 when a record cannot
+ * be written; then the act has not begun. A cluster that cannot be asked keeps nobody from bringing a migration to its
+ * end: with `takingUp` it is told of, and the other cluster's record has to do.
+ */
+export async function onTheRecord<T>(
+  plan: Plan,
+  place: Workplace,
+  how: { readonly gateway: Gateway; readonly action: AuditEntry['action']; readonly takingUp: boolean },
+  act: () => Promise<T>,
+): Promise<T> {
+  const { reporter, clock, newUuid } = place;
+  const warn = (text: string) => reporter.notify({ code: 'W421', text });
+  const chains = recordSides(plan).map((side) => ({
+    side,
+    chain: createAuditChain({ reader: place[side].reader, gateway: how.gateway }),
+  }));
+  const told: AuditChain[] = [];
+  for (const { side, chain } of chains) {
+    if (!how.takingUp || (await answers(chain))) told.push(chain);
+    else warn(`${plan[side].context} cannot be asked: its audit record does not tell of this`);
+  }
+  const subject = { ...(await aboutClusters(plan, place)), action: how.action, migration: plan.id };
+  const { host, version } = place.worker;
+  return audited(
+    {
+      chains: told,
+      subject: { ...subject, host, version, planDigest: planDigest(plan as unknown as Json) },
+      now: () => new Date(clock.now()).toISOString(),
+      newUuid,
+      onUntold: (where, error) => warn(`${where} does not tell how this ended: ${asMigrateError(error).detail}`),
+    },
+    act,
+  );
+}
+
+async function answers(chain: AuditChain): Promise<boolean> {
+  try {
+    await chain.head();
+    return true;
+  } catch (error) {
+    if (failureCode(error) === 'F310' || failureCode(error) === 'F311') return false;
+    throw error;
+  }
+}
+
+/** Where the pod was and goes, and who acts as each API server sees it. */
+async function aboutClusters(plan: Plan, place: Workplace): Promise<Pick<AuditEntry, 'source' | 'target'>> {
+  const about = async (side: Side) => {
+    const { server, namespace, pod, node } = plan[side];
+    return { server, namespace, pod, node, user: await place[side].reader.whoAmI().catch(() => '') };
+  };
+  const [source, target] = await Promise.all([about('source'), about('target')]);
+  return { source, target };
+}
