@@ -33,11 +33,12 @@ export async function pick(config: Omit<PickerConfig, 'terminal'>, at: PromptStr
 export async function confirm(text: string, at: PromptStreams): Promise<boolean> {
   const { terminal } = at;
   if (!terminal.moves) return answered(at, (context) => confirmPlainly(`${text} (y/N) `, context));
-  const { default: ask } = await import('@inquirer/confirm');
+  const { createPromptModule } = await import('inquirer').then(({ default: inquirer }) => inquirer);
   const plain = (value: string) => value;
   const style = terminal.color ? {} : { answer: plain, message: plain, defaultAnswer: plain, highlight: plain };
   const theme = { prefix: { idle: '?', done: '?' }, style };
-  return answered(at, (context) => ask({ message: readable(text, terminal), default: false, theme }, context));
+  const question = { type: 'confirm', name: 'yes', message: readable(text, terminal), default: false, theme } as const;
+  return answered(at, async (context) => (await createPromptModule(context)<{ yes: boolean }>([question])).yes);
 }
 
 interface Context {
