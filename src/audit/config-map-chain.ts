@@ -67,10 +67,8 @@ export function createAuditChain({ reader, gateway, namespace = SYSTEM_NAMESPACE
   const place = `${reader.context}: configmaps ${namespace}/audit-*`;
   const segment = (number: number, options: ReadOptions = {}) =>
     reader.get<ConfigMap>(RESOURCES.configMap, segmentRef(side, number, namespace).name, { ...options, namespace });
-  const newest = async (options?: ReadOptions): Promise<{ number: number; found: ConfigMap | undefined }> => {
-    const number = await lastWith(async (candidate) => (await segment(candidate, options)) !== undefined);
-    return { number, found: await segment(number, options) };
-  };
+  const newest = async (options?: ReadOptions): Promise<ConfigMap | undefined> =>
+    segment(await lastWith(async (candidate) => (await segment(candidate, options)) !== undefined), options);
   return {
     place,
     read: async (options = {}) => {
@@ -79,11 +77,11 @@ export function createAuditChain({ reader, gateway, namespace = SYSTEM_NAMESPACE
         .join(',');
       return keptIn(await reader.list<ConfigMap>(RESOURCES.configMap, { ...options, namespace, labelSelector }));
     },
-    head: async (options) => headOf((await newest(options)).found),
+    head: async (options) => headOf(await newest(options)),
     append: async (entry, options = {}) => {
       if (!gateway) throw new Error('this chain was opened for reading');
       for (let tries = 1; ; tries++) {
-        const { found } = await newest(options);
+        const found = await newest(options);
         if (linksOf(found).some((link) => link.entry.id === entry.id)) return;
         const link = linkAfter(headOf(found), entry);
         const ref = segmentRef(side, segmentOf(link.seq), namespace);

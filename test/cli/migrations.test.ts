@@ -1,53 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { beginSession } from '../../cmd/session.ts';
 import { EXIT } from '../../src/domain/errors.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
-import { type Front, serveCluster } from '../fakes/http-front.ts';
+import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, contents, isAudit, plan, twoClusters } from '../fixtures/two-clusters.ts';
 import { type Ended, kubectlMigrate } from '../support/cli.ts';
 
 const BOTH = ['--context', 'east', '--to-context', 'west'];
 
-let folder = '';
 let clusters: Clusters;
-let fronts: readonly Front[] = [];
+let served: Served;
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-cli-'));
   clusters = twoClusters();
-  const [east, west] = await Promise.all([serveCluster(clusters.api.source), serveCluster(clusters.api.target)]);
-  fronts = [east, west];
-  const kubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'east',
-    clusters: [
-      { name: 'east', cluster: { server: east.url } },
-      { name: 'west', cluster: { server: west.url } },
-    ],
-    users: [{ name: 'me', user: {} }],
-    contexts: [
-      { name: 'east', context: { cluster: 'east', user: 'me', namespace: 'shop' } },
-      { name: 'west', context: { cluster: 'west', user: 'me' } },
-    ],
-  };
-  writeFileSync(path.join(folder, 'config'), JSON.stringify(kubeconfig));
+  served = await serveClusters(clusters);
 });
 
-afterEach(async () => {
-  await Promise.all(fronts.map((front) => front.close()));
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => served.close());
 
 function run(...argv: string[]): Promise<Ended> {
-  return kubectlMigrate(argv, {
-    KUBECONFIG: path.join(folder, 'config'),
-    XDG_STATE_HOME: path.join(folder, 'state'),
-  });
+  return kubectlMigrate(argv, served.env);
 }
 
 /** A process on another machine that began a move and ended before its first step. */
