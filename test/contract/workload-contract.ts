@@ -57,8 +57,7 @@ export function workloadContract(name: string, start: () => Promise<WorkloadWorl
           expect(adopted?.metadata.labels).toEqual(labelsOf(before.east, moves));
           expect(controllerOf(adopted)?.kind).toBe(kind === 'Deployment' ? 'ReplicaSet' : kind);
           // A move ends when the source pod is gone: until then its name is taken.
-          const left = async () => (await hands.pods(from, of)).map(({ metadata }) => metadata.name);
-          await expect.poll(left, { timeout: 60_000, interval: 200 }).not.toContain(moves);
+          await hands.gone(from, moves);
         }
         const after = await owner('east', resource, of);
         expect(after.metadata.uid).toBe(before.owner.metadata.uid);

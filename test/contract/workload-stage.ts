@@ -82,6 +82,13 @@ export class Hands {
     return pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   }
 
+  /** Waits until a pod's name is free again. */
+  async gone(place: Place, name: string): Promise<void> {
+    const check = (pod: Pod | undefined): Verdict => (pod ? { done: false, why: 'still there' } : { done: true });
+    const options = { name: `pod ${name} to be gone`, deadlineMs: 60_000, flag: '--none' };
+    await this.reader(place).waitFor<Pod>(RESOURCES.pod, { namespace: this.#world.namespace, name }, check, options);
+  }
+
   #podsOf(place: Place, of: string): Promise<Pod[]> {
     const { namespace } = this.#world;
     return this.reader(place).list<Pod>(RESOURCES.pod, { namespace, labelSelector: `app=${of}` });
