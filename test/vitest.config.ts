@@ -25,7 +25,8 @@ export default defineConfig({
           include: ['test/e2e/*.test.ts', 'test/contract/**/*.lab.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 180_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
+          maxConcurrency: 4,
         },
       },
       {

@@ -6,7 +6,7 @@ import { carryOut, Hands, handover, type WorkloadWorld } from './workload-stage.
 
 /** What the steps rely on of a workload whose pod stays in its namespace, and the workload of the controllers. */
 export function onePlaceContract(name: string, start: () => Promise<WorkloadWorld>): void {
-  describe(`workloads in one place: ${name}`, () => {
+  describe(`workloads in one place: ${name}`, { concurrent: true }, () => {
     let world: WorkloadWorld;
     let hands: Hands;
     beforeAll(async () => {
@@ -30,7 +30,7 @@ export function onePlaceContract(name: string, start: () => Promise<WorkloadWorl
       it('is replaced one for one, and no pod is made or deleted beside it', async () => {
         const [stays, leaves] = (await seed(resource, 'one', 2)) as [string, string];
         const before = { pods: await hands.pods('east', 'one'), contents: await hands.contents('east', 'one') };
-        const made = await hands.newcomers('east');
+        const made = await hands.newcomers('east', 'one');
         const pod = await carryOut(await handover(world, leaves, 'east', 'east'));
         expect(await made.stop()).toEqual([pod.metadata.name]);
         const after = await hands.settled('east', 'one', 2);

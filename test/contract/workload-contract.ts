@@ -13,7 +13,8 @@ const KINDS: readonly (readonly [string, Resource])[] = [
 
 /** What the steps rely on of a workload, and the workload of the controllers: of the real ones and of the fakes alike. */
 export function workloadContract(name: string, start: () => Promise<WorkloadWorld>): void {
-  describe(`workloads: ${name}`, () => {
+  // Mostly they wait for controllers, each for those of an owner of its own.
+  describe(`workloads: ${name}`, { concurrent: true }, () => {
     let world: WorkloadWorld;
     let hands: Hands;
     beforeAll(async () => {
@@ -47,7 +48,7 @@ export function workloadContract(name: string, start: () => Promise<WorkloadWorl
           ['east', 'west'],
           ['west', 'east'],
         ] as const) {
-          const [there, here] = await Promise.all([hands.newcomers(to), hands.newcomers(from)]);
+          const [there, here] = await Promise.all([hands.newcomers(to, of), hands.newcomers(from, of)]);
           const made = await carryOut(await handover(world, moves, from, to));
           expect(await there.stop()).toEqual([moves]);
           expect(await here.stop()).toEqual([]);
@@ -137,7 +138,7 @@ export function workloadContract(name: string, start: () => Promise<WorkloadWorl
         await workload.check(context, null);
         await hands.change('east', resource, of, { spec: { replicas: 3 } });
         await hands.settled('east', of, 3);
-        const remade = await hands.newcomers('east');
+        const remade = await hands.newcomers('east', of);
         await workload.giveUp(context);
         await workload.takeIn(context);
         await workload.finalize(context);

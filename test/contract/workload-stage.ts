@@ -131,8 +131,8 @@ export class Hands {
     });
   }
 
-  /** Names of every pod that comes into being from now on, until `stop`. */
-  async newcomers(place: Place): Promise<{ stop(): Promise<string[]> }> {
+  /** Names of every pod of an owner that comes into being from now on, until `stop`. It may be without labels at first. */
+  async newcomers(place: Place, of: string): Promise<{ stop(): Promise<string[]> }> {
     const api = this.#world.api(place, 'source');
     const { namespace } = this.#world;
     const path = `/api/v1/namespaces/${namespace}/pods`;
@@ -143,7 +143,8 @@ export class Hands {
     const names: string[] = [];
     const watching = (async () => {
       for await (const event of api.watch({ method: 'GET', path, query, signal: end.signal, timeoutMs: 120_000 })) {
-        if (event.type === 'ADDED') names.push((event.object as KubeObject).metadata.name);
+        const { name } = (event.object as KubeObject).metadata;
+        if (event.type === 'ADDED' && name.startsWith(`${of}-`)) names.push(name);
       }
     })().catch((error: unknown) => {
       if (!end.signal.aborted) throw error;

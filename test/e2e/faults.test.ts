@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Ended } from '../support/kubectl.ts';
-import { redisWithFiles } from '../support/redis-with-files.ts';
+import { redisWithFiles, writingTo } from '../support/redis-with-files.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
@@ -29,71 +29,79 @@ async function moveWith(
 const now = ['--grace-period=0', '--force', '--wait=false'];
 const withoutClient = (names: readonly string[]) => names.filter((name) => !/client|endpointslice/.test(name));
 
-describe('a move that something happens to', () => {
-  it('leads back, and the source serves on, whatever helper or pod of the target is killed', () =>
-    scenario('faults', async (scene) => {
-      const { namespace, kubectl, leftOf, objects } = scene;
-      const load = await redisWithFiles(scene, '10s');
-      const before = withoutClient(await objects());
-      const faults: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
-        'source helper': (id) =>
-          kubectl.run('east', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-source`, ...now]),
-        'target helper': (id) =>
-          kubectl.run('west', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-target`, ...now]),
-        'target pod': () => kubectl.run('west', ['-n', namespace, 'delete', 'pod', 'redis', ...now]),
+async function podsAreKilled(scene: Scenario): Promise<void> {
+  const { namespace, kubectl, leftOf, objects } = scene;
+  const load = await writingTo(scene, '10s');
+  const before = withoutClient(await objects());
+  const faults: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+    'source helper': (id) =>
+      kubectl.run('east', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-source`, ...now]),
+    'target helper': (id) =>
+      kubectl.run('west', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-target`, ...now]),
+    'target pod': () => kubectl.run('west', ['-n', namespace, 'delete', 'pod', 'redis', ...now]),
+  };
+  for (const [name, fault] of Object.entries(faults)) {
+    const ended = await moveWith(scene, fault);
+    expect(ended.code, name).toBe(1);
+    expect(ended.stderr, name).toContain('everything is as it was: the source serves');
+    expect(withoutClient(await objects()), name).toEqual(before);
+    expect(await leftOf(ended), name).toEqual([]);
+  }
+  const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());
+  expect(account).toMatchObject({ lost: [], twice: [] });
+}
+
+/** A second interrupt ends the program at once, which says where both clusters stand. */
+async function somebodyInsists({ migrate, leftOf }: Scenario): Promise<void> {
+  let interrupt = () => {};
+  let seen = 0;
+  const ended = await migrate(MOVE, {
+    onStart: (child) => {
+      interrupt = () => {
+        child.kill('SIGINT');
+        setTimeout(() => child.kill('SIGTERM'), 30);
       };
-      for (const [name, fault] of Object.entries(faults)) {
-        const ended = await moveWith(scene, fault);
-        expect(ended.code, name).toBe(1);
-        expect(ended.stderr, name).toContain('everything is as it was: the source serves');
-        expect(withoutClient(await objects()), name).toEqual(before);
-        expect(await leftOf(ended), name).toEqual([]);
-      }
-      const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());
-      expect(account).toMatchObject({ lost: [], twice: [] });
-    }));
+    },
+    onStderr: (text) => {
+      if (text.includes('copy files ahead') && seen++ === 0) interrupt();
+    },
+  });
+  expect(ended.code).toBe(130);
+  const [, id = ''] = /stopped at once; .*Next: kubectl migrate resume (m-\w+)/.exec(ended.stderr) ?? [];
+  expect(id).not.toBe('');
+  const resumed = await migrate(['resume', id]);
+  expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
+  expect(await leftOf(ended)).toEqual([]);
+}
 
-  it('refuses a second one of the same pod with who has it, and ends clean when somebody deletes the source', () =>
-    scenario('second', async (scene) => {
-      const { namespace, kubectl, migrate, leftOf } = scene;
-      await redisWithFiles(scene);
-      let second: Ended | undefined;
-      const first = await moveWith(scene, async () => {
-        second = await migrate(MOVE);
-      });
-      expect(second?.code).toBe(6);
-      expect(second?.stderr).toMatch(/F370[\s\S]*has it since 20[\s\S]*status m-/);
-      expect(first.code).toBe(0);
-      const back = ['pod', 'redis', '--context', 'west', '--to-context', 'east', '--yes'];
-      const remove = ['-n', namespace, 'delete', 'pod', 'redis', ...now];
-      const ended = await moveWith(scene, () => kubectl.run('west', remove), back);
-      expect(ended.code).toBe(1);
-      expect((await kubectl.try('east', ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
-      expect(await leftOf(ended)).toEqual([]);
-    }));
+async function aSecondOneBegins(scene: Scenario): Promise<void> {
+  let second: Ended | undefined;
+  const first = await moveWith(scene, async () => {
+    second = await scene.migrate(MOVE);
+  });
+  expect(second?.code).toBe(6);
+  expect(second?.stderr).toMatch(/F370[\s\S]*has it since 20[\s\S]*status m-/);
+  expect(first.code).toBe(0);
+}
 
-  it('ends at once on the second interrupt, says where both clusters stand, and is brought to its end', () =>
-    scenario('insist', async (scene) => {
-      const { migrate, leftOf } = scene;
+async function somebodyDeletesTheSource(scene: Scenario): Promise<void> {
+  const { namespace, kubectl, leftOf } = scene;
+  const back = ['pod', 'redis', '--context', 'west', '--to-context', 'east', '--yes'];
+  const remove = ['-n', namespace, 'delete', 'pod', 'redis', ...now];
+  const ended = await moveWith(scene, () => kubectl.run('west', remove), back);
+  expect(ended.code).toBe(1);
+  expect((await kubectl.try('east', ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
+  expect(await leftOf(ended)).toEqual([]);
+}
+
+describe('a move that something happens to', () => {
+  // One redis for all of them: each but the last leaves it as it was.
+  it('leads back when a helper, the target pod or the source is killed, two interrupts end it, a second move is refused', () =>
+    scenario('faults', async (scene) => {
       await redisWithFiles(scene);
-      let interrupt = () => {};
-      let seen = 0;
-      const ended = await migrate(MOVE, {
-        onStart: (child) => {
-          interrupt = () => {
-            child.kill('SIGINT');
-            setTimeout(() => child.kill('SIGTERM'), 30);
-          };
-        },
-        onStderr: (text) => {
-          if (text.includes('copy files ahead') && seen++ === 0) interrupt();
-        },
-      });
-      expect(ended.code).toBe(130);
-      const [, id = ''] = /stopped at once; .*Next: kubectl migrate resume (m-\w+)/.exec(ended.stderr) ?? [];
-      expect(id).not.toBe('');
-      const resumed = await migrate(['resume', id]);
-      expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
-      expect(await leftOf(ended)).toEqual([]);
+      await podsAreKilled(scene);
+      await somebodyInsists(scene);
+      await aSecondOneBegins(scene);
+      await somebodyDeletesTheSource(scene);
     }));
 });

@@ -3,11 +3,8 @@ import { type Load, type RedisSummary, redisLoad } from './load-client.ts';
 import { imageOf, pod, service } from './manifests.ts';
 import type { Scenario } from './scenario.ts';
 
-/** A redis with enough files that copying them takes a moment, a service, and a client that writes. */
-export async function redisWithFiles(
-  { lab, namespace, kubectl }: Scenario,
-  patience?: string,
-): Promise<Load<RedisSummary>> {
+/** A redis in the east with enough files that copying them takes a moment, and a service. */
+export async function redisWithFiles({ lab, namespace, kubectl }: Scenario): Promise<void> {
   await kubectl.apply('east', [
     pod({
       namespace,
@@ -22,7 +19,14 @@ export async function redisWithFiles(
   ]);
   await kubectl.ready('east', namespace, 'redis');
   await fillDisk(kubectl, namespace);
-  const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379', patience);
+}
+
+let clients = 0;
+
+/** A client of a name of its own that writes to the redis, and is at it. `patience`: see `redisLoad`. */
+export async function writingTo(scene: Scenario, patience?: string): Promise<Load<RedisSummary>> {
+  clients += 1;
+  const load = await redisLoad({ ...scene, context: 'east', name: `client-${clients}` }, 'redis:6379', patience);
   await load.going;
   return load;
 }

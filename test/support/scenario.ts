@@ -43,9 +43,13 @@ export async function scenario(name: string, act: (scenario: Scenario) => Promis
     process.stderr.write(`\n--- ${name}\n${outputs.join('\n')}\n`);
   });
   const both = (work: (context: Context) => Promise<unknown>) => Promise.all((['east', 'west'] as const).map(work));
-  await both((context) => ensureSystemNamespace(kubectl, context));
-  await both((context) => kubectl.run(context, ['create', 'namespace', namespace]));
-  await both((context) => serviceAccountReady(kubectl, context, namespace));
+  await both(async (context) => {
+    systemNamespaces[context] ??= ensureSystemNamespace(kubectl, context);
+    await systemNamespaces[context];
+    await kubectl.run(context, ['create', 'namespace', namespace]);
+    const made = ['--for=create', 'serviceaccount/default', '--timeout=30s'];
+    await kubectl.run(context, ['-n', namespace, 'wait', ...made]);
+  });
   try {
     await act({
       lab,
@@ -90,13 +94,6 @@ function builtProgram(): string {
   return program;
 }
 
-async function serviceAccountReady(kubectl: Kubectl, context: Context, namespace: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while ((await kubectl.try(context, ['-n', namespace, 'get', 'serviceaccount', 'default'])).code !== 0) {
-    if (Date.now() > deadline) throw new Error(`no default service account in ${context}/${namespace} after 30 s`);
-  }
-}
-
 async function snapshot(kubectl: Kubectl, namespace: readonly string[]): Promise<string[]> {
   const lists = (['east', 'west'] as const).map(async (context) => {
     const names = await kubectl.run(context, [...namespace, 'get', KINDS, '-o', 'name']);
@@ -107,6 +104,9 @@ async function snapshot(kubectl: Kubectl, namespace: readonly string[]): Promise
   });
   return (await Promise.all(lists)).flat().sort();
 }
+
+/** Once in each process that runs scenarios. */
+const systemNamespaces: Partial<Record<Context, Promise<void>>> = {};
 
 /** Scenarios run side by side; one that ends must not take the namespace of helper pods away from another. */
 async function ensureSystemNamespace(kubectl: Kubectl, context: Context): Promise<void> {

@@ -30,15 +30,22 @@ export async function takeSnapshot(kubectl: Kubectl, namespace: string): Promise
   return new Map(parts.flat());
 }
 
+const known = new Map<string, Promise<string[]>>();
+
+/** The kinds of both clusters, which stay the same while scenarios run. */
+function kindsOf(kubectl: Kubectl, namespaced: boolean): Promise<string[]> {
+  const scope = `--namespaced=${namespaced}`;
+  const kinds =
+    known.get(scope) ??
+    kubectl
+      .run('east', ['api-resources', '--verbs=list', scope, '-o', 'name'])
+      .then((names) => names.split('\n').filter((kind) => kind !== '' && !LEFT_OUT.has(kind)));
+  known.set(scope, kinds);
+  return kinds;
+}
+
 async function list(kubectl: Kubectl, context: Context, namespaced: boolean, place: readonly string[]) {
-  const names = await kubectl.run(context, [
-    'api-resources',
-    '--verbs=list',
-    `--namespaced=${namespaced}`,
-    '-o',
-    'name',
-  ]);
-  const kinds = names.split('\n').filter((kind) => kind !== '' && !LEFT_OUT.has(kind));
+  const kinds = await kindsOf(kubectl, namespaced);
   const { items } = await kubectl.json<{ items: Found[] }>(context, [...place, kinds.join(',')]);
   return items.map((object) => [`${context} ${object.kind}/${object.metadata.name}`, still(object)] as const);
 }
