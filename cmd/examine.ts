@@ -7,17 +7,21 @@ import { serverVersion } from '../src/kube/server-version.ts';
 import { type Diagnosis, diagnoseCluster } from '../src/planner/diagnose.ts';
 import { accessOfMoves, minimalRoles } from '../src/planner/permissions.ts';
 import { STEPS } from '../src/steps/index.ts';
-import { loginFor } from '../src/transfer/registry/credentials.ts';
 import { parseImage } from '../src/transfer/registry/reference.ts';
-import { connectRegistry } from '../src/transfer/registry/registry.ts';
 import { columns } from '../src/ui/table.ts';
 import { connectSide } from './connection.ts';
 import type { ConnectionOptions, PlaceOptions, TargetPlaceOptions } from './flags/clusters.ts';
 import { structured } from './flags/output.ts';
+import type { RegistryFlags } from './flags/registry.ts';
 import { type Output, output } from './output.ts';
+import { registryFor } from './registry.ts';
 import type { Streams } from './streams.ts';
 
-interface DoctorOptions extends ConnectionOptions, PlaceOptions, TargetPlaceOptions {
+interface DoctorOptions
+  extends ConnectionOptions,
+    PlaceOptions,
+    TargetPlaceOptions,
+    Pick<RegistryFlags, 'registry-ca'> {
   readonly 'helper-image'?: string | undefined;
   readonly engine: EngineName;
   readonly roles: boolean;
@@ -36,14 +40,15 @@ export async function examine(options: DoctorOptions, streams: Streams): Promise
   }
 }
 
-/** Without a target only the source is looked at. */
+/** Without a target only the source is looked at, for moves from node to node. */
 function sidesOf(options: DoctorOptions): readonly Side[] {
   return options['to-context'] === undefined && options['to-kubeconfig'] === undefined ? ['source'] : SIDES;
 }
 
 function accessFor(clusters: readonly Cluster[], options: DoctorOptions, engine: EngineName) {
   const namespace = options.namespace ?? clusters[0]?.namespace ?? 'default';
-  return accessOfMoves({ namespace, targetNamespace: options['to-namespace'] ?? namespace }, STEPS, engine);
+  const targetNamespace = options['to-namespace'] ?? namespace;
+  return accessOfMoves({ namespace, targetNamespace, oneCluster: clusters.length === 1 }, STEPS, engine);
 }
 
 async function diagnose(
@@ -65,7 +70,7 @@ async function diagnose(
         version: () => serverVersion(api, signal),
       }),
     ),
-    diagnoseImage(helperImage, streams),
+    diagnoseImage(helperImage, options, streams),
   ]);
   const all = found.flat();
   const well = all.every(({ verdict }) => verdict !== 'problem');
@@ -74,7 +79,11 @@ async function diagnose(
 }
 
 /** The registry as this machine sees it; nodes may see it otherwise, which only a pull tells. */
-async function diagnoseImage(image: string | undefined, streams: Streams): Promise<Diagnosis[]> {
+async function diagnoseImage(
+  image: string | undefined,
+  options: DoctorOptions,
+  streams: Streams,
+): Promise<Diagnosis[]> {
   const here = { where: 'here', check: 'helper image' };
   if (image === undefined) {
     const remedy = 'name it with --helper-image, KUBECTL_MIGRATE_HELPER_IMAGE, or in the configuration file';
@@ -85,7 +94,7 @@ async function diagnoseImage(image: string | undefined, streams: Streams): Promi
     const what = `${image} does not name a registry: HOST/REPOSITORY:TAG or @DIGEST`;
     return [{ ...here, verdict: 'problem', what, remedy: 'name it in full' }];
   }
-  const registry = connectRegistry({ ...reference, login: () => loginFor(reference.host, streams.env) });
+  const registry = registryFor(reference, options, streams.env);
   try {
     const { digest } = await registry.manifest(reference.reference, streams.interrupt);
     return [{ ...here, verdict: 'ok', what: `${image} is ${digest}` }];

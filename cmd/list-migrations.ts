@@ -1,32 +1,65 @@
+import { asMigrateError, isMigrateError } from '../src/domain/errors.ts';
 import { isFinished } from '../src/domain/standing.ts';
+import type { JournalRecord } from '../src/journal/record.ts';
+import { selectContext } from '../src/kube/kubeconfig.ts';
 import { recordedPlan } from '../src/planner/recorded-plan.ts';
-import { renderList, summaryOf } from '../src/ui/migration-view.ts';
+import { type MigrationSummary, renderList, summaryOf } from '../src/ui/migration-view.ts';
+import { kubeconfigOf } from './connection.ts';
+import type { PlaceOptions } from './flags/clusters.ts';
+import { type ListForm, structured } from './flags/output.ts';
 import { listMigrations, type MigrationOptions } from './migrations.ts';
 import { output } from './output.ts';
 import type { Streams } from './streams.ts';
 
-/** Prints migrations that `shown` lets through; what could not be asked is said on stderr. */
-export async function list(
-  options: MigrationOptions & { readonly output?: 'json' | 'yaml' | undefined },
-  streams: Streams,
-  shown: (finished: boolean) => boolean,
-): Promise<'done'> {
-  const out = output(options.output, streams);
-  const { records, problems } = await listMigrations(options, streams, out.reporter);
-  for (const text of problems) out.reporter.notify({ code: 'W421', text });
-  const rows = records
-    .filter(({ state }) => shown(isFinished(state)))
-    .flatMap((record) => {
-      try {
-        return [summaryOf({ ...record, plan: recordedPlan(record) })];
-      } catch (error) {
-        out.reporter.notify({
-          code: 'W421',
-          text: error instanceof Error ? `${record.id}: ${error.message}` : record.id,
-        });
-        return [];
-      }
-    });
-  out.result({ migrations: rows }, () => renderList(rows, Date.now()));
+export interface ListOptions extends Omit<MigrationOptions, 'output'>, PlaceOptions {
+  readonly 'all-namespaces': boolean;
+  readonly output: ListForm;
+}
+
+/** Prints migrations, unfinished ones only if so wanted; what could not be asked or read is said on stderr. */
+export async function list(options: ListOptions, streams: Streams, only?: 'unfinished'): Promise<'done'> {
+  const out = output(structured(options.output), streams);
+  const { records, problems, unreadable } = await listMigrations(options, streams, out.reporter);
+  const { rows, unusable } = summaries(records);
+  for (const text of [...problems, ...leftOut([...unreadable, ...unusable])])
+    out.reporter.notify({ code: 'W421', text });
+  const namespace = options['all-namespaces'] ? undefined : namespaceOf(options, streams);
+  const shown = rows
+    .filter(({ state }) => only === undefined || !isFinished(state))
+    .filter(({ pod }) => namespace === undefined || pod.startsWith(`${namespace}/`));
+  out.result({ migrations: shown }, () => renderList(shown, { form: options.output, now: Date.now(), namespace }));
   return 'done';
+}
+
+function summaries(records: readonly JournalRecord[]): { rows: MigrationSummary[]; unusable: string[] } {
+  const rows: MigrationSummary[] = [];
+  const unusable: string[] = [];
+  for (const record of records) {
+    try {
+      rows.push(summaryOf({ ...record, plan: recordedPlan(record) }));
+    } catch (error) {
+      unusable.push(asMigrateError(error).detail);
+    }
+  }
+  return { rows, unusable };
+}
+
+/** One line, however many there are: after an update a machine may be full of records of the version before. */
+function leftOut(unreadable: readonly string[]): string[] {
+  const [first] = unreadable;
+  if (first === undefined) return [];
+  const more = unreadable.length === 1 ? 'one is left out' : `${unreadable.length} are left out, such as`;
+  return [`not all records can be read, ${more}: ${first}`];
+}
+
+/** That of the flag or the context; where no kubeconfig is usable, what this machine knows of all of them is shown. */
+function namespaceOf(options: ListOptions, { env }: Streams): string | undefined {
+  if (options.namespace !== undefined) return options.namespace;
+  try {
+    const kubeconfig = kubeconfigOf('source', options, env);
+    return selectContext(kubeconfig, options.context, '--context').namespace;
+  } catch (error) {
+    if (isMigrateError(error) && error.code === 'F302') return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { failureCode, isMigrateError } from '../src/domain/errors.ts';
+import { asMigrateError, failureCode, isMigrateError } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
@@ -67,13 +67,17 @@ export async function findMigration(
   }
 }
 
+/** Records, places that could not be asked with why, and what is wrong with each record that could not be read. */
+export interface Known {
+  readonly records: readonly JournalRecord[];
+  readonly problems: readonly string[];
+  readonly unreadable: readonly string[];
+}
+
 /** Everything that is known here: local copies, and the clusters that flags name, or the current context. */
-export async function listMigrations(
-  options: MigrationOptions,
-  streams: Streams,
-  reporter: Reporter,
-): Promise<{ readonly records: JournalRecord[]; readonly problems: string[] }> {
+export async function listMigrations(options: MigrationOptions, streams: Streams, reporter: Reporter): Promise<Known> {
   const problems: string[] = [];
+  const unreadable: string[] = [];
   const note = (where: string, error: unknown) =>
     problems.push(`${where}: ${isMigrateError(error) ? error.detail : String(error)}`);
   const clusters = clustersToLook(options, streams, reporter);
@@ -86,10 +90,16 @@ export async function listMigrations(
     const best = new Map<string, JournalRecord>();
     for (const [index, list] of lists.entries()) {
       if (list.status === 'rejected') note(clusters[index - 1]?.context ?? 'local copies', list.reason);
+      if (list.status === 'fulfilled')
+        unreadable.push(...list.value.unreadable.map(({ error }) => asMigrateError(error).detail));
       for (const record of list.status === 'fulfilled' ? list.value.records : [])
         if (record.serial >= (best.get(record.id)?.serial ?? -1)) best.set(record.id, record);
     }
-    return { records: [...best.values()].toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1)), problems };
+    return {
+      records: [...best.values()].toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1)),
+      problems,
+      unreadable,
+    };
   } finally {
     for (const cluster of clusters) cluster.close();
   }

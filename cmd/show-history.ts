@@ -1,4 +1,5 @@
 import type { Outcome } from '../src/domain/errors.ts';
+import { COMMAND } from '../src/domain/names.ts';
 import type { JournalRecord } from '../src/journal/record.ts';
 import { pastMove } from '../src/planner/past-moves.ts';
 import { describeRecord } from '../src/report/record-summary.ts';
@@ -59,7 +60,7 @@ function render(rows: readonly Row[], form: string): string {
   if (rows.length === 0) return 'No moves are known here.\n';
   const wide = form === 'wide';
   const ms = (value: number | null) => (value === null ? '' : seconds(value));
-  return columns(
+  const table = columns(
     rows.map((each) => [
       each.id,
       `${each.namespace}/${each.pod}`,
@@ -83,4 +84,5 @@ function render(rows: readonly Row[], form: string): string {
       ...(wide ? ['IN ALL', 'BYTES', 'USER'] : []),
     ],
   );
+  return `${table}Each in full, for the change record: ${COMMAND} report ${rows[0]?.id} -o html > report.html\n`;
 }

@@ -1,15 +1,19 @@
-import { isMigrateError } from '../src/domain/errors.ts';
+import { failureCode, isMigrateError } from '../src/domain/errors.ts';
+import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { isFinished } from '../src/domain/standing.ts';
 import { createEngine } from '../src/engines/create-engine.ts';
 import { holderOf, type LockHolder, leaseRefs } from '../src/journal/lease.ts';
 import type { Testimony } from '../src/journal/ports.ts';
+import { systemClock } from '../src/kube/clock.ts';
 import { createGateway } from '../src/kube/gateway.ts';
 import type { Lease } from '../src/kube/objects.ts';
 import { RESOURCES } from '../src/kube/resources.ts';
 import { type Inspection, inspectMigration } from '../src/runner/inspect.ts';
 import { STEPS } from '../src/steps/index.ts';
-import { type MigrationReport, renderMigration, summaryOf } from '../src/ui/migration-view.ts';
+import { lineRenderer } from '../src/ui/line-renderer.ts';
+import { type MigrationReport, renderMigration, renderStanding, summaryOf } from '../src/ui/migration-view.ts';
+import { shownOn } from '../src/ui/terminal.ts';
 import { type Found, findMigration, type MigrationOptions, workplaceFor } from './migrations.ts';
 import { output } from './output.ts';
 import type { Workplace } from './session.ts';
@@ -34,6 +38,39 @@ export async function showMigration(
     return 'done';
   } finally {
     place.close();
+  }
+}
+
+/** How often a watched migration is looked at, in ms. */
+const WATCH_MS = 1000;
+
+/** Tells of one migration line by line, each time that its record says something new, until it has ended. */
+export async function watchMigration(id: string, options: MigrationOptions, streams: Streams): Promise<'done'> {
+  const out = output(undefined, streams);
+  const tell = lineRenderer(
+    (text) => streams.stdout.write(shownOn(streams.stdout, text, streams.env)),
+    () => new Date(),
+  );
+  let seen = false;
+  for (;;) {
+    const found = await findMigration(id, options, streams, out.reporter).catch((error: unknown) => {
+      if (seen && failureCode(error) === 'F374') return undefined;
+      throw error;
+    });
+    if (!found) {
+      streams.stdout.write(`${id} has ended, its record is gone. Next: ${COMMAND} audit list\n`);
+      return 'done';
+    }
+    seen = true;
+    const { state, entries } = found.record;
+    const last = entries.at(-1);
+    const doing = last && !isFinished(state) ? `, ${last.step} ${last.kind}` : '';
+    tell({ code: 'I406', text: `${id} ${found.record.state}${doing}` });
+    if (isFinished(state)) {
+      streams.stdout.write(`${renderStanding(summaryOf({ ...found.record, plan: found.plan }))}\n`);
+      return 'done';
+    }
+    await systemClock.sleep(WATCH_MS, streams.interrupt);
   }
 }
 

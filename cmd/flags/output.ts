@@ -26,3 +26,14 @@ export function listForm<T>(yargs: Argv<T>) {
 export function structured(form: ListForm): 'json' | 'yaml' | undefined {
   return form === 'json' || form === 'yaml' ? form : undefined;
 }
+
+/** `-A` of a list that is of one namespace otherwise. */
+export function allNamespaces<T>(yargs: Argv<T>) {
+  return yargs.option('all-namespaces', {
+    alias: 'A',
+    type: 'boolean',
+    default: false,
+    group: 'Source:',
+    describe: 'of all namespaces',
+  });
+}

@@ -1,4 +1,4 @@
-import { type HelperReply, type HelperRequest, PROTOCOL_VERSION, requestSchema } from './envelope.ts';
+import { type HelperReply, type HelperRequest, misfit, PROTOCOL_VERSION, requestSchema } from './envelope.ts';
 import { HelperFailure, toErrorBody } from './failure.ts';
 import { type HelperArgs, type HelperOp, type HelperResult, helperOps } from './protocol.ts';
 
@@ -20,7 +20,7 @@ export function makeDispatch(handlers: Handlers): Dispatch {
   return async (line) => {
     const request = requestSchema.safeParse(parseJson(line));
     if (!request.success) {
-      const failure = new HelperFailure('bad-request', 'not a request of this protocol version', request.error.message);
+      const failure = new HelperFailure('bad-request', 'not a request of this protocol version', misfit(request.error));
       return { v: PROTOCOL_VERSION, id: 'unknown', ok: false, error: toErrorBody(failure) };
     }
     const known = replies.get(request.data.id);
@@ -55,7 +55,7 @@ const isOp = (op: string): op is HelperOp => Object.hasOwn(helperOps, op);
 
 async function carryOut<O extends HelperOp>(op: O, args: unknown, id: string, handlers: Handlers): Promise<unknown> {
   const parsed = helperOps[op].args.safeParse(args);
-  if (!parsed.success) throw new HelperFailure('bad-request', `bad arguments for ${op}`, parsed.error.message);
+  if (!parsed.success) throw new HelperFailure('bad-request', `bad arguments for ${op}`, misfit(parsed.error));
   const result = await handlers[op](parsed.data as HelperArgs<O>, id);
   return helperOps[op].result.parse(result);
 }

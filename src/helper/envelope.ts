@@ -44,6 +44,13 @@ const helperErrorSchema = z.strictObject({
   detail: z.string().max(64 * 1024),
 });
 
+/** What of a message does not fit its schema, for people: the first field and what is wrong with it. Pure. */
+export function misfit({ issues }: z.ZodError): string {
+  const [first] = issues;
+  const more = issues.length > 1 ? `, and ${issues.length - 1} more` : '';
+  return first ? `${first.path.join('.') || 'the whole'}: ${first.message}${more}` : '';
+}
+
 /** A reply as it travels; `result` is checked by the schema of the operation. */
 const replySchema = z.discriminatedUnion('ok', [
   z.strictObject({ v: z.literal(PROTOCOL_VERSION), id: requestId, ok: z.literal(true), result: z.unknown() }),

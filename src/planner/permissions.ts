@@ -9,10 +9,11 @@ import {
   type PlannedCopy,
 } from '../domain/plan.ts';
 import { SIDES, type Side } from '../domain/refs.ts';
-import type { PlannedWorkload } from '../domain/workload.ts';
+import type { PlannedPlace, PlannedWorkload } from '../domain/workload.ts';
 import type { KubeObject, Pod } from '../kube/objects.ts';
 import type { Access } from '../kube/ports.ts';
 import type { Step } from '../steps/step.ts';
+import { isRenewed } from '../workloads/index.ts';
 import { accessFor } from './checks/access.ts';
 import { planningReads } from './checks/reads.ts';
 import { planEffects } from './make-plan.ts';
@@ -20,21 +21,25 @@ import { planEffects } from './make-plan.ts';
 export interface PermissionScope {
   readonly namespace: string;
   readonly targetNamespace: string;
+  /** Moves from node to node of the source cluster, instead of to another cluster; then all of it is asked of the source. */
+  readonly oneCluster: boolean;
 }
 
 /**
- * Everything that planning and carrying out a move between two namespaces may need with an engine, by cluster: asked of the steps
- * themselves, with a plan that has every kind of effect in it. Pure.
+ * Everything that planning and carrying out moves may need with an engine, by cluster: asked of the steps themselves, with
+ * a plan of every kind of owner that has every kind of effect in it. Pure.
  */
 export function accessOfMoves(
   scope: PermissionScope,
   steps: readonly Step[],
   engine: EngineName,
 ): Readonly<Record<Side, readonly Access[]>> {
-  const drafts = WORKLOADS.map((workload) => fullestDraft(scope, engine, workload));
+  const workloads = Object.values(scope.oneCluster ? { ...BETWEEN, ...WITHIN } : BETWEEN);
+  const drafts = workloads.map((workload) => fullestDraft(scope, engine, workload));
   const effects = drafts.flatMap((draft) => planEffects(draft, steps));
   const reads = planningReads(requestFor(scope), fullestPod(scope.namespace));
   const [source, target] = SIDES.map((side) => unique([...reads[side], ...accessFor(ofSide(effects, side))]));
+  if (scope.oneCluster) return { source: unique([...(source ?? []), ...(target ?? [])]), target: [] };
   return { source: source ?? [], target: target ?? [] };
 }
 
@@ -102,7 +107,8 @@ function fullestDraft(
       containers: [{ name: 'any', id: 'any', restartCount: 0, image: 'any' }],
     },
     target: { ...place, namespace: targetNamespace },
-    oneCluster: false,
+    oneCluster: scope.oneCluster,
+    ...(isRenewed(workload) && { rehearsal: { pod: 'any-rehearsal' } }),
     workload,
     copies: COPIES,
     engine: { name: engine, reason: '' },
@@ -133,12 +139,22 @@ const OWNER = {
   withheld: [],
 } as const;
 
-/** One of each kind. */
-const WORKLOADS: readonly PlannedWorkload[] = [
-  { kind: 'bare-pod' },
-  { ...OWNER, kind: 'deployment', replicaSet: 'any' },
-  { ...OWNER, kind: 'stateful-set', ordinal: 0 },
-];
+/** One of every kind between two clusters; a kind that is missing does not compile. */
+const BETWEEN: { readonly [K in Exclude<PlannedWorkload, PlannedPlace>['kind']]: PlannedWorkload & { kind: K } } = {
+  'bare-pod': { kind: 'bare-pod' },
+  deployment: { ...OWNER, kind: 'deployment', replicaSet: 'any' },
+  'stateful-set': { ...OWNER, kind: 'stateful-set', ordinal: 0 },
+};
+
+const { name, uid, generation } = OWNER;
+const COUNTED = { kind: 'Deployment', name, uid, generation } as const;
+
+/** One of every kind within a namespace. */
+const WITHIN: { readonly [K in PlannedPlace['kind']]: PlannedPlace & { kind: K } } = {
+  replica: { kind: 'replica', owner: COUNTED, replicaSet: { name, uid }, labels: {}, withheld: [] },
+  ordinal: { kind: 'ordinal', name, uid, generation, labels: {}, revision: 'any', template: {}, strategy: {} },
+  'bare-name': { kind: 'bare-name' },
+};
 
 const COPIES: readonly PlannedCopy[] = ['ConfigMap', 'Secret', 'ServiceAccount'].flatMap((kind) =>
   (['create', 'overwrite'] as const).map((act) => ({

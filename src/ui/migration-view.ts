@@ -25,13 +25,13 @@ export interface MigrationSummary {
   readonly words: string;
   /** RFC 3339. */
   readonly createdAt: string;
+  readonly user: string;
   /** The command that goes on from there. */
   readonly next: string;
 }
 
 /** One migration with what its places say and what the clusters show. */
 export interface MigrationReport extends MigrationSummary {
-  readonly user: string;
   readonly host: string;
   readonly version: string;
   readonly places: readonly { readonly place: string; readonly authority: boolean; readonly says: string }[];
@@ -53,11 +53,12 @@ export interface MigrationReport extends MigrationSummary {
 export function summaryOf(record: {
   readonly id: string;
   readonly createdAt: string;
+  readonly user: string;
   readonly state: RecordState;
   readonly plan: Plan;
   readonly lock?: Holder;
 }): MigrationSummary {
-  const { id, createdAt, state, plan, lock } = record;
+  const { id, createdAt, user, state, plan, lock } = record;
   const { source, target } = plan;
   const atWork = lock?.process !== undefined && Date.now() - Date.parse(lock.renewed) < LOCK_MS;
   return {
@@ -67,22 +68,35 @@ export function summaryOf(record: {
     to: `${target.context}/${target.node}`,
     state,
     createdAt,
+    user,
     ...standing(id, state, atWork),
   };
 }
 
+export interface ListView {
+  readonly form: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Of which namespace they are; undefined for all. */
+  readonly namespace: string | undefined;
+}
+
 /** Migrations for people, the newest first; the last line says what comes next. */
-export function renderList(rows: readonly MigrationSummary[], now: number): string {
-  if (rows.length === 0) return 'No migrations.\n';
+export function renderList(rows: readonly MigrationSummary[], { form, now, namespace }: ListView): string {
+  if (form === 'name') return rows.map(({ id }) => `${id}\n`).join('');
+  if (rows.length === 0)
+    return namespace === undefined ? 'No migrations.\n' : `No migrations of namespace ${namespace}.\n`;
+  const wide = form === 'wide';
   const table = columns(
-    rows.map(({ id, pod, from, to, words, createdAt }) => [
+    rows.map(({ id, pod, from, to, words, createdAt, user }) => [
       id,
       pod,
       `${from} -> ${to}`,
       words,
       age(now - Date.parse(createdAt)),
+      ...(wide ? [createdAt, user] : []),
     ]),
-    ['ID', 'POD', 'FROM -> TO', 'STATE', 'AGE'],
+    ['ID', 'POD', 'FROM -> TO', 'STATE', 'AGE', ...(wide ? ['BEGUN', 'USER'] : [])],
   );
   const open = rows.find(({ state }) => state !== 'done' && state !== 'rolled-back');
   return `${table}${open ? `${open.id}: ${open.words}. Next: ${open.next}` : 'All of them have ended.'}\n`;
@@ -114,7 +128,12 @@ export function renderMigration(
     : '';
   const history = entries.map(({ serial, time, step, kind }) => [String(serial), time, step, kind]);
   const table = history.length > 0 ? columns(history, ['#', 'TIME', 'STEP', 'WHAT']) : '';
-  return `${columns(lines)}${steps}${table}${words}. Next: ${next}\n`;
+  return `${columns(lines)}${steps}${table}${renderStanding({ words, next })}\n`;
+}
+
+/** Where a migration stands and what comes next, in a line. */
+export function renderStanding({ words, next }: Pick<MigrationSummary, 'words' | 'next'>): string {
+  return `${words}. Next: ${next}`;
 }
 
 function lockLine({ process, operation, user, host, since, renewed }: Holder, now: number): string {

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { beginSession } from '../../cmd/session.ts';
 import { EXIT } from '../../src/domain/errors.ts';
+import type { ConfigMap } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
+import type { FakeCluster } from '../fakes/fake-cluster.ts';
 import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, contents, isAudit, plan, twoClusters } from '../fixtures/two-clusters.ts';
 import { type Ended, kubectlMigrate } from '../support/cli.ts';
@@ -43,6 +45,13 @@ async function begun(): Promise<void> {
   await session.lock.leave();
 }
 
+/** The record as a later version of the program would write it. */
+function makeNewer(cluster: FakeCluster): void {
+  cluster.change<ConfigMap>(RESOURCES.configMap, 'kubectl-migrate', 'm-test', ({ data = {} }) => {
+    data['record'] = JSON.stringify({ ...JSON.parse(data['record'] ?? ''), schemaVersion: 99 });
+  });
+}
+
 describe('a migration that another machine left', () => {
   it('is found in the clusters: list and status say where it stands and what comes next', async () => {
     await begun();
@@ -56,6 +65,34 @@ describe('a migration that another machine left', () => {
     expect(status.stdout.trimEnd().split('\n').at(-1)).toBe(
       'stopped before the commit. Next: kubectl migrate resume m-test',
     );
+  });
+
+  it('is of its namespace, in every form', async () => {
+    await begun();
+    expect((await run('list', ...BOTH, '-o', 'name')).stdout).toBe('m-test\n');
+    expect((await run('list', ...BOTH, '-o', 'wide')).stdout).toMatch(/BEGUN +USER\n.* ann\n/);
+    expect((await run('list', ...BOTH, '-n', 'other')).stdout).toBe('No migrations of namespace other.\n');
+    expect((await run('list', ...BOTH, '-n', 'other', '-A')).stdout).toContain('m-test');
+  });
+
+  it('is said to be left out where its record is of another version, in one line', async () => {
+    await begun();
+    for (const cluster of [clusters.east, clusters.west]) makeNewer(cluster);
+    const { code, stdout, stderr } = await run('list', ...BOTH);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'No migrations of namespace shop.\n' });
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stderr).toMatch(
+      /not all records can be read, 2 are left out, such as: east: .*m-test has schema version 99/,
+    );
+  });
+
+  it('is watched until it has ended', async () => {
+    await begun();
+    const watched = run('status', 'm-test', '--watch', ...BOTH);
+    await run('resume', 'm-test', ...BOTH);
+    const { code, stdout } = await watched;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/m-test running[\s\S]*m-test rolled-back\nled back: the source serves\. Next: /);
   });
 
   it('is described in JSON with plan and history', async () => {

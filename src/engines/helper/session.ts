@@ -11,12 +11,15 @@ import {
   helperOps,
   MAX_LINE_BYTES,
   messageSchema,
+  misfit,
   PROTOCOL_VERSION,
 } from '../../helper/protocol.ts';
 import type { ExecStream } from '../../kube/ports.ts';
 
 /** How often a lost stream is attached anew before the session gives up. */
 const REATTACH_LIMIT = 5;
+
+const OTHER_IMAGE = 'use the helper image of this version (--helper-image)';
 
 interface Pending {
   readonly line: string;
@@ -83,7 +86,7 @@ export class HelperSession {
       if (this.#down) await this.#revive();
       else this.#stream?.stdin.write(line);
       const result = helperOps[op].result.safeParse(await reply);
-      if (!result.success) throw this.#garbled(`the reply to ${op} has another shape: ${result.error.message}`);
+      if (!result.success) throw this.#garbled(`its reply to ${op} has another shape (${misfit(result.error)})`);
       return result.data as HelperResult<O>;
     } finally {
       this.#pending.delete(id);
@@ -163,8 +166,8 @@ export class HelperSession {
 
   #garbled(why: string): MigrateError {
     return new MigrateError('F332', {
-      detail: `the ${this.#side} helper does not speak protocol version ${PROTOCOL_VERSION}: ${why}`,
-      remedy: 'use the helper image of this version (--helper-image)',
+      detail: `the ${this.#side} helper is of another version than this program: ${why}`,
+      remedy: OTHER_IMAGE,
     });
   }
 }
@@ -184,6 +187,8 @@ const MEANINGS: Partial<Record<HelperErrorBody['code'], { code: FailureCode; rem
   'transfer-broken': { code: 'F342' },
   'container-not-found': { code: 'F344', remedy: 'look at the pod, then try again' },
   'already-thawed': { code: 'F320', remedy: 'allow a longer freeze with --max-freeze, then try again' },
+  // Requests are checked before they are sent: a helper that takes none of them is of another version.
+  'bad-request': { code: 'F332', remedy: OTHER_IMAGE },
   'no-space': { code: 'F332', remedy: 'make room on the node, or choose another with --to-node' },
 };
 

@@ -17,6 +17,7 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   deployments: ['get', 'list', 'watch'],
   replicasets: ['get', 'list', 'watch'],
   statefulsets: ['get', 'list', 'watch'],
+  controllerrevisions: ['list'],
 };
 
 /**

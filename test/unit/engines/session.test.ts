@@ -130,7 +130,20 @@ describe('a helper of another version', () => {
     const { talk, line } = await session();
     const call = talk.call('continue', seal);
     line.reply((await line.arrived(1)).id, { connections: 'three', totalMs: 1 });
-    await expect(call).rejects.toMatchObject({ code: 'F332', detail: expect.stringContaining('continue') });
+    await expect(call).rejects.toMatchObject({
+      code: 'F332',
+      detail:
+        'the source helper is of another version than this program: its reply to continue has another shape (connections: Invalid input: expected number, received string)',
+    });
+  });
+
+  it('is found by what it does not take', async () => {
+    const { talk, line } = await session();
+    const call = talk.call('continue', seal);
+    const { id } = await line.arrived(1);
+    const error = { code: 'bad-request', summary: 'bad arguments for continue', detail: 'containers: Required' };
+    line.say(`${JSON.stringify({ v: 1, id, ok: false, error })}\n`);
+    await expect(call).rejects.toMatchObject({ code: 'F332', remedy: expect.stringContaining('--helper-image') });
   });
 });
 

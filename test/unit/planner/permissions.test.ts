@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { accessFor } from '../../../src/planner/checks/access.ts';
+import { accessOfMoves } from '../../../src/planner/permissions.ts';
+import { STEPS } from '../../../src/steps/index.ts';
+import type { FakeCluster } from '../../fakes/fake-cluster.ts';
+import { move } from '../../fixtures/move.ts';
+import { runningPod, service } from '../../fixtures/objects.ts';
+import { oneCluster } from '../../fixtures/one-cluster.ts';
+import { deployment, statefulSet } from '../../fixtures/owners.ts';
+
+const VERBS: Readonly<Record<string, string>> = { POST: 'create', PATCH: 'patch', DELETE: 'delete' };
+
+/** What a cluster was asked for in namespaces, as a role says it. */
+function askedOf(cluster: FakeCluster): string[] {
+  const asked = cluster.calls.flatMap(({ method, path: to }) => {
+    const [, namespace, resource, name, sub] =
+      /\/namespaces\/([^/]+)\/([a-z]+)(?:\/([^/]+))?(?:\/([a-z]+))?$/.exec(to) ?? [];
+    if (namespace === undefined || to.includes('reviews')) return [];
+    const read = name === undefined ? 'list' : 'get';
+    return [`${VERBS[method] ?? read} ${[resource, sub].filter(Boolean).join('/')} ${namespace}`];
+  });
+  return [...new Set(asked)].toSorted();
+}
+
+describe('the permissions of moves from node to node', () => {
+  const services = [service('cart')];
+  const scope = { namespace: 'shop', targetNamespace: 'shop', oneCluster: true };
+  const { source, target } = accessOfMoves(scope, STEPS, 'helper');
+  const allowed = source.map(({ verb, resource, subresource, namespace }) =>
+    [verb, [resource, subresource].filter(Boolean).join('/'), namespace].join(' '),
+  );
+
+  it.each([
+    ['a pod of a Deployment', { owner: deployment({ replicas: 1 }), services }, undefined],
+    ['an ordinal of a StatefulSet', { owner: statefulSet({ replicas: 1 }), services }, 'cart-0'],
+    ['a bare pod', { pod: runningPod(), services }, 'cart-0'],
+  ])('hold everything that a move of %s asked for', async (_name, world, pod) => {
+    const clusters = await oneCluster(world);
+    const [first] = clusters.east.all({ apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }, 'shop');
+    const { plan } = await move(clusters, { request: { pod: pod ?? first?.metadata.name ?? '' } });
+    const asked = askedOf(clusters.east);
+    expect(asked.length).toBeGreaterThan(15);
+    expect(asked.filter((each) => !allowed.includes(each))).toEqual([]);
+    const declared = accessFor(plan.effects).map((each) => JSON.stringify(each, Object.keys(each).toSorted()));
+    const known = source.map((each) => JSON.stringify(each, Object.keys(each).toSorted()));
+    expect(declared.filter((each) => !known.includes(each))).toEqual([]);
+  });
+
+  it('are all of one cluster, and more than those of moves to another', () => {
+    expect(target).toEqual([]);
+    expect(allowed).toEqual(
+      expect.arrayContaining(['delete controllerrevisions shop', 'list controllerrevisions shop']),
+    );
+    const between = accessOfMoves({ ...scope, oneCluster: false }, STEPS, 'helper');
+    expect(between.source.map(({ resource }) => resource)).not.toContain('controllerrevisions');
+  });
+});
