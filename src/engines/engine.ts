@@ -135,8 +135,11 @@ export interface Engine {
   copyAhead(context: EngineContext): Promise<{ readonly bytes: number; readonly files: number }>;
   /** Takes the process image; afterwards the source does not run. On failure the source runs as before. */
   freeze(context: EngineContext): Promise<Frozen>;
-  /** Lets the source run again, whatever part of the freeze was done. Idempotent. */
-  thaw(context: EngineContext): Promise<void>;
+  /**
+   * Lets the source run again, whatever part of the freeze was done. `frozen`: the record says that the freeze was begun,
+   * so that means which are gone are made anew for it. Idempotent.
+   */
+  thaw(context: EngineContext, frozen: boolean): Promise<void>;
   /** Returns when the image is complete in the target and has been compared with what was sent. */
   transfer(context: EngineContext): Promise<Carried>;
   /** Rebuilds the processes; where `prepareTarget` has made no pod, calls `startPod`. */

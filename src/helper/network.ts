@@ -52,6 +52,16 @@ async function load(pid: number, text: string, armed?: Armed): Promise<void> {
  */
 export const lockNetwork = (pid: number, armed?: Armed) => load(pid, rules('refusals'), armed);
 
+/** Whether the lock, in either of its forms, is there. */
+export async function isLocked(pid: number): Promise<boolean> {
+  const { status, stdout } = await execute(
+    '/usr/bin/nsenter',
+    inNetwork(pid, '/usr/bin/nft', 'list', 'tables', 'inet'),
+  );
+  if (status !== 0) throw new HelperFailure('tool-failed', 'the pod’s network could not be looked at');
+  return stdout.split('\n').includes(`table inet ${TABLE}`);
+}
+
 /** Source, after the commit: as locked, but resets go out. Idempotent. */
 export const permitResets = (pid: number, armed?: Armed) => load(pid, rules('all'), armed);
 

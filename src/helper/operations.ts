@@ -24,7 +24,13 @@ export type OperationsContext = {
 };
 
 /** The helper's operations and what happens at its start and end. */
-export type Operations = { handlers: Handlers; recover(): Promise<void>; end(): Promise<void> };
+export type Operations = {
+  handlers: Handlers;
+  recover(): Promise<void>;
+  /** Whether something is stopped here that only this helper can let go on. */
+  isKeeping(): boolean;
+  end(): Promise<void>;
+};
 
 /** So often at most a transfer tells how far it is. */
 const PROGRESS_MS = 200;
@@ -65,6 +71,7 @@ export function makeOperations(context: OperationsContext): Operations {
       removeArchive(archive);
       return {};
     },
+    'take-up': (args) => source.takeUp(args),
     thaw: (args) => source.thaw(args),
     seal: (args) => source.seal(args),
     'release-connections': (args) => source.release(args),
@@ -82,6 +89,7 @@ export function makeOperations(context: OperationsContext): Operations {
       target.recover();
       void warmUp().catch(() => {});
     },
+    isKeeping: () => source.isKept() || target.isKept(),
     async end() {
       await Promise.all([source.end(), target.end()]);
     },

@@ -3,7 +3,10 @@
 /** Where the images are kept: an emptyDir with `medium: Memory`. */
 export const IMAGES_DIR = '/images';
 
-/** Command of the helper pod's container. `deadlineMs`: when the helper ends itself, and thaws what it had not sealed. */
+/**
+ * Command of the helper pod's container. `deadlineMs`: when the helper ends itself, and thaws what it had not sealed; one
+ * that keeps a sealed source, or a target that was restored and not continued, stays until that is over.
+ */
 export function helperCommand(deadlineMs: number): string[] {
   return ['/usr/bin/node', '/helper.cjs', 'serve', '--deadline-ms', String(deadlineMs)];
 }

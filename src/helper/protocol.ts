@@ -173,6 +173,11 @@ export const helperOps = {
   halt: op(z.strictObject({ containerIds: containerIdsSchema, archive: archiveSchema }), z.strictObject({ bytes })),
   /** Source: removes the archive from the node. Idempotent. */
   'remove-archive': op(z.strictObject({ archive: archiveSchema }), nothing),
+  /**
+   * Source, in the place of a helper that is gone: what that left stopped or locked counts as sealed from here on. Changes
+   * nothing where everything runs, where the containers are gone, and for a helper that has a source already.
+   */
+  'take-up': op(z.strictObject({ containers: containersSchema }), nothing),
   /** Source: network unlocked, tree continued, leftovers of the dump removed. Idempotent. Refused once `released`. */
   thaw: op(z.strictObject({ containerIds: containerIdsSchema }), nothing),
   /**

@@ -64,6 +64,13 @@ function save(name: string, value: object): void {
   renameSync(`${file}.new`, file);
 }
 
+/** When this helper ends itself, in ms since 1970, whichever of its processes asks: `wanted` counts for the first. */
+export function firstDeadline(wanted: number): number {
+  const { endsAt } = load('deadline.json', z.strictObject({ endsAt: z.number() }), { endsAt: wanted });
+  save('deadline.json', { endsAt });
+  return endsAt;
+}
+
 export const loadSource = (): SourceRecord => load('source.json', sourceSchema, { state: 'idle' });
 export const saveSource = (record: SourceRecord): void => save('source.json', record);
 export const loadTarget = (): TargetRecord => load('target.json', targetSchema, { state: 'idle' });

@@ -5,20 +5,21 @@ import { z } from 'zod';
 import { CONTROL_SOCKET } from './attach.ts';
 import { Channels } from './bulk/channels.ts';
 import { BULK_SOCKET } from './bulk/program.ts';
+import { endWhenForgotten } from './deadline.ts';
 import { type Dispatch, makeDispatch } from './dispatch.ts';
 import type { HelperEvent } from './envelope.ts';
 import { splitLines } from './lines.ts';
 import { makeOperations } from './operations.ts';
 import { channelSchema } from './protocol.ts';
+import { firstDeadline } from './record.ts';
 
 /** What the main process was started with. */
 export type ServeOptions = { deadlineMs: number };
 
-const LONGEST_TIMER_MS = 2_147_483_647;
-
 /**
  * The helper pod's main process. Listens for attached control streams and bulk streams until its deadline or SIGTERM,
- * then lets a frozen source go on unless that was sealed. Resolves with the exit status.
+ * then lets a frozen source go on unless that was sealed. The deadline is for helpers that were forgotten: one that keeps
+ * what nobody else could let go on stays beyond it. Resolves with the exit status.
  */
 export async function serve({ deadlineMs }: ServeOptions): Promise<number> {
   const attached = new Set<Socket>();
@@ -26,7 +27,8 @@ export async function serve({ deadlineMs }: ServeOptions): Promise<number> {
     for (const socket of attached) socket.write(`${JSON.stringify(event)}\n`);
   };
   const channels = new Channels();
-  const endsAt = Date.now() + deadlineMs;
+  // A helper that was restarted does not get more time by it.
+  const endsAt = firstDeadline(Date.now() + deadlineMs);
   const operations = makeOperations({ channels, announce, deadlineInMs: () => Math.max(0, endsAt - Date.now()) });
   await operations.recover();
   const dispatch = makeDispatch(operations.handlers);
@@ -40,7 +42,7 @@ export async function serve({ deadlineMs }: ServeOptions): Promise<number> {
   await listen(BULK_SOCKET, (socket) => void introduce(socket, channels));
 
   await new Promise<void>((resolve) => {
-    setTimeout(resolve, Math.min(deadlineMs, LONGEST_TIMER_MS));
+    endWhenForgotten(endsAt, operations.isKeeping, resolve);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
   await operations.end();

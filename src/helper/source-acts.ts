@@ -9,6 +9,7 @@ import {
   abortOutside,
   armAbort,
   armNetwork,
+  isLocked,
   lockNetwork,
   permitResets,
   podAddresses,
@@ -37,6 +38,8 @@ export const sourceActs = {
     continueBystanders(pid);
   },
   removeImages: () => rmSync(IMAGE_FILES, { recursive: true, force: true }),
+  isStopped: (pid: number) => readProcess(pid)?.state === 'T',
+  isLocked,
   stopTree: async (pid: number) => {
     stopBystanders(pid);
     await stopTree(pid);

@@ -43,6 +43,11 @@ export class Source {
     return statusOf(this.#record);
   }
 
+  /** Sealed: stopped, and nobody else lets it go on. */
+  isKept(): boolean {
+    return this.#record.state === 'sealed' && this.#living(this.#record.members).length > 0;
+  }
+
   /** After a restart of the helper: takes up timer and seal where the former process left them. */
   async recover(): Promise<void> {
     const record = this.#acts.load();
@@ -193,6 +198,25 @@ export class Source {
 
   #expectFrozen(): void {
     if (this.#record.state !== 'frozen') throw new HelperFailure('already-thawed', 'the source was thawed meanwhile');
+  }
+
+  /** In the place of a helper that is gone, and whose record went with it. */
+  async takeUp({ containers }: HelperArgs<'take-up'>): Promise<Record<string, never>> {
+    if (this.#record.state !== 'idle') return {};
+    const members = containers.flatMap((container) => this.#findIfThere(container));
+    const stopped = members.some(({ rootPid }) => this.#acts.isStopped(rootPid));
+    if (stopped || (members.length > 0 && (await this.#acts.isLocked(networkOf(members)))))
+      this.#become({ state: 'sealed', members, thawAt: Date.now() });
+    return {};
+  }
+
+  #findIfThere(container: HelperArgs<'freeze'>['containers'][number]): SourceMember[] {
+    try {
+      return this.#find([container]);
+    } catch (error) {
+      if (error instanceof HelperFailure && error.code === 'container-not-found') return [];
+      throw error;
+    }
   }
 
   async thaw({ containerIds }: HelperArgs<'thaw'>): Promise<Record<string, never>> {

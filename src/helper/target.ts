@@ -61,6 +61,11 @@ export class Target {
     return { state, containerIds: state === 'idle' ? [] : this.#record.places.map(({ containerId }) => containerId) };
   }
 
+  /** Restored and stopped: nobody else continues it. */
+  isKept(): boolean {
+    return this.#record.state === 'restored' && this.#record.places.some(isThere);
+  }
+
   /** After a restart of the helper. */
   recover(): void {
     const record = loadTarget();

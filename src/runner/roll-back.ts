@@ -54,12 +54,13 @@ export async function rollBack(
 async function takeBack(options: RunOptions, { step, undo }: Begun, results: StepResults): Promise<void> {
   const { plan, reporter } = options.context;
   const context = contextFor(options, step, results, true);
+  const deadline = step.revertDeadline ?? step.deadline;
   for (let tries = 1; ; tries++) {
     try {
       await withDeadline(async (signal) => step.revert?.({ ...context, signal }, undo), {
         name: `taking back: ${step.title}`,
-        deadline: step.deadline,
-        ms: plan.deadlines[step.deadline],
+        deadline,
+        ms: plan.deadlines[deadline],
         signal: new AbortController().signal,
       });
       return;

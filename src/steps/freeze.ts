@@ -10,14 +10,18 @@ export const freeze: Step<'freeze'> = {
   phase: 'freeze',
   title: 'freeze the source and take its image',
   deadline: 'maxFreeze',
+  // It may take another helper.
+  revertDeadline: 'helperTimeout',
   // Without its helper a frozen source stays frozen.
   revertNeeds: ['helpers'],
   plan: (draft) => engineEffects('freeze', draft),
+  // Set with the intent, so that the way back knows that there is something to let go.
+  capture: async () => ({ frozen: true }),
   inspect: async (context) => {
     const { source } = await context.engine.look(context);
     if (source === 'unknown') return 'partial';
     return source === 'running' ? 'absent' : 'done';
   },
   apply: (context) => context.engine.freeze(context),
-  revert: (context) => context.engine.thaw(context),
+  revert: (context, undo) => context.engine.thaw(context, undo !== null),
 };

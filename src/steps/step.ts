@@ -41,6 +41,8 @@ export interface Step<Name extends keyof StepResults = keyof StepResults> {
   readonly title: string;
   /** Bounds one try of `apply` or `revert`; the flag of that name changes it. */
   readonly deadline: keyof Deadlines;
+  /** Bounds one try of `revert`, where that is not the same. */
+  readonly revertDeadline?: keyof Deadlines;
   /**
    * Set when an earlier step's way back also takes back whatever this one leaves behind, so that its intent need not be
    * on disk before it begins.

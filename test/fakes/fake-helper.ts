@@ -73,6 +73,7 @@ const RESULTS: Results = {
   thaw: {},
   seal: {},
   'release-connections': { connections: 0 },
+  'take-up': {},
   'prepare-restore': {},
   restore: { processes: 1, criu, totalMs: 1 },
   continue: { connections: 0, totalMs: 1 },

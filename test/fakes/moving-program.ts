@@ -90,6 +90,9 @@ export class MovingProgram {
         source.thawAt = clock.now() + Number(args['thawAfterMs']);
         this.#image = source.count;
         return undefined;
+      case 'take-up':
+        if (source.state === 'idle' && source.stopped) source.state = 'sealed';
+        return {};
       case 'thaw':
         if (source.state === 'released') throw refusal('wrong-state');
         if (source.state === 'frozen' || source.state === 'sealed') this.#thaw();

@@ -45,8 +45,8 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     },
     copyAhead: (context) => copyAhead(pods, context),
     freeze: (context) => freeze(pods, context),
-    thaw: async ({ plan, signal }) => {
-      if (pods.has('source')) await pods.call('source', 'thaw', source(plan), { signal });
+    thaw: async (context, frozen) => {
+      if (frozen || pods.has('source')) await pods.thawSource(context.results.probe?.volumes ?? [], reportOf(context));
     },
     transfer: async () => ({ bytes: await pods.imagesArrived() }),
     restore: async (context) => {
@@ -61,13 +61,18 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     handOver: async (context) => {
       const { results, signal } = context;
       const side = results.place?.side ?? 'target';
-      await Promise.all([pods.call(side, 'continue', landed(context), { signal }), pods.releaseSource(signal)]);
+      const going = pods.call(side, 'continue', landed(context), { signal });
+      await Promise.all([going, pods.releaseSource(reportOf(context))]);
     },
     endTransfer: async ({ signal }) => {
       if (!pods.has('source')) return;
       await pods.call('source', 'close-channel', { channel: CHANNEL }, { signal });
     },
   };
+}
+
+function reportOf({ signal, waiting }: EngineContext) {
+  return { signal, onProgress: waiting };
 }
 
 function source({ source: { containers } }: Plan) {

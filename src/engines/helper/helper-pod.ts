@@ -8,7 +8,10 @@ import { RESOURCES } from '../../kube/resources.ts';
 /** A helper outlives the deadlines of its migration by this much, in ms, so that it can still be asked to undo. */
 const GRACE_MS = 300_000;
 
-/** The privileged pod that does the work on one of the two nodes. It has no credentials and ends itself. Pure. */
+/**
+ * The privileged pod that does the work on one of the two nodes. It has no credentials, and ends itself: kubelet's own
+ * deadline would end it while it keeps a stopped database. Pure.
+ */
 export function helperPod(plan: Plan, side: Side): Pod {
   const node = plan[side].node;
   const lifetimeMs = Object.values(plan.deadlines).reduce((sum, deadline) => sum + deadline, 0) + GRACE_MS;
@@ -33,7 +36,6 @@ export function helperPod(plan: Plan, side: Side): Pod {
       restartPolicy: 'OnFailure',
       // One that has nothing to thaw ends at once; one in the middle of a dump must not be cut off.
       terminationGracePeriodSeconds: 60,
-      activeDeadlineSeconds: Math.ceil(lifetimeMs / 1000),
       tolerations: [{ operator: 'Exists' }],
       containers: [
         {

@@ -1,6 +1,6 @@
-import { MigrateError } from '../../domain/errors.ts';
+import { failureCode, MigrateError } from '../../domain/errors.ts';
 import { HELPER_CONTAINER } from '../../domain/names.ts';
-import type { Plan } from '../../domain/plan.ts';
+import type { Plan, PodVolume } from '../../domain/plan.ts';
 import { SIDES, type Side } from '../../domain/refs.ts';
 import { bulkCommand } from '../../helper/pod-spec.ts';
 import type { HelperArgs, HelperOp, HelperResult, Transfer } from '../../helper/protocol.ts';
@@ -14,6 +14,7 @@ import { sameDigest } from './same-digest.ts';
 import { type CallOptions, HelperSession } from './session.ts';
 import { ensureRunning, type WaitReport } from './start-pod.ts';
 import { ensureNamespace } from './system-namespace.ts';
+import { withVolumes } from './with-volumes.ts';
 
 type Received = HelperResult<'receive'>;
 
@@ -76,15 +77,56 @@ export class HelperPods {
   }
 
   /** Ends the source’s connections; nothing is left of them when its pod has ended, which an earlier run may have seen to. */
-  async releaseSource(signal: AbortSignal): Promise<void> {
-    const { namespace, pod: name, uid, containers } = this.#options.plan.source;
-    const containerIds = containers.map(({ id }) => id);
+  async releaseSource(report: WaitReport): Promise<void> {
     try {
-      await this.call('source', 'release-connections', { containerIds }, { signal });
+      await this.#askSource('release-connections', [], report);
     } catch (error) {
-      const pod = await this.#options.source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
-      if (pod?.metadata.uid === uid) throw error;
+      if (await this.#isSourceThere(report.signal)) throw error;
     }
+  }
+
+  /**
+   * Lets the source go on. A helper that is gone, removed by force or ended by its node, leaves a stopped source stopped:
+   * another one is started in its place and takes it up. Idempotent.
+   */
+  async thawSource(volumes: readonly PodVolume[], report: WaitReport): Promise<void> {
+    await this.#askSource('thaw', volumes, report);
+  }
+
+  /** One more try, with another helper, where the one that is asked has gone. */
+  async #askSource(
+    op: 'thaw' | 'release-connections',
+    volumes: readonly PodVolume[],
+    report: WaitReport,
+  ): Promise<void> {
+    const { plan } = this.#options;
+    const containerIds = plan.source.containers.map(({ id }) => id);
+    const ask = () => this.call('source', op, { containerIds }, { signal: report.signal });
+    try {
+      await ask();
+    } catch (error) {
+      if (!isNobodyThere(error) || !(await this.#isSourceThere(report.signal))) throw error;
+      await this.#replaceSource(report);
+      const containers = withVolumes(plan, containerIds, volumes);
+      await this.call('source', 'take-up', { containers }, { signal: report.signal });
+      await ask();
+    }
+  }
+
+  /** A source helper that runs, whatever has become of the first. */
+  async #replaceSource(report: WaitReport): Promise<void> {
+    this.#sessions.get('source')?.close();
+    this.#sessions.delete('source');
+    await this.attach(report.signal);
+    if (this.has('source')) return;
+    await this.#remove('source', report);
+    await this.#start('source', report);
+  }
+
+  async #isSourceThere(signal: AbortSignal): Promise<boolean> {
+    const { namespace, pod: name, uid } = this.#options.plan.source;
+    const pod = await this.#options.source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+    return pod?.metadata.uid === uid;
   }
 
   async #attach(side: Side): Promise<void> {
@@ -216,4 +258,9 @@ export class HelperPods {
     const { namespace, name } = helperRef(plan, side);
     return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });
   }
+}
+
+/** F314 is what the API server says of a pod that is gone. */
+function isNobodyThere(error: unknown): boolean {
+  return ['F331', 'F314'].includes(failureCode(error) ?? '');
 }

@@ -11,7 +11,7 @@ const BACK = 'back';
 /** The helpers keep images and files of a restore, and restore them in other placeholders. */
 export function createRehearsing(pods: HelperPods): Rehearsing {
   return {
-    cutOff: ({ signal }) => pods.releaseSource(signal),
+    cutOff: ({ signal, waiting }) => pods.releaseSource({ signal, onProgress: waiting }),
     clearTarget: async ({ signal }) => {
       const { target } = await pods.call('target', 'status', {}, { signal });
       if (target.containerIds.length === 0 || target.state === 'continued') return;

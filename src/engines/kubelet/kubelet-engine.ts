@@ -50,8 +50,9 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
     discard: async () => undefined,
     copyAhead: async () => ({ bytes: 0, files: 0 }),
     freeze: (context) => freeze(pods, carrier, context),
-    thaw: async ({ plan, signal }) => {
-      if (pods.has('source')) await pods.call('source', 'thaw', source(plan), { signal });
+    thaw: async ({ results, signal, waiting }, frozen) => {
+      if (frozen || pods.has('source'))
+        await pods.thawSource(results.probe?.volumes ?? [], { signal, onProgress: waiting });
     },
     transfer: async (context) => {
       const { archive, bytes } = frozenSchema.parse(need(context.results, 'freeze'));
@@ -62,7 +63,7 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
     seal: async ({ plan, signal }) => {
       await pods.call('source', 'seal', source(plan), { signal });
     },
-    handOver: (context) => pods.releaseSource(context.signal),
+    handOver: ({ signal, waiting }) => pods.releaseSource({ signal, onProgress: waiting }),
     endTransfer: async () => undefined,
   };
 }

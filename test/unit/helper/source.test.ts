@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Channels } from '../../../src/helper/bulk/channels.ts';
 import type { HelperEvent } from '../../../src/helper/envelope.ts';
+import { HelperFailure } from '../../../src/helper/failure.ts';
 import type { SourceRecord } from '../../../src/helper/record.ts';
 import { Source } from '../../../src/helper/source.ts';
 import { NetworkAhead, type SourceActs } from '../../../src/helper/source-acts.ts';
@@ -42,6 +43,8 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
     removeImages: () => {},
     abortOutside: async () => 0,
     archiveBytes: () => 512,
+    isStopped: () => false,
+    isLocked: async () => false,
     save: (record) => {
       saved = record;
     },
@@ -106,6 +109,41 @@ describe('a seal that comes', () => {
     await expect(source.seal({ containerIds })).rejects.toMatchObject({ code: 'already-thawed' });
     await vi.advanceTimersByTimeAsync(0);
     expect(done).toEqual(['unlock', 'continueTree']);
+  });
+});
+
+describe('a helper in the place of one that is gone', () => {
+  const containers = [{ id: containerId, volumes: [] }];
+
+  it.each([
+    ['stopped', { isStopped: () => true }],
+    ['cut off', { isLocked: async () => true }],
+  ])('takes up a source that is %s, keeps it so, and lets it go on when asked', async (_what, over) => {
+    const { source, done, saved } = sourceWith({ state: 'idle' }, over);
+    await source.takeUp({ containers });
+    expect(saved().state).toBe('sealed');
+    expect(source.isKept()).toBe(true);
+    await source.end();
+    expect(done).toEqual([]);
+    await source.thaw({ containerIds });
+    expect(done).toEqual(['unlock', 'continueTree']);
+    expect(source.isKept()).toBe(false);
+  });
+
+  it('leaves alone what runs, what is gone, and what it froze itself', async () => {
+    const running = sourceWith({ state: 'idle' });
+    await running.source.takeUp({ containers });
+    expect(running.source.status().state).toBe('idle');
+    const missing = () => {
+      throw new HelperFailure('container-not-found', 'gone');
+    };
+    const gone = sourceWith({ state: 'idle' }, { findRoot: missing, isLocked: async () => true });
+    await gone.source.takeUp({ containers });
+    expect(gone.source.status().state).toBe('idle');
+    const own = sourceWith(frozen(), { isStopped: () => true });
+    await own.source.recover();
+    await own.source.takeUp({ containers });
+    expect(own.source.status().state).toBe('frozen');
   });
 });
 

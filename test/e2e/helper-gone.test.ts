@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import { PROTOCOL_VERSION } from '../../src/helper/protocol.ts';
+import { redisLoad } from '../support/load-client.ts';
+import { imageOf, pod, service } from '../support/manifests.ts';
+import { accountForWrites } from '../support/redis-writes.ts';
+import { type Scenario, scenario } from '../support/scenario.ts';
+
+const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
+const SOON = { timeout: 15_000, interval: 100 };
+
+interface PodStatus {
+  readonly status: { readonly containerStatuses: readonly { readonly containerID: string }[] };
+}
+
+/** Asks a source helper for the seal, as the plugin does right before the commit. */
+async function sealed({ namespace, kubectl }: Scenario, id: string): Promise<string> {
+  const pod = await kubectl.json<PodStatus>('east', ['-n', namespace, 'pod', 'redis']);
+  const containerIds = pod.status.containerStatuses.map(({ containerID }) => containerID.replace(/^.*:\/\//, ''));
+  const request = { v: PROTOCOL_VERSION, id: `test-${Date.now()}`, op: 'seal', args: { containerIds } };
+  const attach = ['/usr/bin/node', '/helper.cjs', 'attach'];
+  const exec = ['-n', 'kubectl-migrate', 'exec', '-i', `helper-${id}-source`, '--', ...attach];
+  return (await kubectl.try('east', exec, `${JSON.stringify(request)}\n`)).stdout;
+}
+
+it('a sealed source whose helper is removed by force stays stopped, and resume lets it go on with all it had', () =>
+  scenario('helper-gone', async (scene) => {
+    const { lab, namespace, kubectl, migrate, leftOf } = scene;
+    await kubectl.apply('east', [
+      pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
+      service(namespace, 'redis', 6379),
+    ]);
+    await kubectl.ready('east', namespace, 'redis');
+    const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379', '60s');
+    await load.going;
+    let kill = () => {};
+    let seen = '';
+    const killed = await migrate([...MOVE, '--max-freeze', '20s'], {
+      onStart: (child) => {
+        kill = () => child.kill('SIGKILL');
+      },
+      onStderr: (text) => {
+        seen += text;
+        if (seen.includes('carry the image over')) kill();
+      },
+    });
+    const id = /\bm-[a-z0-9]{6}\b/.exec(killed.stderr)?.[0] ?? '';
+    await expect.poll(() => sealed(scene, id), SOON).toContain('"ok":true');
+    const helper = `helper-${id}-source`;
+    await kubectl.run('east', ['-n', 'kubectl-migrate', 'delete', 'pod', helper, '--grace-period=0', '--force']);
+    const ping = ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', 'PING'];
+    expect((await kubectl.try('east', ping)).stdout).toContain('Could not connect');
+    const resumed = await migrate(['resume', id]);
+    expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
+    expect((await kubectl.try('east', ping)).stdout).toBe('PONG\n');
+    expect(await leftOf(killed)).toEqual([]);
+    const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());
+    expect(account).toMatchObject({ lost: [], twice: [] });
+  }));
