@@ -146,7 +146,10 @@ export interface Engine {
   restore(context: EngineContext, startPod: StartPod): Promise<Restored>;
   /** Throws when what was restored is not what was taken; yields what that was seen by. */
   verify(context: EngineContext): Promise<Readonly<Record<string, Json>>>;
-  /** Right before the commit: from here on nothing but `thaw` makes the source run again. */
+  /**
+   * Right before the commit: from here on nothing but `thaw` makes the source run again, and kubelet starts no container
+   * of its pod anew; where that cannot be prevented, the user is warned.
+   */
   seal(context: EngineContext): Promise<void>;
   /** After the commit: the target runs, and connections to the source end. Idempotent. */
   handOver(context: EngineContext): Promise<void>;

@@ -12,6 +12,7 @@ import { probeNode } from './probe/node.ts';
 import { findRoot } from './processes.ts';
 import type { HelperArgs, HelperResult } from './protocol.ts';
 import { reach } from './reach.ts';
+import { Restarts } from './restarts.ts';
 import { Source } from './source.ts';
 import { Target } from './target.ts';
 import { timed, toTransfer } from './timing.ts';
@@ -73,6 +74,7 @@ export function makeOperations(context: OperationsContext): Operations {
     },
     'take-up': (args) => source.takeUp(args),
     thaw: (args) => source.thaw(args),
+    restarts: async ({ podLogs }) => ({ obstacle: new Restarts().obstacle(podLogs) }),
     seal: (args) => source.seal(args),
     'release-connections': (args) => source.release(args),
     receive: (args, id) => receive(context, target, args, id),

@@ -35,6 +35,9 @@ const containersSchema = z
 /** Names a bulk stream; chosen by the plugin. */
 export const channelSchema = z.string().regex(/^[a-z0-9-]{1,40}$/);
 
+/** The name of a pod's log directory: NAMESPACE_NAME_UID (pkg/kubelet/kuberuntime, BuildPodLogsDirectory). */
+export const podLogsSchema = z.string().regex(/^[a-z0-9-]{1,63}_[a-z0-9][a-z0-9.-]{0,252}_[A-Za-z0-9-]{1,64}$/);
+
 /** An archive where kubelet puts it (pkg/kubelet/kubelet.go, CheckpointContainer). */
 export const archiveSchema = absolutePath.regex(/\/checkpoints\/checkpoint-[A-Za-z0-9._:+-]+\.tar$/);
 /** What `helper archive` says on stderr when it has written the whole archive to stdout. */
@@ -178,13 +181,23 @@ export const helperOps = {
    * nothing where everything runs, where the containers are gone, and for a helper that has a source already.
    */
   'take-up': op(z.strictObject({ containers: containersSchema }), nothing),
-  /** Source: network unlocked, tree continued, leftovers of the dump removed. Idempotent. Refused once `released`. */
-  thaw: op(z.strictObject({ containerIds: containerIdsSchema }), nothing),
+  /**
+   * Source: network unlocked, tree continued, leftovers of the dump removed, kubelet may start containers of the pod again.
+   * Idempotent. Refused once `released`.
+   */
+  thaw: op(z.strictObject({ containerIds: containerIdsSchema, podLogs: podLogsSchema }), nothing),
+  /** Source, read-only: why `seal` could not keep kubelet from starting containers of the pod; '' when it could. */
+  restarts: op(z.strictObject({ podLogs: podLogsSchema }), z.strictObject({ obstacle: z.string().max(1000) })),
   /**
    * Source: from the reply on the helper never thaws by itself. Fails with `already-thawed` when it came too late, and
    * with `container-not-found` when a container that was dumped is gone, so that the dump is of nothing that exists.
+   * From then on kubelet can start no container of the pod anew, should one of them end; where that cannot be prevented,
+   * `obstacle` says why, and the seal holds all the same.
    */
-  seal: op(z.strictObject({ containerIds: containerIdsSchema }), nothing),
+  seal: op(
+    z.strictObject({ containerIds: containerIdsSchema, podLogs: podLogsSchema }),
+    z.strictObject({ obstacle: z.string().max(1000) }),
+  ),
   /**
    * Source, after the commit: connections with the outside are reset, new ones go on being refused, the tree stays
    * stopped. Idempotent. Returns how many connections were reset.

@@ -17,6 +17,9 @@ import {
 } from './network.ts';
 import { continueTree, findRoot, readProcess, stopTree } from './processes.ts';
 import { loadSource, type SourceMember, saveSource } from './record.ts';
+import { Restarts } from './restarts.ts';
+
+const restarts = new Restarts();
 
 /** What the source side does to a container and to the helper's files; tests put slow or failing ones in their place. */
 export const sourceActs = {
@@ -40,6 +43,8 @@ export const sourceActs = {
   removeImages: () => rmSync(IMAGE_FILES, { recursive: true, force: true }),
   isStopped: (pid: number) => readProcess(pid)?.state === 'T',
   isLocked,
+  preventRestarts: (podLogs: string) => restarts.prevent(podLogs),
+  allowRestarts: (podLogs: string) => restarts.allow(podLogs),
   stopTree: async (pid: number) => {
     stopBystanders(pid);
     await stopTree(pid);

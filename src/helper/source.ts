@@ -3,7 +3,7 @@ import type { Channels } from './bulk/channels.ts';
 import { sendImages } from './bulk/images.ts';
 import { imageDirectories, readCriuTimes } from './criu.ts';
 import { type HelperEvent, PROTOCOL_VERSION } from './envelope.ts';
-import { HelperFailure } from './failure.ts';
+import { HelperFailure, toErrorBody } from './failure.ts';
 import { FileSender } from './files/sender.ts';
 import { innerPid, processTree } from './processes.ts';
 import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
@@ -219,17 +219,20 @@ export class Source {
     }
   }
 
-  async thaw({ containerIds }: HelperArgs<'thaw'>): Promise<Record<string, never>> {
+  async thaw({ containerIds, podLogs }: HelperArgs<'thaw'>): Promise<Record<string, never>> {
     const { state } = this.#record;
-    if (state === 'idle' || state === 'thawed') return {};
-    this.#expect(containerIds);
     if (state === 'released')
       throw new HelperFailure('wrong-state', 'the source was released: its clients were cut off');
-    await this.#thaw();
+    if (state !== 'idle' && state !== 'thawed') {
+      this.#expect(containerIds);
+      await this.#thaw();
+    }
+    // Also where nothing is stopped any more: of a container that has ended meanwhile kubelet starts another.
+    this.#acts.allowRestarts(podLogs);
     return {};
   }
 
-  async seal({ containerIds }: HelperArgs<'seal'>): Promise<Record<string, never>> {
+  async seal({ containerIds, podLogs }: HelperArgs<'seal'>): Promise<HelperResult<'seal'>> {
     const record = this.#record;
     if (record.state === 'thawing' || record.state === 'thawed')
       throw new HelperFailure('already-thawed', 'the source goes on already');
@@ -240,7 +243,17 @@ export class Source {
       clearTimeout(this.#timer);
     }
     if (this.#record.state !== 'sealed') throw new HelperFailure('wrong-state', `the source is ${this.#record.state}`);
-    return {};
+    return { obstacle: this.#preventRestarts(podLogs) };
+  }
+
+  /** What is stopped answers no liveness probe: kubelet ends it in time, and would start it afresh. */
+  #preventRestarts(podLogs: string): string {
+    try {
+      this.#acts.preventRestarts(podLogs);
+      return '';
+    } catch (error) {
+      return toErrorBody(error).summary;
+    }
   }
 
   async release({ containerIds }: HelperArgs<'release-connections'>): Promise<{ connections: number }> {

@@ -101,7 +101,7 @@ export class MovingProgram {
         if (source.state === 'thawed') throw refusal('already-thawed');
         if (source.state !== 'frozen' && source.state !== 'sealed') throw refusal('wrong-state');
         source.state = 'sealed';
-        return {};
+        return { obstacle: '' };
       case 'release-connections':
         if (source.state !== 'sealed' && source.state !== 'released') throw refusal('wrong-state');
         source.state = 'released';

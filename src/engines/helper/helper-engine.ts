@@ -55,9 +55,7 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
       return { criu, processes, totalMs };
     },
     verify: async ({ results }) => verify(results),
-    seal: async ({ plan, signal }) => {
-      await pods.call('source', 'seal', source(plan), { signal });
-    },
+    seal: ({ signal, warn }) => pods.sealSource(signal, warn),
     handOver: async (context) => {
       const { results, signal } = context;
       const side = results.place?.side ?? 'target';

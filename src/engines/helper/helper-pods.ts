@@ -79,7 +79,7 @@ export class HelperPods {
   /** Ends the source’s connections; nothing is left of them when its pod has ended, which an earlier run may have seen to. */
   async releaseSource(report: WaitReport): Promise<void> {
     try {
-      await this.#askSource('release-connections', [], report);
+      await this.#askSource('release-connections', this.#sourceIds(), [], report);
     } catch (error) {
       if (await this.#isSourceThere(report.signal)) throw error;
     }
@@ -90,27 +90,44 @@ export class HelperPods {
    * another one is started in its place and takes it up. Idempotent.
    */
   async thawSource(volumes: readonly PodVolume[], report: WaitReport): Promise<void> {
-    await this.#askSource('thaw', volumes, report);
+    const thaw = { ...this.#sourceIds(), podLogs: podLogsOf(this.#options.plan) };
+    await this.#askSource('thaw', thaw, volumes, report);
   }
 
   /** One more try, with another helper, where the one that is asked has gone. */
-  async #askSource(
-    op: 'thaw' | 'release-connections',
+  async #askSource<O extends 'thaw' | 'release-connections'>(
+    op: O,
+    args: HelperArgs<O>,
     volumes: readonly PodVolume[],
     report: WaitReport,
   ): Promise<void> {
     const { plan } = this.#options;
-    const containerIds = plan.source.containers.map(({ id }) => id);
-    const ask = () => this.call('source', op, { containerIds }, { signal: report.signal });
+    const ask = () => this.call('source', op, args, { signal: report.signal });
     try {
       await ask();
     } catch (error) {
       if (!isNobodyThere(error) || !(await this.#isSourceThere(report.signal))) throw error;
       await this.#replaceSource(report);
-      const containers = withVolumes(plan, containerIds, volumes);
+      const containers = withVolumes(plan, this.#sourceIds().containerIds, volumes);
       await this.call('source', 'take-up', { containers }, { signal: report.signal });
       await ask();
     }
+  }
+
+  /** From here on nothing but `thawSource` lets the source go on, and kubelet starts no container of it anew. */
+  async sealSource(signal: AbortSignal, warn: (text: string) => void): Promise<void> {
+    const { plan } = this.#options;
+    const args = { ...this.#sourceIds(), podLogs: podLogsOf(plan) };
+    const { obstacle } = await this.call('source', 'seal', args, { signal });
+    if (obstacle === '') return;
+    const { namespace, pod, node } = plan.source;
+    warn(
+      `should ${namespace}/${pod} fail a probe until it is removed, kubelet on ${node} starts it afresh: ${obstacle}`,
+    );
+  }
+
+  #sourceIds() {
+    return { containerIds: this.#options.plan.source.containers.map(({ id }) => id) };
   }
 
   /** A source helper that runs, whatever has become of the first. */
@@ -258,6 +275,11 @@ export class HelperPods {
     const { namespace, name } = helperRef(plan, side);
     return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });
   }
+}
+
+/** What kubelet calls the directory with the source pod's logs. Pure. */
+export function podLogsOf({ source: { namespace, pod, uid } }: Plan): string {
+  return `${namespace}_${pod}_${uid}`;
 }
 
 /** F314 is what the API server says of a pod that is gone. */

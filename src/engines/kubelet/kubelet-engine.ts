@@ -60,9 +60,7 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
     },
     restore: (context, startPod) => restore(pods, context, startPod),
     verify: (context) => verify(options, context),
-    seal: async ({ plan, signal }) => {
-      await pods.call('source', 'seal', source(plan), { signal });
-    },
+    seal: ({ signal, warn }) => pods.sealSource(signal, warn),
     handOver: ({ signal, waiting }) => pods.releaseSource({ signal, onProgress: waiting }),
     endTransfer: async () => undefined,
   };
@@ -134,7 +132,7 @@ function stopwatch(): () => number {
 async function restore(pods: HelperPods, context: EngineContext, startPod: StartPod): Promise<Restored> {
   const { plan, results, signal } = context;
   const { image } = carriedSchema.parse(need(results, 'transfer'));
-  await pods.call('source', 'seal', source(plan), { signal });
+  await pods.sealSource(signal, context.warn);
   const started = performance.now();
   try {
     return { target: await startPod(image), totalMs: performance.now() - started };

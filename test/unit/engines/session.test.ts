@@ -4,7 +4,8 @@ import { HelperSession } from '../../../src/engines/helper/session.ts';
 import { HELPER_ERROR_CODES, PROTOCOL_VERSION } from '../../../src/helper/protocol.ts';
 import { type Line, openLine } from '../../fixtures/helper-line.ts';
 
-const seal = { containerIds: ['c0'.repeat(32)] };
+const containers = { containerIds: ['c0'.repeat(32)] };
+const seal = { ...containers, podLogs: 'shop_cart-0_135323d2-210e-4783-85a6-c7afaa8b01fa' };
 
 /** A session whose streams are opened one after the other; `opened` yields the n-th, from 1. */
 async function session(refuse: (attempt: number) => Error | undefined = () => undefined) {
@@ -35,8 +36,8 @@ async function session(refuse: (attempt: number) => Error | undefined = () => un
 describe('a session', () => {
   it('gives each caller the reply to its own request, in whatever order they come', async () => {
     const { talk, line } = await session();
-    const going = talk.call('continue', seal);
-    const release = talk.call('release-connections', seal);
+    const going = talk.call('continue', containers);
+    const release = talk.call('release-connections', containers);
     const [first, second] = [await line.arrived(1), await line.arrived(2)];
     expect([first.op, second.op]).toEqual(['continue', 'release-connections']);
     expect(first.id).not.toBe(second.id);
@@ -48,7 +49,7 @@ describe('a session', () => {
 
   it('reads replies however they are cut', async () => {
     const { talk, line } = await session();
-    const call = talk.call('continue', seal);
+    const call = talk.call('continue', containers);
     const { id } = await line.arrived(1);
     const text = `${JSON.stringify({ v: PROTOCOL_VERSION, id, ok: true, result: { connections: 3, totalMs: 1 } })}\n`;
     for (const letter of text) line.say(letter);
@@ -58,7 +59,7 @@ describe('a session', () => {
   it('passes progress on to the caller that it belongs to', async () => {
     const { talk, line } = await session();
     const seen: number[] = [];
-    const call = talk.call('continue', seal, { onProgress: (bytes) => seen.push(bytes) });
+    const call = talk.call('continue', containers, { onProgress: (bytes) => seen.push(bytes) });
     const { id } = await line.arrived(1);
     for (const bytes of [1, 2]) {
       line.say(`${JSON.stringify({ v: PROTOCOL_VERSION, id, event: 'progress', bytes })}\n`);
@@ -72,7 +73,7 @@ describe('a session', () => {
 
   it('does not mistake another session’s replies for its own', async () => {
     const { talk, line } = await session();
-    const call = talk.call('continue', seal);
+    const call = talk.call('continue', containers);
     const { id } = await line.arrived(1);
     line.reply('somebody-1', { connections: 9, totalMs: 1 });
     line.reply(id, { connections: 1, totalMs: 1 });
@@ -119,7 +120,7 @@ describe('a helper of another version', () => {
     'is found by what it says: %j',
     async (text) => {
       const { talk, line } = await session();
-      const call = talk.call('continue', seal);
+      const call = talk.call('continue', containers);
       await line.arrived(1);
       line.say(`${text}\n`);
       await expect(call).rejects.toMatchObject({ code: 'F332', remedy: expect.stringContaining('--helper-image') });
@@ -128,7 +129,7 @@ describe('a helper of another version', () => {
 
   it('is found by a result of another shape', async () => {
     const { talk, line } = await session();
-    const call = talk.call('continue', seal);
+    const call = talk.call('continue', containers);
     line.reply((await line.arrived(1)).id, { connections: 'three', totalMs: 1 });
     await expect(call).rejects.toMatchObject({
       code: 'F332',
@@ -150,8 +151,8 @@ describe('a helper of another version', () => {
 describe('a lost stream', () => {
   it.each(['cut', 'end'] as const)('is attached again, and what is unanswered is sent again: %s', async (how) => {
     const { talk, line, opened } = await session();
-    const done = talk.call('continue', seal);
-    const open = talk.call('release-connections', seal);
+    const done = talk.call('continue', containers);
+    const open = talk.call('release-connections', containers);
     const [first, second] = [await line.arrived(1), await line.arrived(2)];
     line.reply(first.id, { connections: 1, totalMs: 1 });
     await done;
@@ -166,7 +167,7 @@ describe('a lost stream', () => {
 
   it('is given up after five times, with the reason', async () => {
     const { talk, opened, lines } = await session();
-    const call = talk.call('continue', seal);
+    const call = talk.call('continue', containers);
     call.catch(() => undefined);
     for (const count of [1, 2, 3, 4, 5, 6]) (await opened(count)).cut();
     await expect(call).rejects.toMatchObject({ code: 'F331', detail: expect.stringContaining('the network is gone') });
@@ -176,7 +177,7 @@ describe('a lost stream', () => {
   it('that cannot be attached again fails the calls that wait, and those to come', async () => {
     const gone = new MigrateError('F314', { detail: 'pod helper is gone', remedy: 'look' });
     const { talk, line } = await session((attempt) => (attempt > 1 ? gone : undefined));
-    const call = talk.call('continue', seal);
+    const call = talk.call('continue', containers);
     await line.arrived(1);
     line.cut();
     await expect(call).rejects.toBe(gone);
@@ -186,7 +187,7 @@ describe('a lost stream', () => {
   it('that could not be attached is tried once more by each later call, the way back’s for instance', async () => {
     const gone = new MigrateError('F310', { detail: 'unreachable for a moment', remedy: 'wait' });
     const { talk, line, opened } = await session((attempt) => (attempt === 2 ? gone : undefined));
-    const call = talk.call('continue', seal);
+    const call = talk.call('continue', containers);
     await line.arrived(1);
     line.cut();
     await expect(call).rejects.toBe(gone);
@@ -199,7 +200,7 @@ describe('a lost stream', () => {
 
   it('of before is not listened to any more', async () => {
     const { talk, line, opened } = await session();
-    const call = talk.call('continue', seal);
+    const call = talk.call('continue', containers);
     await line.arrived(1);
     line.cut();
     const next = await opened(2);
@@ -214,11 +215,11 @@ describe('a call', () => {
   it('that is aborted ends with the reason, and its late reply disturbs nobody', async () => {
     const { talk, line } = await session();
     const stop = new AbortController();
-    const call = talk.call('continue', seal, { signal: stop.signal });
+    const call = talk.call('continue', containers, { signal: stop.signal });
     const { id } = await line.arrived(1);
     stop.abort(new Error('enough'));
     await expect(call).rejects.toThrow('enough');
-    const next = talk.call('continue', seal);
+    const next = talk.call('continue', containers);
     line.reply(id, { connections: 1, totalMs: 1 });
     line.reply((await line.arrived(2)).id, { connections: 2, totalMs: 1 });
     await expect(next).resolves.toEqual({ connections: 2, totalMs: 1 });
@@ -226,20 +227,22 @@ describe('a call', () => {
 
   it('that is too late is not sent', async () => {
     const { talk, line } = await session();
-    await expect(talk.call('continue', seal, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow();
+    await expect(
+      talk.call('continue', containers, { signal: AbortSignal.abort(new Error('enough')) }),
+    ).rejects.toThrow();
     expect(line.requests).toEqual([]);
   });
 
   it('fails when the session is closed, before or after', async () => {
     const { talk, line, lines } = await session();
-    const call = talk.call('continue', seal);
+    const call = talk.call('continue', containers);
     call.catch(() => undefined);
     talk.close();
     talk.close();
     await expect(call).rejects.toMatchObject({ code: 'F331' });
     expect(line.closed()).toBe(true);
     line.end(0);
-    await expect(talk.call('continue', seal)).rejects.toMatchObject({ code: 'F331' });
+    await expect(talk.call('continue', containers)).rejects.toMatchObject({ code: 'F331' });
     expect(lines).toHaveLength(1);
   });
 });

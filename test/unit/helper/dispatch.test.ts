@@ -7,6 +7,8 @@ import { helperOps } from '../../../src/helper/protocol.ts';
 const containerId = 'a'.repeat(64);
 const line = (id: string, op: string, args: unknown) => JSON.stringify({ v: 1, id, op, args });
 
+const podLogs = 'shop_cart-0_135323d2-210e-4783-85a6-c7afaa8b01fa';
+
 function dispatchWith(handlers: Partial<Handlers>) {
   const refuse = async () => {
     throw new HelperFailure('wrong-state', 'not in this test');
@@ -21,20 +23,22 @@ describe('requests', () => {
     const dispatch = dispatchWith({
       seal: async () => {
         times++;
-        return {};
+        return { obstacle: '' };
       },
     });
-    const request = line('r1', 'seal', { containerIds: [containerId] });
+    const request = line('r1', 'seal', { containerIds: [containerId], podLogs });
     const replies = await Promise.all([dispatch(request), dispatch(request)]);
-    expect([...replies, await dispatch(request)]).toEqual(Array(3).fill({ v: 1, id: 'r1', ok: true, result: {} }));
+    expect([...replies, await dispatch(request)]).toEqual(
+      Array(3).fill({ v: 1, id: 'r1', ok: true, result: { obstacle: '' } }),
+    );
     expect(times).toBe(1);
   });
 
   it('keep their failure too', async () => {
     const dispatch = dispatchWith({});
-    const reply = await dispatch(line('r2', 'thaw', { containerIds: [containerId] }));
+    const reply = await dispatch(line('r2', 'thaw', { containerIds: [containerId], podLogs }));
     expect(reply).toMatchObject({ ok: false, error: { code: 'wrong-state' } });
-    expect(await dispatch(line('r2', 'thaw', { containerIds: [containerId] }))).toBe(reply);
+    expect(await dispatch(line('r2', 'thaw', { containerIds: [containerId], podLogs }))).toBe(reply);
   });
 
   it.each([
@@ -42,8 +46,9 @@ describe('requests', () => {
     ['another version', JSON.stringify({ v: 2, id: 'x', op: 'status', args: {} })],
     ['an unknown operation', line('x', 'destroy', {})],
     ['an inherited name', line('x', 'constructor', {})],
-    ['a path for an id', line('x', 'seal', { containerIds: ['../../etc'] })],
-    ['more than asked for', line('x', 'seal', { containerIds: [containerId], force: true })],
+    ['a path for an id', line('x', 'seal', { containerIds: ['../../etc'], podLogs })],
+    ['a path for the name of a directory', line('x', 'seal', { containerIds: [containerId], podLogs: '../etc_a_b' })],
+    ['more than asked for', line('x', 'seal', { containerIds: [containerId], podLogs, force: true })],
     ['a number out of bounds', line('x', 'await-channel', { channel: 'a', timeoutMs: 1e12 })],
   ])('are refused: %s', async (_, text) => {
     expect(await dispatchWith({})(text)).toMatchObject({ ok: false, error: { code: 'bad-request' } });
@@ -51,7 +56,7 @@ describe('requests', () => {
 
   it('hide nothing of an unexpected failure from the plugin', async () => {
     const dispatch = dispatchWith({ thaw: () => Promise.reject(new Error('boom')) });
-    const reply = await dispatch(line('x', 'thaw', { containerIds: [containerId] }));
+    const reply = await dispatch(line('x', 'thaw', { containerIds: [containerId], podLogs }));
     expect(reply).toMatchObject({ error: { code: 'internal', detail: expect.stringContaining('boom') } });
   });
 });

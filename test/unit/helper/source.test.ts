@@ -10,6 +10,7 @@ const containerId = 'c'.repeat(64);
 const member = { containerId, rootPid: 77, startTime: 5, volumes: [] };
 const who = { members: [member] };
 const containerIds = [containerId];
+const podLogs = 'shop_cart-0_135323d2-210e-4783-85a6-c7afaa8b01fa';
 const armed = { run: async () => ({ status: 0, stdout: '', stderr: '' }), fire: async () => {}, disarm: () => {} };
 
 /** An act that ends when the test says so. */
@@ -23,6 +24,7 @@ function gate() {
 
 function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
   const done: string[] = [];
+  const restarts: string[] = [];
   const events: HelperEvent[] = [];
   let saved = initial;
   const note = (name: keyof SourceActs) => async () => {
@@ -44,6 +46,8 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
     abortOutside: async () => 0,
     archiveBytes: () => 512,
     isStopped: () => false,
+    preventRestarts: () => restarts.push('prevented'),
+    allowRestarts: () => restarts.push('allowed'),
     isLocked: async () => false,
     save: (record) => {
       saved = record;
@@ -56,7 +60,7 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
     stopTree: note('stopTree'),
   };
   const source = new Source({ channels: new Channels(), announce: (event) => events.push(event) }, acts);
-  return { source, done, events, saved: () => saved };
+  return { source, done, restarts, events, saved: () => saved };
 }
 
 const frozen = (inMs = 60_000): SourceRecord => ({ state: 'frozen', ...who, thawAt: Date.now() + inMs });
@@ -74,7 +78,7 @@ afterEach(() => void vi.useRealTimers());
 describe('a seal that comes', () => {
   it('while a thaw is under way is refused, whoever began that', async () => {
     for (const begin of [
-      (source: Source) => source.thaw({ containerIds }),
+      (source: Source) => source.thaw({ containerIds, podLogs }),
       (source: Source) => source.end(),
       () => vi.advanceTimersByTimeAsync(60_000),
     ]) {
@@ -83,7 +87,7 @@ describe('a seal that comes', () => {
       await source.recover();
       const thawed = begin(source);
       await vi.advanceTimersByTimeAsync(0);
-      await expect(source.seal({ containerIds })).rejects.toMatchObject({ code: 'already-thawed' });
+      await expect(source.seal({ containerIds, podLogs })).rejects.toMatchObject({ code: 'already-thawed' });
       expect(saved().state).toBe('thawing');
       slow.open();
       await thawed;
@@ -94,19 +98,30 @@ describe('a seal that comes', () => {
   });
 
   it('before the deadline keeps the source stopped', async () => {
-    const { source, done } = sourceWith(frozen());
+    const { source, done, restarts } = sourceWith(frozen());
     await source.recover();
-    await source.seal({ containerIds });
+    expect(await source.seal({ containerIds, podLogs })).toEqual({ obstacle: '' });
+    expect(restarts).toEqual(['prevented']);
     await vi.advanceTimersByTimeAsync(120_000);
     await source.end();
     expect(done).toEqual([]);
     expect(source.status()).toMatchObject({ state: 'sealed', thawInMs: null });
+    await source.thaw({ containerIds, podLogs });
+    expect(restarts).toEqual(['prevented', 'allowed']);
+  });
+
+  it('holds where kubelet cannot be kept from starting containers, and says why', async () => {
+    const { source } = sourceWith(frozen(), { preventRestarts: busy });
+    await source.recover();
+    const { obstacle } = await source.seal({ containerIds, podLogs });
+    expect(obstacle).not.toBe('');
+    expect(source.status().state).toBe('sealed');
   });
 
   it('to a helper that restarted in the middle of a thaw is refused, and the thaw goes on', async () => {
     const { source, done } = sourceWith({ state: 'thawing', ...who });
     await source.recover();
-    await expect(source.seal({ containerIds })).rejects.toMatchObject({ code: 'already-thawed' });
+    await expect(source.seal({ containerIds, podLogs })).rejects.toMatchObject({ code: 'already-thawed' });
     await vi.advanceTimersByTimeAsync(0);
     expect(done).toEqual(['unlock', 'continueTree']);
   });
@@ -125,7 +140,7 @@ describe('a helper in the place of one that is gone', () => {
     expect(source.isKept()).toBe(true);
     await source.end();
     expect(done).toEqual([]);
-    await source.thaw({ containerIds });
+    await source.thaw({ containerIds, podLogs });
     expect(done).toEqual(['unlock', 'continueTree']);
     expect(source.isKept()).toBe(false);
   });
@@ -152,7 +167,7 @@ it('a release under way cannot be thawed', async () => {
   const { source, done } = sourceWith({ ...frozen(), state: 'sealed' } as SourceRecord, { permitResets: slow.pass });
   await source.recover();
   const released = source.release({ containerIds });
-  await expect(source.thaw({ containerIds })).rejects.toMatchObject({ code: 'wrong-state' });
+  await expect(source.thaw({ containerIds, podLogs })).rejects.toMatchObject({ code: 'wrong-state' });
   slow.open();
   await released;
   expect(done).toEqual(['permitResets']);
@@ -187,7 +202,7 @@ describe('a thaw in the middle of a freeze', () => {
     const slow = gate();
     const { source, done } = sourceWith({ state: 'idle' }, { lock: slow.pass });
     const reply = freeze(source);
-    const thawed = source.thaw({ containerIds });
+    const thawed = source.thaw({ containerIds, podLogs });
     await vi.advanceTimersByTimeAsync(10);
     expect(done).toEqual([]);
     slow.open();
@@ -237,7 +252,7 @@ describe('a thaw that meets a failure', () => {
     const save = vi.fn<(record: SourceRecord) => void>().mockImplementationOnce(busy);
     const { source, done } = sourceWith(frozen(), { removeLinkRemaps: busy, save });
     await source.recover();
-    await source.thaw({ containerIds });
+    await source.thaw({ containerIds, podLogs });
     expect(done).toEqual(['unlock', 'continueTree']);
     expect(save).toHaveBeenLastCalledWith({ state: 'thawed', ...who });
   });
@@ -262,7 +277,7 @@ describe('a source that is fenced for a checkpoint of the runtime', () => {
     expect(await source.halt({ containerIds, archive })).toEqual({ bytes: 512 });
     expect(done).toEqual(['permitResets', 'stopTree']);
     expect(saved().state).toBe('frozen');
-    await source.thaw({ containerIds });
+    await source.thaw({ containerIds, podLogs });
     expect(done).toEqual(['permitResets', 'stopTree', 'unlock', 'continueTree']);
   });
 
@@ -286,7 +301,7 @@ describe('a source that is fenced for a checkpoint of the runtime', () => {
     const { source, done } = sourceWith(idle, { stopTree: slow.pass });
     await source.fence({ containerIds, thawAfterMs: 60_000 });
     const halted = source.halt({ containerIds, archive }).catch((error: unknown) => error);
-    const thawed = source.thaw({ containerIds });
+    const thawed = source.thaw({ containerIds, podLogs });
     await vi.advanceTimersByTimeAsync(0);
     expect(done).toEqual(['permitResets']);
     slow.open();

@@ -1,0 +1,23 @@
+import type { Lab } from '../lab/index.ts';
+import type { NodeName } from '../lab/topology.ts';
+
+/** A process of a node as /proc shows it there; `state` is a letter of proc_pid_stat(5), `T` is stopped. */
+export interface NodeProcess {
+  readonly pid: number;
+  readonly state: string;
+  readonly name: string;
+}
+
+/** The processes of a pod on its node, its sandbox included, whatever the cgroup driver makes of its uid. */
+export async function processesOf(lab: Lab, node: NodeName, uid: string): Promise<NodeProcess[]> {
+  const pattern = `${uid}\\|${uid.replaceAll('-', '_')}`;
+  const script = `for d in /proc/[0-9]*; do grep -qs '${pattern}' $d/cgroup && sed -n 's/^\\(State\\|Name\\):[[:space:]]*\\([^ ]*\\).*/\\2/p' $d/status | paste -sd ' ' | sed "s|^|\${d#/proc/} |"; done; true`;
+  const { stdout } = await lab.exec(node, ['sh', '-c', script]);
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => {
+      const [pid = '', name = '', state = ''] = line.split(' ');
+      return { pid: Number(pid), name, state };
+    });
+}
