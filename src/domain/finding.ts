@@ -56,6 +56,9 @@ export const FINDINGS = {
   E160: 'target pod cannot be reached from the source cluster',
   E161: 'service of the target leads elsewhere',
   E162: 'service cannot be rerouted',
+  E170: 'volume claim is not bound in the target',
+  E171: 'volume has other files in the target',
+  E172: 'volume cannot change hands',
   W201: 'memory keeps addresses and names of the source cluster',
   W202: 'services are not rerouted',
   W203: 'connections from outside are reset',
@@ -69,6 +72,7 @@ export const FINDINGS = {
   W211: 'restarted container does not start afresh',
   W212: 'nodes cannot be compared',
   W213: 'source pod is deleted before the target pod is there',
+  W220: 'persistent volume is used where it is',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;

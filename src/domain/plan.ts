@@ -103,6 +103,22 @@ export interface PodVolume {
   readonly mountPath: string;
 }
 
+/** A persistent volume that the pod uses. Its files stay where they are; the target finds them there. */
+export interface PlannedVolume {
+  /** Its name in the pod's spec. */
+  readonly name: string;
+  /** The PersistentVolumeClaim, of the same name on both sides. */
+  readonly claim: string;
+  /** The PersistentVolume that it is bound to on each side. */
+  readonly bound: Readonly<Record<Side, string>>;
+  /** How it is known that both have the same files. */
+  readonly sameBy: string;
+  /** `shared`: both nodes mount it at once. `handed-over`: the target does when the source's node has let go of it. */
+  readonly mounting: 'shared' | 'handed-over';
+  /** Where containers that move see it. */
+  readonly mounts: readonly { readonly container: string; readonly mountPath: string }[];
+}
+
 /** Where it goes. */
 export interface PlanTarget {
   readonly context: string;
@@ -190,6 +206,7 @@ export interface Plan {
   readonly oneCluster: boolean;
   readonly workload: PlannedWorkload;
   readonly copies: readonly PlannedCopy[];
+  readonly volumes: readonly PlannedVolume[];
   /**
    * A throw-away pod on the target's node in which the restore is tried before the source pod is deleted: where the
    * target pod takes the source pod's name in the same namespace.

@@ -40,6 +40,7 @@ export const OBSTACLE_CODES = [
   'file-kind',
   'file-watch',
   'volume-file',
+  'shared-file',
   'own-pid-namespace',
   'user-namespace',
   'root-not-overlay',

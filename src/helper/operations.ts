@@ -51,7 +51,7 @@ export function makeOperations(context: OperationsContext): Operations {
     }),
     'probe-node': () => probeNode(),
     probe: async ({ containers }) => {
-      const looked = containers.map(({ id, volumes }) => probeContainer(id, volumes));
+      const looked = containers.map(({ id, volumes, inPlace }) => probeContainer(id, volumes, inPlace));
       const [node, facts] = await Promise.all([probeNode(), Promise.all(looked)]);
       return { node, containers: facts };
     },

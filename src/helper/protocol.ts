@@ -27,9 +27,17 @@ const nothing = z.strictObject({});
 const containerIdSchema = z.string().regex(/^[0-9a-f]{16,64}$/);
 /** The containers of a pod that move together, always in the same order. */
 const containerIdsSchema = z.array(containerIdSchema).min(1).max(MOST_CONTAINERS);
-/** The same with the volumes that are read through each. */
+/** Where a container sees persistent volumes, whose files are not copied. */
+const mountPointsSchema = z.array(absolutePath).max(64);
+/** The same with the volumes that are read through each, and with those that stay where they are. */
 const containersSchema = z
-  .array(z.strictObject({ id: containerIdSchema, volumes: z.array(volumeSchema).max(64) }))
+  .array(
+    z.strictObject({
+      id: containerIdSchema,
+      volumes: z.array(volumeSchema).max(64),
+      inPlace: mountPointsSchema.optional(),
+    }),
+  )
   .min(1)
   .max(MOST_CONTAINERS);
 /** Names a bulk stream; chosen by the plugin. */
@@ -97,7 +105,10 @@ export const helperOps = {
   ),
   /** Read-only. */
   'probe-node': op(nothing, nodeFactsSchema),
-  /** Read-only. Facts of the node and of containers on it, in their order. Things that cannot move are `obstacles`. */
+  /**
+   * Read-only. Facts of the node and of containers on it, in their order. Things that cannot move are `obstacles`.
+   * `inPlace`: what the target sees at the moment of the restore while the source still has it.
+   */
   probe: op(
     z.strictObject({ containers: containersSchema }),
     z.strictObject({ node: nodeFactsSchema, containers: z.array(containerFactsSchema).min(1) }),
@@ -137,8 +148,8 @@ export const helperOps = {
   ),
   /**
    * Source: locks the pod's network, dumps one container after the other, leaves them stopped, and sends two transfers on `channel` as soon as
-   * they are ready: first `images`, then `files` (what changed since the last precopy). On failure everything is
-   * undone and the containers run. From the reply on the helper thaws by itself after `thawAfterMs` unless sealed.
+   * they are ready: first `images`, then `files` (what changed since the last precopy). What was written to volumes
+   * `inPlace` is on their storage by the reply. On failure everything is undone and the containers run. From the reply on the helper thaws by itself after `thawAfterMs` unless sealed.
    */
   freeze: op(
     z.strictObject({
@@ -221,12 +232,14 @@ export const helperOps = {
   /**
    * Target: restores the received images into the placeholders and leaves the trees stopped. The network guard keeps it
    * silent until `continue`. Fails also when a process of the dump is not there or not stopped. On failure everything
-   * is taken away again and the placeholders wait on.
+   * is taken away again and the placeholders wait on. `standIns`: by container, where empty volumes stand for
+   * persistent ones, in a rehearsal; the files that processes have open there are outlined first.
    */
   restore: op(
     z.strictObject({
       containerIds: containerIdsSchema,
       handovers: handoversSchema,
+      standIns: z.array(mountPointsSchema).max(MOST_CONTAINERS).optional(),
     }),
     z.strictObject({
       /** How many are there, all of them stopped. */

@@ -55,10 +55,15 @@ export function armRestore(placeholderPid: number, container: number): Armed {
   return arm(MOUNT_HELPER, [...enter, '--', ...command], { PATH: `${ENGINE}/criu/bin` });
 }
 
-/** What CRIU has to know of the dump, as the armed program takes it; cut short, it starts nothing. */
-export function restoreArguments({ externalMounts, stdio }: Handover): string {
+/**
+ * What CRIU has to know of the dump, as the armed program takes it; cut short, it starts nothing. `outlined`: files of
+ * persistent volumes are there in outline only.
+ */
+export function restoreArguments({ externalMounts, stdio }: Handover, outlined = false): string {
   const externals = externalMounts.flatMap((point) => ['--external', `mnt[${point}]:${point === '/' ? '.' : point}`]);
-  return [...stdioOptions(stdio), ...externals, ARGUMENTS_END].map((argument) => `${argument}\0`).join('');
+  // An outlined program file has the size and not the build id.
+  const lenient = outlined ? ['--file-validation', 'filesize'] : [];
+  return [...stdioOptions(stdio), ...externals, ...lenient, ARGUMENTS_END].map((argument) => `${argument}\0`).join('');
 }
 
 const stdioFd = (fd: number) => NETWORK_FD + 1 + fd;

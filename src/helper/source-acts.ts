@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import { archiveBytes } from './archive.ts';
 import { continueBystanders, stopBystanders } from './bystanders.ts';
-import type { Armed } from './command.ts';
+import { type Armed, execute } from './command.ts';
 import { IMAGE_FILES } from './criu.ts';
 import { describe, dump, emptyDirectories } from './dump.ts';
+import { HelperFailure } from './failure.ts';
 import { removeLinkRemaps } from './files/link-remaps.ts';
 import {
   abortOutside,
@@ -52,9 +53,17 @@ export const sourceActs = {
   archiveBytes,
   permitResets,
   abortOutside,
+  sync,
 };
 
 export type SourceActs = typeof sourceActs;
+
+/** Brings what was written to the file systems of these files to their storage. Throws `tool-failed`. */
+async function sync(files: readonly string[]): Promise<void> {
+  if (files.length === 0) return;
+  const { status, stderr } = await execute('/usr/bin/sync', ['--file-system', '--', ...files]);
+  if (status !== 0) throw new HelperFailure('tool-failed', 'a persistent volume could not be synced', stderr);
+}
 
 type Ready = { pid: number; addresses: readonly string[]; lock?: Armed; permit?: Armed; abort?: Armed };
 

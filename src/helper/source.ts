@@ -14,6 +14,9 @@ import { timed, toTransfer } from './timing.ts';
 const gone = () => new HelperFailure('container-not-found', 'a container ended or was restarted meanwhile');
 /** A process in the network namespace that the pod's containers share. */
 const networkOf = (members: readonly SourceMember[]) => members[0]?.rootPid ?? 0;
+/** The persistent volumes of the containers, as this process sees them. */
+const inPlace = (members: readonly SourceMember[], containers: HelperArgs<'freeze'>['containers']) =>
+  containers.flatMap((each, index) => (each.inPlace ?? []).map((at) => `/proc/${members[index]?.rootPid}/root${at}`));
 /** A thaw that failed is tried again after so long. */
 const RETRY_MS = 1000;
 
@@ -59,6 +62,8 @@ export class Source {
 
   async precopy({ containers, channel }: HelperArgs<'precopy'>): Promise<HelperResult<'precopy'>> {
     const members = this.#find(containers);
+    // What is on the storage now is not waited for within the freeze.
+    await this.#acts.sync(inPlace(members, containers));
     await this.#network.prepare(networkOf(members));
     return this.#context.channels.use(channel, async ({ writer }) => {
       const sending = this.#files.send(members, writer).catch((error) => this.#orGone(members, error));
@@ -75,7 +80,7 @@ export class Source {
         const handovers = members.map(({ rootPid }) => this.#acts.describe(rootPid));
         this.#acts.emptyDirectories(members.length);
         this.#becomeFrozen(members, args.thawAfterMs);
-        return await this.#freezeAndSend(args.channel, members, handovers, started)
+        return await this.#freezeAndSend(args, members, handovers, started)
           .catch((error) => this.#orGone(members, error))
           .catch((error) => this.#undo(error));
       } catch (error) {
@@ -106,7 +111,12 @@ export class Source {
     }
   }
 
-  async #freezeAndSend(channel: string, members: readonly SourceMember[], handovers: Handover[], started: number) {
+  async #freezeAndSend(
+    { channel, containers }: HelperArgs<'freeze'>,
+    members: readonly SourceMember[],
+    handovers: Handover[],
+    started: number,
+  ) {
     const dumping = this.#lockAndDump(members, handovers);
     this.#dumping = dumping.catch(() => {});
     const { lockMs, dumpMs } = await dumping;
@@ -115,10 +125,13 @@ export class Source {
     for (const [index, handover] of handovers.entries())
       handover.innerPids = processTree(members[index]?.rootPid ?? 0).map((each) => innerPid(each.pid));
     const directories = imageDirectories(members.length);
-    const sent = await this.#context.channels.use(channel, async ({ writer }) => ({
-      images: await timed(() => sendImages(directories, writer)),
-      delta: await timed(() => this.#files.send(members, writer)),
-    }));
+    const [sent] = await Promise.all([
+      this.#context.channels.use(channel, async ({ writer }) => ({
+        images: await timed(() => sendImages(directories, writer)),
+        delta: await timed(() => this.#files.send(members, writer)),
+      })),
+      this.#acts.sync(inPlace(members, containers)),
+    ]);
     const { images, delta } = sent;
     this.#expectFrozen();
     return {

@@ -7,6 +7,7 @@ import { IMAGE_FILES, imageDirectories, LOGS, readCriuTimes, readLog, restoreLog
 import { causeOf, interestingLines } from './criu-log.ts';
 import { HelperFailure } from './failure.ts';
 import { filesSink } from './files/apply.ts';
+import { outline } from './files/outline.ts';
 import { rememberAddresses, writeInto } from './former-addresses.ts';
 import { parseMountInfo } from './mounts.ts';
 import {
@@ -108,7 +109,7 @@ export class Target {
     this.#armed = { restore: [] };
   }
 
-  async restore({ containerIds, handovers }: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
+  async restore({ containerIds, handovers, standIns = [] }: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
     const record = this.#known(containerIds);
     if (record.state !== 'prepared')
       throw new HelperFailure('wrong-state', `the target is ${record.state}, not prepared`);
@@ -116,7 +117,7 @@ export class Target {
       throw new HelperFailure('bad-request', `${handovers.length} handovers for ${record.places.length} containers`);
     const started = performance.now();
     try {
-      const { places, processes, wallMs } = await this.#restoreAll(record.places, handovers);
+      const { places, processes, wallMs } = await this.#restoreAll(record.places, handovers, standIns);
       this.#become({ ...record, state: 'restored', places });
       this.#aborted = abortOutside(networkOf(places), record.sourceAddresses, this.#armed.abort);
       this.#armed.abort = undefined;
@@ -130,7 +131,11 @@ export class Target {
   }
 
   /** The last one first: its images hold the System V objects, which the others may be attached to. */
-  async #restoreAll(places: readonly Place[], handovers: readonly Handover[]) {
+  async #restoreAll(
+    places: readonly Place[],
+    handovers: readonly Handover[],
+    standIns: readonly (readonly string[])[],
+  ) {
     const restored: Place[] = [];
     let processes = 0;
     let wallMs = 0;
@@ -138,10 +143,13 @@ export class Target {
       const handover = handovers[container];
       if (!handover) continue;
       checkMounts(place.placeholderPid, handover);
-      guardImages(criuImages(), path.join(IMAGE_FILES, String(container)), place.placeholderPid);
+      const images = path.join(IMAGE_FILES, String(container));
+      guardImages(criuImages(), images, place.placeholderPid);
+      const stands = standIns[container] ?? [];
+      outline(criuImages(), images, `/proc/${place.placeholderPid}/root`, stands);
       const armed = this.#armed.restore[container] ?? armRestore(place.placeholderPid, container);
       this.#armed.restore[container] = undefined;
-      const { value, ms } = await timed(() => armed.run(restoreArguments(handover)));
+      const { value, ms } = await timed(() => armed.run(restoreArguments(handover, stands.length > 0)));
       wallMs += ms;
       if (value.status !== 0) throw refusal(readLog(restoreLog(container)) || value.stderr, value.stderr);
       const { root, count } = checkRestored(place.placeholderPid, handover.innerPids);

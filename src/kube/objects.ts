@@ -139,7 +139,7 @@ export interface PodSpec {
   [field: string]: unknown;
 }
 
-interface NodeSelector {
+export interface NodeSelector {
   nodeSelectorTerms: {
     matchExpressions?: NodeSelectorRequirement[];
     matchFields?: NodeSelectorRequirement[];

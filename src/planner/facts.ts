@@ -10,6 +10,7 @@ import { type ServiceFacts, servicesOf } from '../routes/service-facts.ts';
 import { type OwnerFacts, readOwners } from '../workloads/owner-facts.ts';
 import { namingForbidden } from './checks/reads.ts';
 import { type Maker, makerOf } from './leftover.ts';
+import { readVolumes, type VolumeFacts } from './volume-facts.ts';
 
 /** Everything that a plan is made from, read once. */
 export interface Facts {
@@ -30,6 +31,7 @@ export interface Facts {
   readonly targetPods: readonly Pod[];
   readonly services: readonly ServiceFacts[];
   readonly owners: OwnerFacts;
+  readonly volumes: readonly VolumeFacts[];
   readonly systemNamespaces: { readonly source: KubeObject | undefined; readonly target: KubeObject | undefined };
 }
 
@@ -83,7 +85,10 @@ async function readFacts(
   const { ignoreManagers, overwrite } = request;
   const renamed = targetName !== request.pod;
   const places = { source, target, namespaces, sameCluster, renamed, ignoreManagers, overwrite };
-  const owners = await readOwners(pod, places, options);
+  const [owners, volumes] = await Promise.all([
+    readOwners(pod, places, options),
+    readVolumes(pod, { source, target }, namespaces, options),
+  ]);
   return {
     request,
     source,
@@ -98,6 +103,7 @@ async function readFacts(
     targetPods,
     services,
     owners,
+    volumes,
     systemNamespaces: { source: sourceHelpers, target: targetHelpers },
   };
 }

@@ -11,6 +11,7 @@ import {
   type PlanDraft,
   type PlannedArchive,
   type PlannedCopy,
+  type PlannedVolume,
   type PlanSource,
   type PlanTarget,
 } from '../domain/plan.ts';
@@ -37,6 +38,7 @@ import { checkDependencies } from './checks/dependencies.ts';
 import { checkLiveness } from './checks/liveness.ts';
 import { imageByDigest } from './checks/pod-state.ts';
 import { namingForbidden } from './checks/reads.ts';
+import { checkVolumes } from './checks/volumes.ts';
 import { considerEngines, type EngineChoice, reasonFor, withoutRepeats } from './engine-choice.ts';
 import type { Facts } from './facts.ts';
 import { type Evidence, makeForecast } from './forecast.ts';
@@ -89,6 +91,7 @@ interface MoveSurvey {
   /** Undefined where the owner is declined, which the findings tell. */
   readonly workload: PlannedWorkload | undefined;
   readonly copies: readonly PlannedCopy[];
+  readonly volumes: readonly PlannedVolume[];
   readonly routes: ReturnType<typeof planRoutes>;
   readonly budget: ReturnType<typeof checkLiveness>;
   readonly findings: readonly Finding[];
@@ -105,18 +108,22 @@ async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> 
   // A container that does not run has no digest yet, and that is not what is wrong with it.
   const unknownImages = outlook.some((finding) => finding.code === 'E105') ? [] : withoutDigest(facts.pod, original);
   const dependencies = await namingForbidden(facts, read, () => checkDependencies(original, facts, read));
+  const usable = 'usable' in workload ? workload.usable : undefined;
+  const persistent = checkVolumes(facts, original, usable !== undefined && isRenewed(usable));
   const findings = [
     ...checkClusters(facts),
     ...outlook,
     ...('declined' in workload ? workload.declined : workload.findings),
     ...routes.findings,
-    ...('usable' in workload && isRenewed(workload.usable) ? [deletedFirst(facts)] : []),
+    ...(usable && isRenewed(usable) ? [deletedFirst(facts)] : []),
+    ...persistent.findings,
     ...budget.findings,
     ...unknownImages,
     ...dependencies.findings,
   ];
-  const usable = 'usable' in workload ? workload.usable : undefined;
-  return { original, containers, workload: usable, copies: dependencies.copies, routes, budget, findings };
+  const { copies } = dependencies;
+  const { volumes } = persistent;
+  return { original, containers, workload: usable, copies, volumes, routes, budget, findings };
 }
 
 function draftPlan(
@@ -127,7 +134,7 @@ function draftPlan(
   options: PlanOptions,
 ): Plan {
   const { request } = facts;
-  const { workload, copies, containers, routes, budget } = survey;
+  const { workload, copies, volumes, containers, routes, budget } = survey;
   const name = targetNameOf(workload, { pod: request.pod, asked: request.targetName, migration: options.id });
   const original = withoutWithheld(survey.original, workload, name);
   const found = [...survey.findings, ...choice.findings];
@@ -143,6 +150,7 @@ function draftPlan(
     workload,
     ...(isRenewed(workload) && { rehearsal: { pod: rehearsalPodName(name, options.id) } }),
     copies,
+    volumes,
     engine: { name: choice.engine, reason: reasonFor(request, choice, against) },
     transfer: archive
       ? { name: 'registry', reason: 'the target’s runtime restores from an image' }

@@ -77,6 +77,7 @@ function fullestPod(namespace: string): Pod {
     },
     spec: {
       serviceAccountName: 'any',
+      volumes: [{ name: 'any', persistentVolumeClaim: { claimName: 'any' } }],
       containers: [
         { name: 'any', image: 'any', envFrom: [{ configMapRef: { name: 'any' } }, { secretRef: { name: 'any' } }] },
       ],
@@ -111,6 +112,7 @@ function fullestDraft(
     ...(isRenewed(workload) && { rehearsal: { pod: 'any-rehearsal' } }),
     workload,
     copies: COPIES,
+    volumes: [],
     engine: { name: engine, reason: '' },
     transfer: { name: 'relay', reason: '' },
     route: {

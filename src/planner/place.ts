@@ -2,6 +2,7 @@ import type { Finding } from '../domain/finding.ts';
 import type { Pod } from '../kube/objects.ts';
 import { type Candidate, judgeNodes, type PlacementFacts } from './checks/placement.ts';
 import type { Facts } from './facts.ts';
+import { boundIn } from './volume-facts.ts';
 
 /** The nodes that the pod could go to, or why there are none. */
 export interface Nodes {
@@ -18,6 +19,7 @@ export function nodesFor(facts: Facts, original: Pod): Nodes {
     nodes: facts.targetNodes,
     pods: facts.targetPods,
     architecture: facts.sourceNode?.status?.nodeInfo?.architecture,
+    volumes: boundIn(facts.volumes),
   };
   const none = (finding: Finding): Nodes => ({ placement, fitting: [], against: [finding] });
   const here = sameCluster ? facts.pod.spec.nodeName : undefined;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, type Json } from '../domain/json.ts';
 import type { ReliedOn } from '../domain/plan.ts';
-import type { ObjectRef, Side } from '../domain/refs.ts';
+import { type ObjectRef, SIDES, type Side } from '../domain/refs.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { OwnerObject } from '../kube/owner-objects.ts';
 import type { Resource } from '../kube/ports.ts';
@@ -29,6 +29,12 @@ export function reliedOn(facts: Facts, node: string): ReliedOn[] {
     ]),
     ...facts.owners.owners.map((owner) => ownerEntry('source', owner)),
     ownerEntry('target', facts.owners.inTarget.owner),
+    ...facts.volumes.flatMap((volume) =>
+      SIDES.flatMap((side) => [
+        entry(side, RESOURCES.persistentVolumeClaim, volume[side].claim, ['spec.volumeName', 'spec.accessModes']),
+        entry(side, RESOURCES.persistentVolume, volume[side].volume, fieldsUnder(volume[side].volume, 'spec')),
+      ]),
+    ),
     absent('target', RESOURCES.pod, facts.targetPod, request.targetNamespace, pod.metadata.name),
   ];
   return objects.filter((object) => object !== undefined);
@@ -70,8 +76,8 @@ function ref(side: Side, { apiVersion, kind }: Resource, name: string, namespace
   return { side, apiVersion, kind, ...(namespace !== undefined && { namespace }), name };
 }
 
-function fieldsUnder(object: KubeObject, part: string): string[] {
-  const value = object[part];
+function fieldsUnder(object: KubeObject | undefined, part: string): string[] {
+  const value = object?.[part];
   return typeof value === 'object' && value !== null ? Object.keys(value).map((key) => `${part}.${key}`) : [];
 }
 

@@ -13,6 +13,7 @@ import { checkPodFeatures } from './checks/pod-features.ts';
 import { checkPodState } from './checks/pod-state.ts';
 import { considerEngines } from './engine-choice.ts';
 import { gatherFacts } from './facts.ts';
+import { boundIn, readVolumes } from './volume-facts.ts';
 
 const HELPER_ACCESS: readonly Access[] = [
   { verb: 'create', group: '', resource: 'pods', namespace: SYSTEM_NAMESPACE },
@@ -86,15 +87,19 @@ export async function surveyNodes(
   pod: Pod,
   source: ClusterReader,
   target: ClusterReader,
-  options: ReadOptions,
+  options: ReadOptions & { readonly targetNamespace?: string },
 ): Promise<Candidate[]> {
-  const [sourceNode, nodes, pods] = await Promise.all([
+  const { targetNamespace } = options;
+  const { namespace = '' } = pod.metadata;
+  const namespaces = { source: namespace, target: targetNamespace ?? namespace };
+  const [sourceNode, nodes, pods, volumes] = await Promise.all([
     pod.spec.nodeName ? source.get<Node>(RESOURCES.node, pod.spec.nodeName, options) : undefined,
     target.list<Node>(RESOURCES.node, options),
     target.list<Pod>(RESOURCES.pod, { ...options, fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' }),
+    readVolumes(pod, { source, target }, namespaces, options),
   ]);
   const architecture = sourceNode?.status?.nodeInfo?.architecture;
-  return judgeNodes({ pod: originalPod(pod), nodes, pods, architecture });
+  return judgeNodes({ pod: originalPod(pod), nodes, pods, architecture, volumes: boundIn(volumes) });
 }
 
 /** The engines that could move the pod of a request, each with why it is worth having. Throws what gathering facts throws. */

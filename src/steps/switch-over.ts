@@ -1,4 +1,5 @@
 import { need } from '../domain/need.ts';
+import type { PlanDraft } from '../domain/plan.ts';
 import type { Pod } from '../kube/objects.ts';
 import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -22,7 +23,7 @@ export const switchOver: Step<'switch'> = {
       phase: 'switch',
       verb: 'delete',
       object: sourcePod(draft),
-      detail: 'it never runs again after the commit',
+      detail: `it never runs again after the commit${unmounted(draft)}`,
     },
   ],
   async inspect(context) {
@@ -70,4 +71,10 @@ function ready(pod: Pod | undefined) {
   if (!pod) return { done: false, why: 'the pod is not there' } as const;
   const { met, why } = condition(pod, 'Ready');
   return met ? ({ done: true } as const) : ({ done: false, why: why || 'not ready' } as const);
+}
+
+/** The order in which a volume changes hands. */
+function unmounted({ volumes, source, target }: PlanDraft): string {
+  const claims = volumes.filter(({ mounting }) => mounting === 'handed-over').map(({ claim }) => claim);
+  return claims.length === 0 ? '' : `; ${source.node} unmounts ${claims.join(', ')} before ${target.node} mounts it`;
 }

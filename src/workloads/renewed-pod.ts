@@ -13,7 +13,8 @@ export function isRenewed({ plan }: Pick<WorkloadContext, 'plan'>, pod: Pod | un
 /**
  * Deletes the pod that has the source pod's name, unless it was made for that node already, and waits until the name is
  * free or taken anew. Without grace: the processes of the source are stopped and cannot end by themselves, and those of
- * a target have never run. Yields whether the pod is there. Idempotent.
+ * a target have never run. With persistent volumes the pod is never deleted by force: its name is free when its node has
+ * ended it and unmounted them (kubelet reports a pod as gone only then). Yields whether the pod is there. Idempotent.
  */
 export async function freeName(context: WorkloadContext, node: string): Promise<boolean> {
   const { plan, gateway, target, signal, waiting } = context;
@@ -22,9 +23,9 @@ export async function freeName(context: WorkloadContext, node: string): Promise<
   if (!found || isRenewed(context, found, node)) return found !== undefined;
   const { uid = '' } = found.metadata;
   const ref = uid === plan.source.uid ? sourcePod(plan) : targetPod(plan);
-  await gateway.delete(ref, { signal, uid, gracePeriodSeconds: 0 });
+  await gateway.delete(ref, { signal, uid, gracePeriodSeconds: plan.volumes.length > 0 ? 1 : 0 });
   const free = (seen: Pod | undefined): Verdict =>
-    seen?.metadata.uid === uid ? { done: false, why: 'the pod is still there' } : { done: true };
+    seen?.metadata.uid === uid ? { done: false, why: 'its node has not ended it yet' } : { done: true };
   const now = await target.waitFor<Pod>(RESOURCES.pod, { namespace, name }, free, {
     name: `name ${namespace}/${name} in ${plan.target.context} to be free`,
     deadlineMs: plan.deadlines.removeTimeout,

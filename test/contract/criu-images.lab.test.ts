@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { HelperFailure } from '../../src/helper/failure.ts';
+import { outline } from '../../src/helper/files/outline.ts';
 import type { Granted } from '../../src/helper/trust/credentials.ts';
 import { CriuImages } from '../../src/helper/trust/criu-image.ts';
 import { coreExcesses, mountExcesses, type Named } from '../../src/helper/trust/guard.ts';
-import { forgeCore, labDescriptor } from '../support/criu-images.ts';
+import { filesImage, forgeCore, labDescriptor } from '../support/criu-images.ts';
 
 // Images of a restricted Python program (user 1000, no capabilities, seccomp RuntimeDefault), dumped on a lab's node.
 const fixture = (name: string): Named => ({
@@ -76,5 +78,36 @@ describe('images of CRIU, read by its own definitions', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('tell which files a restore will look for, and an outline of them is made where a volume is not mounted', () => {
+    const home = mkdtempSync(path.join(tmpdir(), 'outline-'));
+    const [folder, root] = [path.join(home, 'images'), path.join(home, 'root')];
+    for (const each of [folder, path.join(root, 'data'), path.join(root, 'etc')]) mkdirSync(each, { recursive: true });
+    const open = (id: number, name: string, mode: number, size?: number) => ({
+      type: 'REG',
+      id,
+      reg: { id, flags: 0, pos: 0, fown: { uid: 0, euid: 0, signum: 0, pidType: 0, pid: 0 }, name, mode, size },
+    });
+    const entries = [
+      open(1, '/data/db/base/1', 0o100600, 2 ** 33),
+      open(2, '/data/db', 0o040700),
+      open(3, '/data', 0o042770),
+      open(4, '/etc/passwd', 0o100644, 10),
+    ];
+    writeFileSync(path.join(folder, 'files.img'), filesImage(descriptor, entries));
+    try {
+      outline(images, folder, root, ['/data']);
+      const made = statSync(path.join(root, 'data/db/base/1'));
+      expect({ size: made.size, blocks: made.blocks, mode: made.mode }).toEqual({
+        ...{ size: 2 ** 33, blocks: 0, mode: 0o100600 },
+      });
+      expect(statSync(path.join(root, 'data/db')).mode).toBe(0o040700);
+      expect(statSync(path.join(root, 'data')).mode).toBe(0o042770);
+      // What lies elsewhere is there already, or it is not for an outline to make.
+      expect(existsSync(path.join(root, 'etc/passwd'))).toBe(false);
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
   });
 });

@@ -14,4 +14,6 @@ export const folders = {
   registry: path.join(data, 'registry'),
   logs: path.join(data, 'logs'),
   nodes: path.join(data, 'nodes'),
+  /** What every node has at `/srv/shared`. */
+  shared: path.join(data, 'shared'),
 } as const;

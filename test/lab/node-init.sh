@@ -1,9 +1,9 @@
 #!/bin/sh
 # First process of a node: it runs in new mount, network, PID, UTS, IPC and cgroup namespaces, sets up what the node
-# sees and becomes the node's init. Arguments: ROOT LOWER UPPER WORK DATA HOSTNAME, then FOLDER=OPTIONS per hierarchy.
+# sees and becomes the node's init. Arguments: ROOT LOWER UPPER WORK DATA SHARED HOSTNAME, then FOLDER=OPTIONS per hierarchy.
 set -eu
-root=$1 lower=$2 upper=$3 work=$4 data=$5 name=$6
-shift 6
+root=$1 lower=$2 upper=$3 work=$4 data=$5 shared=$6 name=$7
+shift 7
 
 # /proc is still that of the machine, so this is the number that the machine knows this process by.
 read -r pid rest </proc/self/stat
@@ -47,6 +47,9 @@ for folder in containerd kubelet etcd; do
 done
 mkdir -p "$data/log"
 mount --bind "$data/log" var/log
+# The same folder on every node: what shared storage would be.
+mkdir -p srv/shared
+mount --bind "$shared" srv/shared
 
 pivot_root . oldroot
 cd /

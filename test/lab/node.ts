@@ -38,7 +38,7 @@ export async function startNode(
   const [upper, work, merged, data] = ['upper', 'work', 'root', 'data'].map((part) => path.join(home, part));
   if (upper === undefined || work === undefined || merged === undefined || data === undefined)
     throw new Error('unreachable');
-  for (const folder of [upper, work, merged, data]) mkdirSync(folder, { recursive: true });
+  for (const folder of [upper, work, merged, data, folders.shared]) mkdirSync(folder, { recursive: true });
   for (const [file, content] of Object.entries(nodeFiles(name, parts.runtime, parts.pki, parts.root))) {
     const target = path.join(upper, file);
     mkdirSync(path.dirname(target), { recursive: true });
@@ -52,7 +52,7 @@ export async function startNode(
     name: 'init',
     command: [
       ...['unshare', '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--fork', '--kill-child', '--'],
-      ...['/bin/sh', script, merged, parts.layers.join(':'), upper, work, data, name, ...mounts],
+      ...['/bin/sh', script, merged, parts.layers.join(':'), upper, work, data, folders.shared, name, ...mounts],
     ],
   });
   started(outer);

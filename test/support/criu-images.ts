@@ -25,3 +25,17 @@ export function forgeCore(descriptor: string, image: Buffer, change: (core: Core
   length.writeUInt32LE(body.length);
   return Buffer.concat([image.subarray(0, 8), length, body]);
 }
+
+/** An image of open files, as CRIU would write it of these entries. */
+export function filesImage(descriptor: string, entries: readonly object[]): Buffer {
+  const type = protobuf.Root.fromJSON(JSON.parse(descriptor)).lookupType('file_entry');
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(0x54564319);
+  const framed = entries.flatMap((entry) => {
+    const body = type.encode(type.fromObject(entry)).finish();
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(body.length);
+    return [length, body];
+  });
+  return Buffer.concat([head, ...framed]);
+}

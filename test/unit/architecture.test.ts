@@ -31,6 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'src/archive': ['src/domain'],
   'src/workloads': ['src/domain', 'src/kube', 'src/helper'],
   'src/routes': ['src/domain', 'src/kube'],
+  'src/volumes': ['src/domain', 'src/kube'],
   'src/engines': ['src/domain', 'src/kube', 'src/helper', 'src/transfer', 'src/archive'],
   'src/planner': [
     'src/audit',
@@ -39,6 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'src/kube',
     'src/routes',
     'src/workloads',
+    'src/volumes',
     'src/engines',
     'src/transfer',
     'src/helper',

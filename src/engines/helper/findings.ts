@@ -44,6 +44,8 @@ const REMEDIES: Partial<Record<ContainerFacts['obstacles'][number]['code'], stri
   'file-watch': 'let the program watch the directory of a volume, or nothing, and try again',
   'volume-file':
     'let the program close it once it is read: files of ConfigMaps, Secrets and tokens have other names in the target',
+  'shared-file':
+    'both nodes see the volume at the moment of the restore: let the program give it up first; a pod that keeps its name within its cluster keeps such files too',
   'own-pid-namespace': 'start the program without a sandbox of its own',
   traced: 'end the debugger that is attached to it',
 };

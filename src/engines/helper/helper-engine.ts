@@ -11,7 +11,7 @@ import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { look } from './look.ts';
 import { createRehearsing, prepareArguments } from './rehearse.ts';
 import { sameDigest } from './same-digest.ts';
-import { withVolumes } from './with-volumes.ts';
+import { mountsInPlace, withVolumes } from './with-volumes.ts';
 
 /** How long the source's node may take to hear from an address of the target, in ms. */
 const REACH_MS = 3000;
@@ -50,7 +50,9 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     },
     transfer: async () => ({ bytes: await pods.imagesArrived() }),
     restore: async (context) => {
-      const args = { ...target(context), handovers: handoversOf(context.results) };
+      const { plan, results } = context;
+      const standIns = plan.rehearsal ? { standIns: mountsInPlace(plan) } : {};
+      const args = { ...target(context), handovers: handoversOf(results), ...standIns };
       const { criu, processes, totalMs } = await pods.call('target', 'restore', args, { signal: context.signal });
       return { criu, processes, totalMs };
     },
@@ -77,9 +79,10 @@ function source({ source: { containers } }: Plan) {
   return { containerIds: containers.map(({ id }) => id) };
 }
 
-/** The containers, each with the volumes that are read through it. */
-function sourceWith(plan: Plan, volumes: readonly PodVolume[]) {
-  return { containers: withVolumes(plan, source(plan).containerIds, volumes) };
+/** The containers, each with the volumes that are read through it and those that stay where they are. */
+function sourceWith(plan: Plan, volumes: readonly PodVolume[], inPlace: readonly string[][] = mountsInPlace(plan)) {
+  const containers = withVolumes(plan, source(plan).containerIds, volumes);
+  return { containers: containers.map((each, index) => ({ ...each, inPlace: [...(inPlace[index] ?? [])] })) };
 }
 
 function target({ results }: EngineContext) {
@@ -98,7 +101,7 @@ async function probe(
   volumes: readonly PodVolume[],
 ): Promise<Probed> {
   const [{ node, containers }, targetNode] = await Promise.all([
-    pods.call('source', 'probe', sourceWith(plan, volumes), { signal }),
+    pods.call('source', 'probe', sourceWith(plan, volumes, mountsInPlace(plan, 'shared')), { signal }),
     pods.call('target', 'probe-node', {}, { signal }),
   ]);
   const memoryBytes = containers.reduce((sum, container) => sum + container.memoryBytes, 0);

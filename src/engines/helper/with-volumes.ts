@@ -1,4 +1,4 @@
-import type { Plan, PodVolume } from '../../domain/plan.ts';
+import type { Plan, PlannedVolume, PodVolume } from '../../domain/plan.ts';
 
 /**
  * Containers, each with the volumes that are read through it. `ids`: those that stand for the source's containers, in
@@ -8,4 +8,14 @@ export function withVolumes({ source: { containers } }: Plan, ids: readonly stri
   const own = (container: string | undefined) => volumes.filter((volume) => volume.container === container);
   const bare = ({ name, mountPath }: PodVolume) => ({ name, mountPath });
   return ids.map((id, index) => ({ id, volumes: own(containers[index]?.name).map(bare) }));
+}
+
+/** Where each container of a plan sees persistent volumes: all of them, or those of one way of mounting. Pure. */
+export function mountsInPlace({ source, volumes }: Plan, mounting?: PlannedVolume['mounting']): string[][] {
+  const mounts = volumes
+    .filter((volume) => mounting === undefined || volume.mounting === mounting)
+    .flatMap((volume) => volume.mounts);
+  return source.containers.map(({ name }) =>
+    mounts.filter(({ container }) => container === name).map(({ mountPath }) => mountPath),
+  );
 }

@@ -23,11 +23,19 @@ import {
   socketProtocols,
 } from './descriptors.ts';
 import { readProcessSpec } from './process-spec.ts';
+import { sharedFileObstacles } from './shared-files.ts';
 import { classifySocket, parseNetTable } from './sockets.ts';
 import { watchObstacles } from './watches.ts';
 
-/** Everything that the node knows about a container that is to be moved. Read-only; the container goes on meanwhile. */
-export async function probeContainer(containerId: string, volumes: readonly MovedVolume[]): Promise<ContainerFacts> {
+/**
+ * Everything that the node knows about a container that is to be moved. Read-only; the container goes on meanwhile.
+ * `shared`: where it sees volumes that the target will see at the same time.
+ */
+export async function probeContainer(
+  containerId: string,
+  volumes: readonly MovedVolume[],
+  shared: readonly string[] = [],
+): Promise<ContainerFacts> {
   const rootPid = findRoot(containerId);
   const tree = processTree(rootPid);
   const mounts = parseMountInfo(readProc(rootPid, 'mountinfo') ?? '');
@@ -57,6 +65,7 @@ export async function probeContainer(containerId: string, volumes: readonly Move
     ...socketObstacles(protocols),
     ...descriptorObstacles(descriptors),
     ...watchObstacles(descriptors, rootPid, mounts),
+    ...sharedFileObstacles(descriptors, rootPid, shared),
     ...tree.flatMap(processObstacles),
   ];
   return {

@@ -61,7 +61,7 @@ function sourceRuntime({ source, sourceNode }: Facts): Finding[] {
   ];
 }
 
-function cannotMove({ sameCluster }: Facts, { metadata, spec }: Pod): Finding[] {
+function cannotMove({ sameCluster, volumes }: Facts, { metadata, spec }: Pod): Finding[] {
   const owner = metadata.ownerReferences?.find((reference) => reference.controller);
   const reasons: [boolean, string, string, string][] = [
     [spec.containers.length > 1, 'spec.containers', 'has several containers', 'kubelet checkpoints one at a time'],
@@ -70,6 +70,12 @@ function cannotMove({ sameCluster }: Facts, { metadata, spec }: Pod): Finding[] 
       'spec.initContainers',
       'has init containers',
       'they would run again before the restore',
+    ],
+    [
+      volumes.length > 0,
+      'spec.volumes',
+      'uses persistent volumes',
+      'the source goes on writing to them after the checkpoint',
     ],
     [
       owner !== undefined,

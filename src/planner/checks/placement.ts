@@ -1,5 +1,6 @@
-import type { Node, NodeSelectorRequirement, Pod, Toleration } from '../../kube/objects.ts';
+import type { Node, NodeSelector, NodeSelectorRequirement, Pod, Toleration } from '../../kube/objects.ts';
 import { parseQuantity } from '../../kube/quantity.ts';
+import type { PersistentVolume } from '../../kube/volume-objects.ts';
 
 /** A node of the target cluster and, where the pod cannot go there, why. */
 export interface Candidate {
@@ -13,6 +14,8 @@ export interface PlacementFacts {
   readonly nodes: readonly Node[];
   readonly pods: readonly Pod[];
   readonly architecture: string | undefined;
+  /** The target's persistent volumes of the pod. */
+  readonly volumes?: readonly PersistentVolume[];
 }
 
 /**
@@ -33,7 +36,7 @@ export function chooseNode(candidates: readonly Candidate[], facts: PlacementFac
   return fitting.toSorted((a, b) => free(b) - free(a) || a.localeCompare(b))[0];
 }
 
-function reasonsAgainst(node: Node, { pod, pods, architecture }: PlacementFacts): string[] {
+function reasonsAgainst(node: Node, { pod, pods, architecture, volumes = [] }: PlacementFacts): string[] {
   const reasons: string[] = [];
   const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
   if (ready?.status !== 'True') reasons.push('is not Ready');
@@ -50,6 +53,11 @@ function reasonsAgainst(node: Node, { pod, pods, architecture }: PlacementFacts)
     if (node.metadata.labels?.[key] !== value) reasons.push(`lacks the label ${key}=${value}`);
   }
   if (!matchesAffinity(node, pod)) reasons.push('does not match the node affinity');
+  for (const { metadata, spec } of volumes) {
+    const required = spec.nodeAffinity?.required;
+    if (required && !isSelected(node, required))
+      reasons.push(`cannot mount volume ${metadata.name} (its node affinity)`);
+  }
   for (const resource of ['cpu', 'memory']) {
     const wanted = requestOf(pod, resource);
     const free = freeOn(node, pods, resource);
@@ -76,9 +84,12 @@ function tolerates(
 
 function matchesAffinity(node: Node, pod: Pod): boolean {
   const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  if (!required) return true;
+  return !required || isSelected(node, required);
+}
+
+function isSelected(node: Node, { nodeSelectorTerms }: NodeSelector): boolean {
   const labels = node.metadata.labels ?? {};
-  return required.nodeSelectorTerms.some(
+  return nodeSelectorTerms.some(
     (term) =>
       (term.matchExpressions ?? []).every((rule) => matches(rule, labels[rule.key])) &&
       (term.matchFields ?? []).every((rule) =>

@@ -10,7 +10,15 @@ interface Obstacle {
   readonly remedy: string;
 }
 
-const MOVABLE_VOLUMES = new Set(['emptyDir', 'configMap', 'secret', 'projected', 'downwardAPI']);
+/** What becomes of a claim depends on both clusters: see volumes.ts. */
+const MOVABLE_VOLUMES = new Set([
+  'emptyDir',
+  'configMap',
+  'secret',
+  'projected',
+  'downwardAPI',
+  'persistentVolumeClaim',
+]);
 const ORDINARY_RESOURCES = new Set(['cpu', 'memory', 'ephemeral-storage']);
 const NOT_YET = 'not supported yet: see Limits in the README';
 

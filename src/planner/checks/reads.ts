@@ -5,6 +5,7 @@ import type { Pod } from '../../kube/objects.ts';
 import type { Access, ClusterReader, ReadOptions } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import { dependenciesOf } from '../../workloads/dependencies.ts';
+import { claimsOf } from '../volume-facts.ts';
 import { question, refusedAccess } from './access.ts';
 
 export interface Readers {
@@ -42,6 +43,11 @@ export function planningReads(
   const owners = owned ? [RESOURCES.deployment, RESOURCES.replicaSet, RESOURCES.statefulSet] : [];
   const around = owned ? [RESOURCES.autoscaler, RESOURCES.disruptionBudget] : [];
   const dependencies = [...new Set((pod ? dependenciesOf(pod) : []).map(({ resource }) => resource))];
+  const hasClaims = pod !== undefined && claimsOf(pod).length > 0;
+  const volumes = (namespace: string) =>
+    hasClaims
+      ? [question('get', RESOURCES.persistentVolumeClaim, namespace), question('get', RESOURCES.persistentVolume)]
+      : [];
   const from = request.namespace;
   const to = request.targetNamespace;
   const routes = (namespace: string) => [
@@ -58,6 +64,7 @@ export function planningReads(
       ...owners.map((resource) => question('get', resource, from)),
       ...around.map((resource) => question('list', resource, from)),
       ...(owned ? [question('list', RESOURCES.pod, from)] : []),
+      ...volumes(from),
     ],
     target: [
       question('get', RESOURCES.namespace),
@@ -67,6 +74,7 @@ export function planningReads(
       ...routes(to),
       ...owners.map((resource) => question('get', resource, to)),
       ...dependencies.map((resource) => question('get', resource, to)),
+      ...volumes(to),
     ],
   };
 }

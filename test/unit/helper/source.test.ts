@@ -49,6 +49,7 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
     preventRestarts: () => restarts.push('prevented'),
     allowRestarts: () => restarts.push('allowed'),
     isLocked: async () => false,
+    sync: async () => {},
     save: (record) => {
       saved = record;
     },

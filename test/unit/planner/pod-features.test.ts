@@ -50,12 +50,6 @@ const DECLINED: readonly (readonly [string, PodParts, string, RegExp])[] = [
   ['ephemeral containers', { spec: { ephemeralContainers: [{ name: 'debug' }] } }, 'spec.ephemeralContainers', /ephem/],
   ['a hostPath', { spec: { volumes: [{ name: 'd', hostPath: { path: '/d' } }] } }, 'spec.volumes[name=d]', /hostPath/],
   [
-    'a PersistentVolumeClaim',
-    { spec: { volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'd' } }] } },
-    'spec.volumes[name=d].persistentVolumeClaim',
-    /volume d is a persistentVolumeClaim/,
-  ],
-  [
     'a CSI volume',
     { spec: { volumes: [{ name: 'd', csi: { driver: 'x' } }] } },
     'spec.volumes[name=d].csi',
