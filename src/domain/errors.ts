@@ -52,6 +52,7 @@ export const FAILURES = {
   F346: 'the runtime could not restore the checkpoint',
   F348: 'the pod had to be restored on its own node',
   F347: 'the checkpoint is not what was expected',
+  F349: 'the target changed under the move',
   F350: 'the record cannot be written or read',
   F351: 'the audit record could not be written',
   F352: 'the audit record was changed',

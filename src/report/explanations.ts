@@ -38,6 +38,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   F346: 'The target’s container runtime could not restore the checkpoint, or started something else. The target pod was removed before the source went on.',
   F347: 'The checkpoint that the runtime made is not of the container that was asked for, or not in the expected form. It was not used.',
   F348: 'The name of the pod had to be freed for the target, and the restore, which had succeeded in a rehearsal, failed in the pod that took it. The pod was restored on its own node from the same image, with all of its memory; connections to it were reset.',
+  F349: 'Somebody deleted, evicted or restarted the target pod before the commit: what was restored in it would have ended with it. The move led back, and the source goes on.',
   F350: 'The record of the migration could not be written or read, so no act may begin. Nothing was done that is not in it.',
   F351: 'The audit record could not be written. Acts that have to be accounted for do not begin without it.',
   F352: 'Entries of the audit record were removed, changed or moved after they were written. Every entry holds the hash of the one before it, and each cluster keeps the same entries.',

@@ -5,6 +5,7 @@ import type { ApiRequest } from '../../../src/kube/api-client.ts';
 import type { EndpointSlice, Pod, Service } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import { frozenWith } from '../../fakes/fake-helper.ts';
+import { MovingProgram } from '../../fakes/moving-program.ts';
 import { move } from '../../fixtures/move.ts';
 import { runningPod, service } from '../../fixtures/objects.ts';
 import { type Clusters, contents, twoClusters } from '../../fixtures/two-clusters.ts';
@@ -134,6 +135,43 @@ describe('a move that fails before the commit', () => {
       remedy: expect.stringContaining(flag),
     });
     expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
+  });
+
+  it.each([
+    ['is gone', () => undefined],
+    [
+      'is being deleted',
+      (pod: Pod) => ({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }),
+    ],
+    ['is another one', (pod: Pod) => ({ ...pod, metadata: { ...pod.metadata, uid: 'another' } })],
+    [
+      'was restarted',
+      (pod: Pod) => ({
+        ...pod,
+        status: {
+          ...pod.status,
+          containerStatuses: pod.status?.containerStatuses?.map((each) => ({
+            ...each,
+            containerID: 'containerd://other',
+          })),
+        },
+      }),
+    ],
+  ])('because the target pod %s right before the commit leads back to a source that serves', async (_what, change) => {
+    const clusters = twoClusters({ services: [service('cart')] });
+    const { east, west, helpers } = clusters;
+    const program = new MovingProgram(clusters);
+    helpers.target.on = (op) => {
+      if (op !== 'restore') return;
+      const pod = west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
+      west.remove(RESOURCES.pod, 'shop', 'cart-0');
+      const changed = pod && change(pod);
+      if (changed) west.seed(RESOURCES.pod, changed);
+    };
+    const was = contents(east);
+    await expect(move(clusters)).rejects.toMatchObject({ code: 'F349', outcome: 'failed' });
+    expect(contents(east)).toEqual(was);
+    expect(program.running()).toEqual(['source']);
   });
 
   it('because the source pod was deleted meanwhile ends clean', async () => {
