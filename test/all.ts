@@ -1,11 +1,12 @@
 // Everything that has to hold, in one run: static checks, fast tests, a lab of this code's own making, scenarios on it.
-// Usage: all.ts [--only static|unit|e2e|release]; a release takes minutes and is left out unless it is asked for
+// Usage: all.ts [--only static|unit|e2e|faults|release]; the last two take long and are left out unless asked for
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { buildProgram } from '../krew/build.ts';
+import type { UpOptions } from './lab/options.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const bin = path.join(root, 'node_modules/.bin');
@@ -45,9 +46,9 @@ async function staticChecks(): Promise<void> {
 }
 
 /** Runs one vitest project and adds its counts; a run without a report counts as one failure. */
-async function vitest(project: string, env: Record<string, string> = {}): Promise<void> {
+async function vitest(project: string, env: Record<string, string> = {}, files: readonly string[] = []): Promise<void> {
   const report = path.join(scratch, `${project}.json`);
-  const args = ['run', '--config', 'test/vitest.config.ts', '--project', project];
+  const args = ['run', '--config', 'test/vitest.config.ts', '--project', project, ...files];
   const code = await run(
     path.join(bin, 'vitest'),
     [...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
@@ -66,25 +67,52 @@ async function vitest(project: string, env: Record<string, string> = {}): Promis
   counts.failed += code === 0 ? failed : Math.max(1, failed);
 }
 
-async function scenarios(): Promise<void> {
+/** A lab, and what runs on it, one after the other. */
+interface LabRun {
+  readonly options: UpOptions;
+  readonly projects: readonly { readonly name: string; readonly files?: string[]; readonly usually: string }[];
+}
+
+const ALL_SCENARIOS: readonly LabRun[] = [
+  {
+    options: {},
+    projects: [
+      { name: 'lab', usually: '7 min' },
+      { name: 'faults', usually: '1 min' },
+    ],
+  },
+  { options: { isolated: true }, projects: [{ name: 'isolated', usually: '30 s' }] },
+];
+
+/** What `FAULTS=full` makes long. */
+const ALL_FAULTS: readonly LabRun[] = [
+  {
+    options: {},
+    projects: [
+      { name: 'faults', usually: '50 min' },
+      { name: 'lab', files: ['test/e2e/crash.test.ts'], usually: '8 min' },
+    ],
+  },
+];
+
+async function scenarios(labs: readonly LabRun[]): Promise<void> {
   say('program');
   const program = await buildProgram();
   const { down, up } = await import('./lab/index.ts');
-  for (const { project, options, usually } of [
-    { project: 'lab', options: {}, usually: '6 min' },
-    { project: 'isolated', options: { isolated: true }, usually: '30 s' },
-  ]) {
+  for (const { options, projects } of labs) {
     say(`lab of this code’s own making${options.isolated ? ', isolated' : ''} (30 s; cold 13 min)`);
     const lab = await up({ ...options, fresh: true });
-    say(`scenarios on it (usually ${usually})`);
-    await vitest(project, { KUBECTL_MIGRATE_LAB_KUBECONFIG: lab.kubeconfig, KUBECTL_MIGRATE_PROGRAM: program });
+    for (const { name, files, usually } of projects) {
+      say(`scenarios on it: ${name} (usually ${usually})`);
+      await vitest(name, { KUBECTL_MIGRATE_LAB_KUBECONFIG: lab.kubeconfig, KUBECTL_MIGRATE_PROGRAM: program }, files);
+    }
   }
   await down();
 }
 
 const only = process.argv[2] === '--only' ? process.argv[3] : undefined;
-if (process.argv.length > 2 && !['static', 'unit', 'e2e', 'release'].includes(only ?? '')) {
-  process.stderr.write('usage: all.ts [--only static|unit|e2e|release]\n');
+if (process.argv.length > 2 && !['static', 'unit', 'e2e', 'faults', 'release'].includes(only ?? '')) {
+  process.stderr.write('usage: all.ts [--only static|unit|e2e|faults|release]\n');
   process.exit(2);
 }
 try {
@@ -93,7 +121,12 @@ try {
     say('unit, CLI and contract tests');
     await vitest('fast');
   }
-  if (only === undefined || only === 'e2e') await scenarios();
+  if (only === undefined || only === 'e2e') await scenarios(ALL_SCENARIOS);
+  if (only === 'faults') {
+    say('the plugin dies after every act and every write (usually 20 s)');
+    await vitest('fast', {}, ['test/faults']);
+    await scenarios(ALL_FAULTS);
+  }
   if (only === 'release') {
     say('a release for every platform (2 min)');
     await vitest('release');

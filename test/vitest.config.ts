@@ -32,6 +32,15 @@ export default defineConfig({
       {
         root,
         test: {
+          // Nothing else can run on the lab meanwhile.
+          name: 'faults',
+          include: ['test/e2e/faults/*.test.ts'],
+          maxWorkers: 1,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'release',
           include: ['test/release/*.test.ts'],
           testTimeout: 600_000,

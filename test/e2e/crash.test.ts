@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
-import { killWhen, newMachine } from '../support/kill.ts';
+import { killWhen, newMachine, wrote } from '../support/kill.ts';
 import type { Context } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
@@ -12,9 +12,6 @@ interface Kill {
   readonly says: (lines: readonly string[]) => boolean;
   readonly command: 'resume' | 'rollback';
 }
-
-const wrote = (step: string, kind: string) => (lines: readonly string[]) =>
-  lines.some((line) => line.includes(`"step":"${step}","kind":"${kind}"`));
 
 /** One in each part of a move. With `FAULTS=full` after every single write to the record. */
 const KILLS: readonly Kill[] =

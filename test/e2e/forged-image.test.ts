@@ -2,24 +2,16 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { forgeCore, labDescriptor } from '../support/criu-images.ts';
+import { imagesFolder } from '../support/images-folder.ts';
 import type { Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
-import { type Scenario, scenario } from '../support/scenario.ts';
+import { scenario } from '../support/scenario.ts';
 
 /** So much memory that its image is still under way when the small images have arrived. */
 const FILL = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end return redis.call('incr','count')";
 
 async function redis(kubectl: Kubectl, context: 'east' | 'west', namespace: string, words: readonly string[]) {
   return (await kubectl.run(context, ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', ...words])).trim();
-}
-
-/** Where the target helper keeps the images, as the machine sees it through the node's first process. */
-async function imagesFolder({ lab, kubectl }: Scenario, migration: string): Promise<string> {
-  const helper = await kubectl.json<{ metadata: { uid: string } }>('west', [
-    ...['-n', 'kubectl-migrate', 'pod', `helper-${migration}-target`],
-  ]);
-  const kubelet = path.join('/proc', String(lab.nodes['west-1'].init), 'root/var/lib/kubelet');
-  return path.join(kubelet, 'pods', helper.metadata.uid, 'volumes/kubernetes.io~empty-dir/images/img/0');
 }
 
 /** Makes the process one with all capabilities and without a filter, as soon as its image is there. */
@@ -64,7 +56,7 @@ it('an image that asks for more than the pod allows is not restored, and the sou
           seen += text;
           const migration = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
           if (forging || !migration || !seen.includes('copy files ahead: done')) return;
-          forging = imagesFolder(scene, migration).then((folder) =>
+          forging = imagesFolder(scene, migration, 'west-1').then((folder) =>
             forge(path.join(folder, 'core-1.img'), descriptor, over.signal),
           );
         },

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
-import { newMachine } from '../support/kill.ts';
-import type { Context, ProcessOptions } from '../support/kubectl.ts';
+import { newMachine, whenRecorded } from '../support/kill.ts';
+import type { Context } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
@@ -24,7 +24,7 @@ function randomFrom(seed: number): () => number {
 interface Fault {
   readonly name: string;
   /** What happens when the record has so many lines. */
-  readonly strike: (id: string, child: Parameters<NonNullable<ProcessOptions['onStart']>>[0]) => unknown;
+  readonly strike: Parameters<typeof whenRecorded>[2];
 }
 
 function faultsFor({ kubectl }: Scenario, from: Context, to: Context): readonly Fault[] {
@@ -62,18 +62,14 @@ describe('a pod that is moved again and again', () => {
           const fault = random() < 1 / 3 ? faults[Math.floor(random() * faults.length)] : undefined;
           const line = 2 + Math.floor(random() * 14);
           const machine = newMachine();
-          const ended = await migrate(['pod', 'redis', ...contexts, '--max-freeze', '5s', '--yes'], {
-            env: machine.env,
-            onStart: (child) => {
-              const watch = setInterval(() => {
-                const record = machine.record();
-                if (!fault || !record || record.lines.length < line) return;
-                clearInterval(watch);
-                fault.strike(record.id, child);
-              }, 1);
-              child.once('exit', () => clearInterval(watch));
-            },
-          });
+          const ended = await migrate(
+            ['pod', 'redis', ...contexts, '--max-freeze', '5s', '--yes'],
+            whenRecorded(
+              machine,
+              ({ length }) => length >= line,
+              (id, child) => fault?.strike(id, child),
+            ),
+          );
           const id = machine.record()?.id ?? '';
           if (ended.code !== 0) {
             const resumed = await migrate(['resume', id, ...contexts], { env: newMachine().env });

@@ -2,6 +2,8 @@ import { run, tryRun } from './run.ts';
 import { bridge, type ClusterName, clusters, nodeNames, nodes, registryPort } from './topology.ts';
 
 const table = 'kubectl_migrate_lab';
+/** What `cutOff` makes, apart from what an isolated lab is made of. */
+const faultTable = 'kubectl_migrate_fault';
 
 /** Makes the bridge and the routes to the pods of every node. Only after a look that nothing of ours is there. */
 export async function makeBridge(): Promise<void> {
@@ -33,24 +35,31 @@ function addressesOf(cluster: ClusterName): string {
   return [clusters[cluster].podRange, ...members.map((name) => nodes[name].address)].join(', ');
 }
 
+/** Chains through which nothing passes between the clusters: neither the bridge, nor the machine as a router. */
+function between(family: 'bridge' | 'inet'): string {
+  const drops =
+    family === 'bridge'
+      ? ['iifname "kmlab-east-*" oifname "kmlab-west-*"', 'iifname "kmlab-west-*" oifname "kmlab-east-*"']
+      : (['east', 'west'] as const).map((from) => {
+          const to = from === 'east' ? 'west' : 'east';
+          return `ip saddr { ${addressesOf(from)} } ip daddr { ${addressesOf(to)} }`;
+        });
+  return `  chain forward {
+    type filter hook forward priority 0; policy accept;
+${drops.map((drop) => `    ${drop} drop`).join('\n')}
+  }`;
+}
+
 /**
- * Rules of the isolated lab. Between the clusters nothing passes the bridge, nor the machine as a router. From the
- * machine itself only the API servers can be reached; the registry's answers get through to everybody.
+ * Rules of the isolated lab. Between the clusters nothing passes. From the machine itself only the API servers can be
+ * reached; the registry's answers get through to everybody.
  */
 function isolationRules(): string {
   return `table bridge ${table} {
-  chain forward {
-    type filter hook forward priority 0; policy accept;
-    iifname "kmlab-east-*" oifname "kmlab-west-*" drop
-    iifname "kmlab-west-*" oifname "kmlab-east-*" drop
-  }
+${between('bridge')}
 }
 table inet ${table} {
-  chain forward {
-    type filter hook forward priority 0; policy accept;
-    ip saddr { ${addressesOf('east')} } ip daddr { ${addressesOf('west')} } drop
-    ip saddr { ${addressesOf('west')} } ip daddr { ${addressesOf('east')} } drop
-  }
+${between('inet')}
   chain output {
     type filter hook output priority 0; policy accept;
     oifname != "${bridge.name}" accept
@@ -63,6 +72,44 @@ table inet ${table} {
 `;
 }
 
+/** What cannot reach what: the clusters one another, or this machine the API server of one. */
+export type Cut = 'between the clusters' | { readonly from: 'this machine'; readonly to: ClusterName };
+
+function cutRules(cut: Cut): string {
+  if (cut === 'between the clusters') {
+    return `table bridge ${faultTable} {
+${between('bridge')}
+}
+table inet ${faultTable} {
+${between('inet')}
+}
+`;
+  }
+  return `table inet ${faultTable} {
+  chain output {
+    type filter hook output priority 0; policy accept;
+    ip daddr ${nodes[clusters[cut.to].controlPlane].address} tcp dport 6443 drop
+  }
+}
+`;
+}
+
+/** Loses every packet of a cut, those of connections that are open too, until the function that it yields is called. */
+export async function cutOff(nft: readonly string[], cut: Cut): Promise<() => Promise<void>> {
+  const [program = 'nft', ...args] = nft;
+  await run(program, [...args, '-f', '-'], { input: cutRules(cut) });
+  return () => removeTables(nft, faultTable);
+}
+
+async function removeTables([program = 'nft', ...args]: readonly string[], name: string): Promise<void> {
+  for (const family of ['bridge', 'inet']) await tryRun(program, [...args, 'delete', 'table', family, name]);
+}
+
+/** Connects a node's link, or takes its cable out. */
+export async function setLink(link: string, state: 'up' | 'down'): Promise<void> {
+  await ip(`link set ${link} ${state}`);
+}
+
 /** Loads the rules of the isolated lab. */
 export async function isolate(nft: readonly string[]): Promise<void> {
   const [program = 'nft', ...args] = nft;
@@ -71,8 +118,7 @@ export async function isolate(nft: readonly string[]): Promise<void> {
 
 /** Removes the lab's bridge, links and packet filter tables, whatever of them is there. Idempotent. */
 export async function removeNetwork(nft: readonly string[]): Promise<void> {
-  const [program = 'nft', ...args] = nft;
-  for (const family of ['bridge', 'inet']) await tryRun(program, [...args, 'delete', 'table', family, table]);
+  for (const name of [table, faultTable]) await removeTables(nft, name);
   for (const name of [...nodeNames.map((node) => nodes[node].link), bridge.name])
     await tryRun('ip', ['link', 'delete', name]);
 }

@@ -29,6 +29,16 @@ export function identify(pid: number): ProcessId | undefined {
   }
 }
 
+/** The processes that a process has started itself and that still run. */
+export function childrenOf({ pid }: ProcessId): ProcessId[] {
+  try {
+    const numbers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+    return numbers.flatMap((number) => identify(Number(number)) ?? []);
+  } catch {
+    return [];
+  }
+}
+
 /** Whether exactly this process still runs. */
 export function isAlive(id: ProcessId): boolean {
   return identify(id.pid)?.started === id.started;

@@ -29,16 +29,33 @@ export function newMachine(): Machine {
   };
 }
 
-/** Kills a process on that machine, without any chance to clean up, as soon as its record says a certain thing. */
-export function killWhen(machine: Machine, says: (lines: readonly string[]) => boolean): ProcessOptions {
+type Child = Parameters<NonNullable<ProcessOptions['onStart']>>[0];
+
+/** Strikes once, as soon as the record of a process on that machine says a certain thing. */
+export function whenRecorded(
+  machine: Machine,
+  says: (lines: readonly string[]) => boolean,
+  strike: (id: string, child: Child) => unknown,
+): ProcessOptions {
   return {
     env: machine.env,
     onStart: (child) => {
       const watch = setInterval(() => {
-        const { lines } = machine.record() ?? {};
-        if (lines && says(lines)) child.kill('SIGKILL');
+        const record = machine.record();
+        if (!record || !says(record.lines)) return;
+        clearInterval(watch);
+        strike(record.id, child);
       }, 1);
       child.once('exit', () => clearInterval(watch));
     },
   };
 }
+
+/** Kills a process on that machine, without any chance to clean up, as soon as its record says a certain thing. */
+export function killWhen(machine: Machine, says: (lines: readonly string[]) => boolean): ProcessOptions {
+  return whenRecorded(machine, says, (_id, child) => child.kill('SIGKILL'));
+}
+
+/** Whether a record says this of a step, for instance `intent` of `freeze`: it is about to be carried out. */
+export const wrote = (step: string, kind: string) => (lines: readonly string[]) =>
+  lines.some((line) => line.includes(`"step":"${step}","kind":"${kind}"`));

@@ -78,20 +78,29 @@ async function start<Summary>(
   ]);
   await kubectl.ready(context, namespace, name);
   const args = ['--kubeconfig', lab.kubeconfig, '--context', context, '-n', namespace, 'logs', '-f', name];
-  const logs = spawn(lab.kubectl, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
+  let stopping = false;
   let begin: () => void;
   const going = new Promise<void>((resolve) => {
     begin = resolve;
   });
-  logs.stdout.on('data', (chunk) => {
-    text += chunk;
-    if (text.includes('"event":"progress"')) begin();
+  const ended = new Promise<void>((resolve) => {
+    // An API server that goes away ends the stream; the next one begins with all that was said.
+    const follow = () => {
+      text = '';
+      const logs = spawn(lab.kubectl, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      logs.stdout.on('data', (chunk) => {
+        text += chunk;
+        if (text.includes('"event":"progress"')) begin();
+      });
+      logs.on('close', () => (stopping ? resolve() : setTimeout(follow, 500).unref()));
+    };
+    follow();
   });
-  const ended = new Promise<void>((resolve) => logs.on('close', () => resolve()));
   return {
     going,
     stop: async () => {
+      stopping = true;
       await kubectl.run(context, ['-n', namespace, 'delete', 'pod', name, '--grace-period=10', '--wait=false']);
       await ended;
       const last = text.trimEnd().split('\n').at(-1) ?? '';

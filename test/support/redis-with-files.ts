@@ -3,8 +3,8 @@ import { type Load, type RedisSummary, redisLoad } from './load-client.ts';
 import { imageOf, pod, service } from './manifests.ts';
 import type { Scenario } from './scenario.ts';
 
-/** A redis in the east with enough files that copying them takes a moment, and a service. */
-export async function redisWithFiles({ lab, namespace, kubectl }: Scenario): Promise<void> {
+/** A redis in the east with a service and files; by default with so many that copying them takes a moment. */
+export async function redisWithFiles({ lab, namespace, kubectl }: Scenario, megabytes = 200): Promise<void> {
   await kubectl.apply('east', [
     pod({
       namespace,
@@ -18,7 +18,7 @@ export async function redisWithFiles({ lab, namespace, kubectl }: Scenario): Pro
     service(namespace, 'redis', 6379),
   ]);
   await kubectl.ready('east', namespace, 'redis');
-  await fillDisk(kubectl, namespace);
+  await fillDisk(kubectl, namespace, megabytes);
 }
 
 let clients = 0;
@@ -31,9 +31,9 @@ export async function writingTo(scene: Scenario, patience?: string): Promise<Loa
   return load;
 }
 
-/** A file of 200 MB in the volume, written by redis itself, and nothing of it left in memory. */
-async function fillDisk(kubectl: Kubectl, namespace: string): Promise<void> {
-  const fill = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end";
+/** A file in the volume, written by redis itself, and nothing of it left in memory. */
+async function fillDisk(kubectl: Kubectl, namespace: string, megabytes: number): Promise<void> {
+  const fill = `for i=1,${megabytes * 1000} do redis.call('set','k'..i,string.rep('x',1000)) end`;
   for (const words of [
     ['config', 'set', 'rdbcompression', 'no'],
     ['eval', fill, '0'],

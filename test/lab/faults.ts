@@ -1,0 +1,126 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { hierarchies } from './cgroup.ts';
+import { controlPlanePrograms } from './control-plane.ts';
+import { folders } from './folders.ts';
+import { withLock } from './lock.ts';
+import { type Cut, cutOff, setLink } from './network.ts';
+import { nodePrograms, runtimeProgram } from './node.ts';
+import { childrenOf, kill, waitForEnd } from './processes.ts';
+import { fromRoot, insideNode, type Program, runInNode, startDetached } from './program.ts';
+import { readState, type State, writeState } from './state.ts';
+import { clusters, type NodeName, nodes } from './topology.ts';
+
+/**
+ * Undoes what was done to the running lab. To be called once.
+ * @throws when the lab cannot be made whole again; `up --fresh` does that then.
+ */
+export type Undo = () => Promise<void>;
+
+/**
+ * Kills a program of a node (kubelet, its container runtime, or a program of the control plane); undone, it is started
+ * again as `up` starts it.
+ */
+export async function killProgram(node: NodeName, program: string): Promise<Undo> {
+  const state = runningState();
+  const running = state.processes.find((one) => one.node === node && one.program === program);
+  if (running === undefined) throw new Error(`no ${program} runs on ${node}`);
+  // What the state names is nsenter, which waits for the program inside.
+  const processes = [...childrenOf(running), running];
+  for (const id of processes) kill(id);
+  await waitForEnd(processes, 10);
+  return () => changeState((now) => startAgain(now, node, program));
+}
+
+/** Kills a node's container runtime and starts it again at once. Its containers go on. */
+export async function restartRuntime(node: NodeName): Promise<void> {
+  const undo = await killProgram(node, runtimeProgram(0, runningState().variant.runtimes[node]).name);
+  await undo();
+}
+
+/**
+ * A node that is gone: nobody reaches it, and none of its processes runs, the containers' among them. Undone, all of
+ * them go on from where they were, as after a machine that hung. Not for a node with a control plane.
+ */
+export async function loseNode(node: NodeName): Promise<Undo> {
+  const { cluster, link } = nodes[node];
+  if (clusters[cluster].controlPlane === node) throw new Error(`${node} is where the control plane of ${cluster} runs`);
+  await setLink(link, 'down');
+  freeze(node, 'FROZEN');
+  return async () => {
+    freeze(node, 'THAWED');
+    await setLink(link, 'up');
+  };
+}
+
+/** Cuts the network between the clusters, or between this machine and the API server of one. Nothing is refused, it is lost. */
+export async function cutNetwork(cut: Cut): Promise<Undo> {
+  const nft = fromRoot(runningState().nodeRoot, 'usr/sbin/nft');
+  return cutOff(nft, cut);
+}
+
+/**
+ * The disk that pods of a node write to from now on has room for so many MiB, the volumes and images of a move among
+ * what is written. Pods that are there keep what they have.
+ */
+export async function smallDisk(node: NodeName, mebibytes: number): Promise<Undo> {
+  const pods = '/var/lib/kubelet/pods';
+  await inNode(node, ['mount', '-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', pods]);
+  return () => inNode(node, ['umount', '--lazy', pods]);
+}
+
+/** Runs a command in a node; throws with its words when it fails. */
+async function inNode(node: NodeName, command: readonly string[]): Promise<void> {
+  const init = runningState().inits[node];
+  if (init === undefined) throw new Error(`the lab's state names no first process of ${node}`);
+  const { code, stderr } = await runInNode(node, init.pid, command);
+  if (code !== 0) throw new Error(`${command.join(' ')} on ${node}: ${stderr.trim()}`);
+}
+
+function freeze(node: NodeName, state: 'FROZEN' | 'THAWED'): void {
+  const freezer = hierarchies().find(({ mountOptions }) => mountOptions === 'freezer');
+  if (freezer === undefined) throw new Error('this machine has no freezer for cgroups');
+  writeFileSync(path.join(freezer.folder, 'kubectl-migrate-lab', node, 'freezer.state'), state);
+}
+
+function runningState(): State {
+  const state = readState();
+  if (state === undefined) throw new Error('no lab is running');
+  return state;
+}
+
+async function changeState(change: (state: State) => void): Promise<void> {
+  await withLock(
+    folders.lock,
+    'the lab',
+    () => undefined,
+    async () => {
+      const state = runningState();
+      change(state);
+      writeState(state);
+    },
+  );
+}
+
+function startAgain(state: State, node: NodeName, name: string): void {
+  const program = programsOf(state, node).find((one) => one.name === name);
+  if (program === undefined) throw new Error(`no ${name} belongs on ${node}`);
+  const id = startDetached(node, program);
+  state.processes = [
+    ...state.processes.filter((one) => one.node !== node || one.program !== name),
+    { ...id, node, program: name },
+  ];
+}
+
+/** All that `up` starts on a node. */
+function programsOf(state: State, node: NodeName): Program[] {
+  const init = state.inits[node]?.pid;
+  if (init === undefined) throw new Error(`the lab's state names no first process of ${node}`);
+  const place = clusters[nodes[node].cluster];
+  const controlPlane = place.controlPlane === node ? controlPlanePrograms(place) : [];
+  return [
+    ...controlPlane.map(({ name, command }) => ({ name, command: insideNode(init, command) })),
+    runtimeProgram(init, state.variant.runtimes[node]),
+    ...nodePrograms(node, init),
+  ];
+}

@@ -1,0 +1,89 @@
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { cutNetwork, killProgram, loseNode, restartRuntime, smallDisk, type Undo } from '../lab/faults.ts';
+import type { NodeName } from '../lab/index.ts';
+import { imagesFolder } from './images-folder.ts';
+import type { Context } from './kubectl.ts';
+import type { Scenario } from './scenario.ts';
+
+/** A move between the second nodes of the clusters that a fault strikes. */
+export interface Struck {
+  readonly scene: Scenario;
+  readonly id: string;
+  readonly from: Context;
+  readonly to: Context;
+}
+
+/** What can happen to a move. What lasts is undone after a while; what does not yields nothing. */
+export interface LabFault {
+  readonly name: string;
+  /** Only while the move is in this part; in any when absent. */
+  readonly only?: string;
+  inflict(struck: Struck): Promise<Undo | undefined>;
+}
+
+const node = (context: Context): NodeName => `${context}-2`;
+const control = (context: Context): NodeName => `${context}-1`;
+const once = async (act: Promise<unknown>): Promise<undefined> => {
+  await act;
+  return undefined;
+};
+
+/** Faults of the machinery below a move, all of which it must survive at any point. */
+export const LAB_FAULTS: readonly LabFault[] = [
+  { name: 'kubelet of the source stopped', inflict: ({ from }) => killProgram(node(from), 'kubelet') },
+  { name: 'kubelet of the target stopped', inflict: ({ to }) => killProgram(node(to), 'kubelet') },
+  { name: 'containerd of the source restarted', inflict: ({ from }) => once(restartRuntime(node(from))) },
+  { name: 'containerd of the target restarted', inflict: ({ to }) => once(restartRuntime(node(to))) },
+  { name: 'target node gone', inflict: ({ to }) => loseNode(node(to)) },
+  { name: 'API server of the source down', inflict: ({ from }) => killProgram(control(from), 'kube-apiserver') },
+  { name: 'API server of the target down', inflict: ({ to }) => killProgram(control(to), 'kube-apiserver') },
+  { name: 'network between the clusters cut', inflict: () => cutNetwork('between the clusters') },
+  { name: 'network to the source cut', inflict: ({ from }) => cutNetwork({ from: 'this machine', to: from }) },
+  { name: 'network to the target cut', inflict: ({ to }) => cutNetwork({ from: 'this machine', to }) },
+  { name: 'target pod evicted', only: 'prepare', inflict: (struck) => once(evict(struck)) },
+  { name: 'target pod without memory', only: 'prepare', inflict: (struck) => once(withoutMemory(struck)) },
+  { name: 'disk of the target full', only: 'begin', inflict: ({ to }) => smallDisk(node(to), 2) },
+  { name: 'image truncated', only: 'prepare', inflict: (struck) => once(spoilImage(struck, truncate)) },
+  { name: 'image with a flipped bit', only: 'prepare', inflict: (struck) => once(spoilImage(struck, flip)) },
+];
+
+/** As `kubectl drain` does it. */
+async function evict({ scene: { kubectl, namespace }, to }: Struck): Promise<void> {
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'redis', namespace } };
+  const url = `/api/v1/namespaces/${namespace}/pods/redis/eviction`;
+  await kubectl.run(to, ['create', '--raw', url, '-f', '-'], JSON.stringify(eviction));
+}
+
+/** The target container may have less than the source needs; the kernel ends what takes more. */
+async function withoutMemory({ scene: { lab, kubectl, namespace }, to }: Struck): Promise<void> {
+  const { metadata } = await kubectl.json<{ metadata: { uid: string } }>(to, ['-n', namespace, 'pod', 'redis']);
+  const uid = metadata.uid.replaceAll('-', '_');
+  const script = `for group in $(find /sys/fs/cgroup/memory -type d -name '*${metadata.uid}*' -o -type d -name '*${uid}*'); do
+    echo 3M >$group/memory.limit_in_bytes; done`;
+  const { code, stderr } = await lab.exec(node(to), ['sh', '-ec', script]);
+  if (code !== 0) throw new Error(`memory of the target pod: ${stderr}`);
+}
+
+/** Spoils an image of the move as soon as it is there. */
+async function spoilImage(struck: Struck, spoil: (file: string) => void): Promise<void> {
+  const folder = await imagesFolder(struck.scene, struck.id, node(struck.to));
+  const file = path.join(folder, 'mm-1.img');
+  for (const end = Date.now() + 20_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 1))) {
+    if (!existsSync(file) || statSync(file).size === 0) continue;
+    spoil(file);
+    return;
+  }
+  throw new Error(`no image arrived in ${file}`);
+}
+
+function truncate(file: string): void {
+  truncateSync(file, Math.floor(statSync(file).size / 2));
+}
+
+/** The first bit of the first length in the image. */
+function flip(file: string): void {
+  const image = readFileSync(file);
+  image.writeUInt8(image.readUInt8(8) ^ 0x80, 8);
+  writeFileSync(file, image);
+}
