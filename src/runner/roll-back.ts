@@ -38,7 +38,6 @@ export async function rollBack(
       await journal.append([{ step: step.name, kind: 'revert-failed' }]).catch(() => undefined);
     }
   }
-  options.context.engine.close();
   if (left.length > 0)
     throw incomplete(options, { reason, left, kept, journal: await closed(options, 'rollback-incomplete') });
   await closed(options, 'rolled-back');

@@ -39,6 +39,7 @@ export async function run(options: RunOptions): Promise<StepResults> {
     return results;
   } finally {
     options.interrupt.removeEventListener('abort', announce);
+    options.context.engine.close();
     await options.lock.leave();
   }
 }

@@ -18,7 +18,7 @@ describe('a run', () => {
       expect(world.log.indexOf(`write intent ${name}`)).toBeLessThan(world.log.indexOf(`apply ${name}`));
     }
     expect(results).toMatchObject({ helpers: { from: 'helpers' }, finalize: { from: 'finalize' } });
-    expect(world.log.slice(-2)).toEqual(['close done', 'unlock']);
+    expect(world.log.slice(-3)).toEqual(['close done', 'unlock', 'close engine']);
     expect(world.log).not.toContain('forget');
   });
 
@@ -85,7 +85,7 @@ describe('a failure before the commit', () => {
     const begun = BEFORE.slice(0, BEFORE.indexOf(name) + 1);
     expect(only(world.log, 'revert')).toEqual(begun.toReversed());
     expect((await record(world)).state).toBe('rolled-back');
-    expect(world.log.at(-1)).toBe('forget');
+    expect(world.log.slice(-2)).toEqual(['forget', 'close engine']);
   });
 
   it('in the last look of the commit does the same', async () => {
@@ -210,6 +210,7 @@ describe('the journal', () => {
     };
     const world = await program({ commit: { apply: vanish } });
     await expect(run(world.options)).rejects.toMatchObject({ code: 'F391', outcome: 'midway' });
+    expect(world.log).toContain('close engine');
     expect(only(world.log, 'apply')).not.toContain('switch');
     expect(only(world.log, 'revert')).toEqual([]);
   });
@@ -235,6 +236,8 @@ describe('a failure after the commit', () => {
     });
     expect(only(world.log, 'apply').filter((name) => name === 'switch')).toHaveLength(5);
     expect(only(world.log, 'revert')).toEqual([]);
+    // Streams that stay open would keep the program from ending.
+    expect(world.log).toContain('close engine');
     expect((await record(world)).state).toBe('committed');
   });
 
