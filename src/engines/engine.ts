@@ -11,6 +11,8 @@ export interface Probed {
   readonly addresses: readonly string[];
   readonly memoryBytes: number;
   readonly processes: number;
+  /** Whether both nodes have room for a copy of the memory beside its image. */
+  readonly roomForCopy?: boolean;
   readonly findings: readonly Finding[];
 }
 
@@ -39,7 +41,11 @@ export interface Restored {
 
 /** Results of earlier steps that an engine looks at. */
 export interface EngineResults {
-  readonly probe?: { readonly volumes: readonly PodVolume[]; readonly addresses: readonly string[] };
+  readonly probe?: {
+    readonly volumes: readonly PodVolume[];
+    readonly addresses: readonly string[];
+    readonly roomForCopy?: boolean;
+  };
   /** Empty where the engine makes no pod ahead of the restore. */
   readonly placeholder?: Partial<TargetPod>;
   readonly freeze?: Frozen;

@@ -47,7 +47,7 @@ export async function executeOrFail(command: string, args: readonly string[], in
 export type Armed = {
   /** Gives it its input and waits for its end. Once only. */
   run(input: string): Promise<Finished>;
-  /** As `run`; throws as {@link executeOrFail}. */
+  /** As `run`, but for a program that says so on its stdout when it has acted: what it does then is not waited for. */
   fire(input: string): Promise<void>;
   /** Lets it end with no input. Idempotent. */
   disarm(): void;
@@ -66,8 +66,11 @@ export function arm(command: string, args: readonly string[], env: NodeJS.Proces
   return {
     run,
     async fire(input) {
-      const { status, stderr } = await run(input);
-      if (status !== 0) throw new HelperFailure('tool-failed', `${command} ended with ${status}`, stderr.slice(-8000));
+      const said = new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
+      const ended = await Promise.race([said, run(input)]);
+      if (ended?.stdout !== '') return;
+      const { status, stderr } = ended;
+      throw new HelperFailure('tool-failed', `${command} ended with ${status}`, stderr.slice(-8000));
     },
     disarm: () => child.stdin.end(),
   };

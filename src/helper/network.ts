@@ -36,13 +36,10 @@ table inet ${TABLE} {
 
 const inNetwork = (pid: number, ...command: string[]) => [`--net=/proc/${pid}/ns/net`, '--', ...command];
 
-/** nft started ahead for one transaction of a pod; pass it to {@link lockNetwork} or {@link unlockNetwork}. */
-export const armNetwork = (pid: number): Armed => arm('/usr/bin/nsenter', inNetwork(pid, '/usr/bin/nft', '-f', '-'));
+/** What takes one transaction of a pod, started ahead; pass it to {@link lockNetwork} or {@link unlockNetwork}. */
+export const armNetwork = (pid: number): Armed => arm('/usr/bin/packet-rules', [String(pid)]);
 
-async function load(pid: number, text: string, armed?: Armed): Promise<void> {
-  if (armed) return armed.fire(text);
-  await executeOrFail('/usr/bin/nsenter', inNetwork(pid, '/usr/bin/nft', '-f', '-'), text);
-}
+const load = (pid: number, text: string, armed = armNetwork(pid)): Promise<void> => armed.fire(text);
 
 /**
  * Nothing comes in or goes out, loopback included; new connections are refused. One transaction; idempotent.

@@ -65,6 +65,7 @@ export function makeOperations(context: OperationsContext): Operations {
     },
     reach: (args) => reach(args),
     precopy: (args) => source.precopy(args),
+    'copy-memory': (args) => source.copyMemory(args),
     freeze: (args) => source.freeze(args),
     fence: (args) => source.fence(args),
     halt: (args) => source.halt(args),

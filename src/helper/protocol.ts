@@ -135,13 +135,21 @@ export const helperOps = {
     z.strictObject({ transfer: transferSchema, files: z.number().int().nonnegative() }),
   ),
   /**
+   * Source, running: copies the containers' private memory and sends it, so that `freeze` sends only what differs then.
+   * Costs as much memory again on both nodes until the images are there. May be repeated.
+   */
+  'copy-memory': op(
+    z.strictObject({ containerIds: containerIdsSchema, channel: channelSchema }),
+    z.strictObject({ transfer: transferSchema }),
+  ),
+  /**
    * Target: takes the next transfer of a channel. `files` are applied to the placeholders through their own mount
-   * namespaces, `images` are kept until `restore`. Ask for it before the source sends.
+   * namespaces, `memory` is kept for the images, and those until `restore`. Ask for it before the source sends.
    */
   receive: op(
     z.strictObject({
       channel: channelSchema,
-      what: z.enum(['files', 'images']),
+      what: z.enum(['files', 'memory', 'images']),
       containerIds: containerIdsSchema,
     }),
     z.strictObject({ transfer: transferSchema, files: z.number().int().nonnegative() }),
@@ -160,6 +168,8 @@ export const helperOps = {
     z.strictObject({
       handovers: handoversSchema,
       images: transferSchema,
+      /** Bytes of the images that were not sent, because they were as `copy-memory` had found them. */
+      knownBytes: bytes,
       delta: transferSchema,
       deltaFiles: z.number().int().nonnegative(),
       criu: criuTimesSchema,
@@ -167,6 +177,7 @@ export const helperOps = {
       timings: z.strictObject({
         lockMs: milliseconds,
         dumpMs: milliseconds,
+        imagesMs: milliseconds,
         deltaMs: milliseconds,
         totalMs: milliseconds,
       }),
@@ -245,6 +256,8 @@ export const helperOps = {
       /** How many are there, all of them stopped. */
       processes: z.number().int().positive(),
       criu: criuTimesSchema,
+      /** The comparison of the images with what the pod allows. */
+      guardMs: milliseconds,
       totalMs: milliseconds,
     }),
   ),

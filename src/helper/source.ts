@@ -5,6 +5,8 @@ import { imageDirectories, readCriuTimes } from './criu.ts';
 import { type HelperEvent, PROTOCOL_VERSION } from './envelope.ts';
 import { HelperFailure, toErrorBody } from './failure.ts';
 import { FileSender } from './files/sender.ts';
+import { MemoryAhead } from './memory/ahead.ts';
+import { BASE_FILE } from './memory/base.ts';
 import { innerPid, processTree } from './processes.ts';
 import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
 import { type SourceMember, type SourceRecord, statusOf } from './record.ts';
@@ -29,6 +31,7 @@ export class Source {
   readonly #acts: SourceActs;
   readonly #network: NetworkAhead;
   readonly #files = new FileSender();
+  readonly #memory = new MemoryAhead(BASE_FILE);
   #record: SourceRecord = { state: 'idle' };
   #timer: NodeJS.Timeout | undefined;
   #busy = false;
@@ -69,6 +72,16 @@ export class Source {
       const sending = this.#files.send(members, writer).catch((error) => this.#orGone(members, error));
       const { value, ms } = await timed(() => sending);
       return { transfer: toTransfer(value, ms), files: value.files };
+    });
+  }
+
+  async copyMemory({ containerIds, channel }: HelperArgs<'copy-memory'>): Promise<HelperResult<'copy-memory'>> {
+    const members = this.#find(containerIds.map((id) => ({ id, volumes: [] })));
+    const roots = members.map(({ rootPid }) => rootPid);
+    return this.#context.channels.use(channel, async ({ writer }) => {
+      const sending = this.#memory.copy(roots, writer).catch((error) => this.#orGone(members, error));
+      const { value, ms } = await timed(() => sending);
+      return { transfer: toTransfer(value, ms) };
     });
   }
 
@@ -127,20 +140,22 @@ export class Source {
     const directories = imageDirectories(members.length);
     const [sent] = await Promise.all([
       this.#context.channels.use(channel, async ({ writer }) => ({
-        images: await timed(() => sendImages(directories, writer)),
+        images: await timed(() => sendImages(directories, writer, this.#memory.known)),
         delta: await timed(() => this.#files.send(members, writer)),
       })),
       this.#acts.sync(inPlace(members, containers)),
     ]);
     const { images, delta } = sent;
+    this.#memory.forget();
     this.#expectFrozen();
     return {
       handovers,
       images: toTransfer(images.value, images.ms),
+      knownBytes: images.value.knownBytes,
       delta: toTransfer(delta.value, delta.ms),
       deltaFiles: delta.value.files,
       criu: readCriuTimes('dump', directories, dumpMs),
-      timings: { lockMs, dumpMs, deltaMs: delta.ms, totalMs: performance.now() - started },
+      timings: { lockMs, dumpMs, imagesMs: images.ms, deltaMs: delta.ms, totalMs: performance.now() - started },
     };
   }
 
@@ -351,6 +366,7 @@ export class Source {
       await letGo(this.#acts, this.#living(members));
       this.#network.disarm();
       this.#acts.removeImages();
+      this.#memory.forget();
       this.#become({ state: 'thawed', members });
     } catch (error) {
       this.#arm(RETRY_MS);

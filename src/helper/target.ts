@@ -9,6 +9,7 @@ import { HelperFailure } from './failure.ts';
 import { filesSink } from './files/apply.ts';
 import { outline } from './files/outline.ts';
 import { rememberAddresses, writeInto } from './former-addresses.ts';
+import { BASE_FILE, baseSink } from './memory/base.ts';
 import { parseMountInfo } from './mounts.ts';
 import {
   abortOutside,
@@ -35,7 +36,7 @@ import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
 import { loadTarget, type Place, saveTarget, type TargetRecord } from './record.ts';
 import { armRestore, checkMounts, restoreArguments } from './restore.ts';
 import { timed } from './timing.ts';
-import { guardImages } from './trust/guard.ts';
+import { guardImages, rehearseGuard } from './trust/guard.ts';
 import { criuImages } from './trust/installed.ts';
 
 /** `SIGNAL_COMMITTED` of native/placeholder.c: SIGRTMIN as glibc counts. */
@@ -75,8 +76,9 @@ export class Target {
   }
 
   /** What takes the next transfer for these placeholders. */
-  sink(what: 'files' | 'images', containerIds: readonly string[]) {
-    if (what === 'images') return imageSink(imageDirectories(containerIds.length));
+  sink(what: HelperArgs<'receive'>['what'], containerIds: readonly string[]) {
+    if (what === 'memory') return baseSink(BASE_FILE);
+    if (what === 'images') return imageSink(imageDirectories(containerIds.length), BASE_FILE);
     return filesSink(this.#known(containerIds).places.map(({ placeholderPid }) => placeholderPid));
   }
 
@@ -99,7 +101,7 @@ export class Target {
       abort: armAbort(network, sourceAddresses),
       unlock: armNetwork(network),
     };
-    criuImages().warmUp();
+    rehearseGuard(criuImages(), network);
     return {};
   }
 
@@ -117,13 +119,13 @@ export class Target {
       throw new HelperFailure('bad-request', `${handovers.length} handovers for ${record.places.length} containers`);
     const started = performance.now();
     try {
-      const { places, processes, wallMs } = await this.#restoreAll(record.places, handovers, standIns);
+      const { places, processes, wallMs, guardMs } = await this.#restoreAll(record.places, handovers, standIns);
       this.#become({ ...record, state: 'restored', places });
       this.#aborted = abortOutside(networkOf(places), record.sourceAddresses, this.#armed.abort);
       this.#armed.abort = undefined;
       this.#aborted.catch(() => {});
       const criu = readCriuTimes('restore', imageDirectories(places.length), wallMs);
-      return { processes, criu, totalMs: performance.now() - started };
+      return { processes, criu, guardMs, totalMs: performance.now() - started };
     } catch (error) {
       for (const { placeholderPid } of record.places) await killRestored(placeholderPid);
       throw error;
@@ -139,12 +141,15 @@ export class Target {
     const restored: Place[] = [];
     let processes = 0;
     let wallMs = 0;
+    let guardMs = 0;
     for (const [container, place] of [...places.entries()].reverse()) {
       const handover = handovers[container];
       if (!handover) continue;
       checkMounts(place.placeholderPid, handover);
       const images = path.join(IMAGE_FILES, String(container));
+      const looked = performance.now();
       guardImages(criuImages(), images, place.placeholderPid);
+      guardMs += performance.now() - looked;
       const stands = standIns[container] ?? [];
       outline(criuImages(), images, `/proc/${place.placeholderPid}/root`, stands);
       const armed = this.#armed.restore[container] ?? armRestore(place.placeholderPid, container);
@@ -156,7 +161,7 @@ export class Target {
       restored.unshift({ ...place, rootPid: root });
       processes += count;
     }
-    return { places: restored, processes, wallMs };
+    return { places: restored, processes, wallMs, guardMs };
   }
 
   async continue({ containerIds }: HelperArgs<'continue'>): Promise<HelperResult<'continue'>> {

@@ -7,6 +7,7 @@ import type { OwnSlice } from '../routes/endpoints-route.ts';
 export interface StepResults {
   helpers?: Record<string, never>;
   probe?: {
+    readonly roomForCopy?: boolean;
     /** By container. */
     readonly commandLines: Readonly<Record<string, readonly string[]>>;
     readonly volumes: readonly PodVolume[];

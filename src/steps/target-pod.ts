@@ -1,4 +1,6 @@
+import { isIPv6 } from 'node:net';
 import { declined, MigrateError } from '../domain/errors.ts';
+import type { Finding } from '../domain/finding.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { StartPod, TargetPod } from '../engines/engine.ts';
@@ -85,21 +87,29 @@ export function started(plan: Plan, pod: Pod | undefined): Verdict {
   });
 }
 
-/** Services of the source cluster can only lead to the target pod if its address answers there. */
+/**
+ * Services of the source cluster can only lead to the target pod if its addresses answer there. Those of a family that
+ * the source pod has none of are left out: no endpoint slice would name them.
+ */
 async function checkReachable(context: StepContext, addresses: readonly string[]): Promise<void> {
   const { plan, engine } = context;
   if (plan.route.services.length === 0) return;
-  const [address] = addresses;
-  if (address === undefined) return;
-  const { reachable, detail } = await engine.reach(context, address);
-  if (reachable) return;
-  throw declined([
-    {
-      code: 'E160',
-      severity: 'error',
-      what: `the target pod’s address ${address} does not answer on node ${plan.source.node}: ${detail}`,
-      why: 'the services of the source cluster would lead nowhere',
-      remedy: 'join the pod networks of the clusters, or move with --route none and lead clients there yourself',
-    },
-  ]);
+  const families = new Set(plan.source.addresses.map(isIPv6));
+  const named = addresses.filter((address) => families.has(isIPv6(address)));
+  const answers = await Promise.all(
+    named.map(async (address) => ({ address, ...(await engine.reach(context, address)) })),
+  );
+  const silent = answers.filter(({ reachable }) => !reachable);
+  if (silent.length === 0) return;
+  throw declined(silent.map(({ address, detail }) => unreachable(plan, address, detail)));
+}
+
+function unreachable({ source }: Plan, address: string, detail: string): Finding {
+  return {
+    code: 'E160',
+    severity: 'error',
+    what: `the target pod’s address ${address} does not answer on node ${source.node}: ${detail}`,
+    why: 'the services of the source cluster would lead nowhere',
+    remedy: 'join the pod networks of the clusters, or move with --route none and lead clients there yourself',
+  };
 }

@@ -40,9 +40,15 @@ const resultSchema = z.looseObject({
   results: z.looseObject({
     freeze: z.looseObject({
       criu,
-      timings: z.looseObject({ lockMs: z.number(), dumpMs: z.number(), deltaMs: z.number(), totalMs: z.number() }),
+      timings: z.looseObject({
+        lockMs: z.number(),
+        dumpMs: z.number(),
+        imagesMs: z.number(),
+        deltaMs: z.number(),
+        totalMs: z.number(),
+      }),
     }),
-    restore: z.looseObject({ criu, totalMs: z.number() }),
+    restore: z.looseObject({ criu, guardMs: z.number(), totalMs: z.number() }),
     switch: z.looseObject({ downMs: z.number() }),
   }),
 });
@@ -82,9 +88,11 @@ export async function move(bench: Bench, n: number): Promise<Measured> {
     phases: {
       lock: freeze.timings.lockMs,
       dump: freeze.timings.dumpMs,
+      images: freeze.timings.imagesMs,
       'changed files': freeze.timings.deltaMs,
       transfer: (steps['transfer'] ?? 0) + Math.max(0, (steps['freeze'] ?? 0) - freeze.timings.totalMs),
-      restore: steps['restore'] ?? 0,
+      'compare with the pod': restore.guardMs,
+      restore: (steps['restore'] ?? 0) - restore.guardMs,
       verify: steps['verify'] ?? 0,
       commit: steps['commit'] ?? 0,
       'freeze to routed': results.switch.downMs,

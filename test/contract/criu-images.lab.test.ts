@@ -7,7 +7,7 @@ import { HelperFailure } from '../../src/helper/failure.ts';
 import { outline } from '../../src/helper/files/outline.ts';
 import type { Granted } from '../../src/helper/trust/credentials.ts';
 import { CriuImages } from '../../src/helper/trust/criu-image.ts';
-import { coreExcesses, mountExcesses, type Named } from '../../src/helper/trust/guard.ts';
+import { coreExcesses, mountExcesses, type Named, rehearseGuard } from '../../src/helper/trust/guard.ts';
 import { filesImage, forgeCore, labDescriptor } from '../support/criu-images.ts';
 
 // Images of a restricted Python program (user 1000, no capabilities, seccomp RuntimeDefault), dumped on a lab's node.
@@ -30,13 +30,16 @@ describe('images of CRIU, read by its own definitions', () => {
   beforeAll(async () => {
     descriptor = await labDescriptor();
     images = new CriuImages(descriptor);
-    images.warmUp();
   });
 
   const asked = (cores: readonly Named[]) => coreExcesses(images, cores, fixture('seccomp.img'), restricted);
 
   it('of a restricted program ask for nothing more', () => {
     expect(asked([fixture('core-1.img'), fixture('core-6.img')])).toEqual([]);
+  });
+
+  it('can be read before there are any', () => {
+    rehearseGuard(images, process.pid);
   });
 
   it('bring no mounts but those of the pod', () => {

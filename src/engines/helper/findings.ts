@@ -50,6 +50,15 @@ const REMEDIES: Partial<Record<ContainerFacts['obstacles'][number]['code'], stri
   traced: 'end the debugger that is attached to it',
 };
 
+/** What a node can give to images: a tmpfs tells how much it may take, not what is there. */
+const freeFor = ({ imagesFreeBytes, memoryAvailableBytes }: NodeFacts) =>
+  Math.min(imagesFreeBytes, memoryAvailableBytes);
+
+/** Whether the memory finds room once more on both nodes, beside its image and, in the target, the process. Pure. */
+export function hasRoomForCopy(memoryBytes: number, source: NodeFacts, target: NodeFacts): boolean {
+  return freeFor(source) >= 3 * memoryBytes + SPARE_BYTES && freeFor(target) >= 4 * memoryBytes + SPARE_BYTES;
+}
+
 /** What the two nodes must have in common, and the room that the target needs. Pure. */
 export function compareNodes(
   plan: Plan,
@@ -90,10 +99,9 @@ export function compareNodes(
   }
   const { memoryBytes } = source;
   for (const side of ['source', 'target'] as const) {
-    const { imagesFreeBytes, memoryAvailableBytes } = side === 'source' ? node : target;
-    // A tmpfs tells how much it may take, not what is there. In the target the process lies beside its image.
+    // In the target the process lies beside its image.
     const needed = (side === 'source' ? memoryBytes : 2 * memoryBytes) + SPARE_BYTES;
-    const free = Math.min(imagesFreeBytes, memoryAvailableBytes);
+    const free = freeFor(side === 'source' ? node : target);
     if (free >= needed) continue;
     error(
       'E133',

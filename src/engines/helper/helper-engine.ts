@@ -5,7 +5,7 @@ import type { Plan, PodVolume } from '../../domain/plan.ts';
 import { SIDES } from '../../domain/refs.ts';
 import type { HelperResult } from '../../helper/protocol.ts';
 import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
-import { compareNodes, containerFindings } from './findings.ts';
+import { compareNodes, containerFindings, hasRoomForCopy } from './findings.ts';
 import { handoversOf } from './handovers.ts';
 import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { look } from './look.ts';
@@ -53,8 +53,10 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
       const { plan, results } = context;
       const standIns = plan.rehearsal ? { standIns: mountsInPlace(plan) } : {};
       const args = { ...target(context), handovers: handoversOf(results), ...standIns };
-      const { criu, processes, totalMs } = await pods.call('target', 'restore', args, { signal: context.signal });
-      return { criu, processes, totalMs };
+      const { criu, processes, guardMs, totalMs } = await pods.call('target', 'restore', args, {
+        signal: context.signal,
+      });
+      return { criu, processes, guardMs, totalMs };
     },
     verify: async ({ results }) => verify(results),
     seal: ({ signal, warn }) => pods.sealSource(signal, warn),
@@ -113,6 +115,7 @@ async function probe(
     commandLines: Object.fromEntries(named.map(({ name, facts }) => [name, facts.process.args])),
     addresses: containers[0]?.addresses ?? [],
     memoryBytes,
+    roomForCopy: hasRoomForCopy(memoryBytes, node, targetNode),
     processes: containers.reduce((sum, { processes }) => sum + processes.length, 0),
     findings: [
       ...named.flatMap(({ name, facts }) => containerFindings(plan, name, facts)),
@@ -145,9 +148,22 @@ async function copyAhead(pods: HelperPods, context: EngineContext) {
     pods.call('target', 'receive', { channel: CHANNEL, what: 'files', ...target(context) }, { signal }),
     pods.call('source', 'precopy', { ...sourceWith(plan, volumes), channel: CHANNEL }, { signal }),
   ]);
-  own = false;
   sameDigest('files', sent.transfer, received.transfer);
-  return { bytes: sent.transfer.bytes, files: sent.files };
+  const memoryBytes = await copyMemory(pods, context);
+  own = false;
+  return { bytes: sent.transfer.bytes + memoryBytes, files: sent.files };
+}
+
+/** The pod's memory, where both nodes have room for it twice; without it the freeze carries all of it. Yields bytes. */
+async function copyMemory(pods: HelperPods, context: EngineContext): Promise<number> {
+  const { plan, results, signal } = context;
+  if (need(results, 'probe').roomForCopy !== true) return 0;
+  const [received, sent] = await Promise.all([
+    pods.call('target', 'receive', { channel: CHANNEL, what: 'memory', ...target(context) }, { signal }),
+    pods.call('source', 'copy-memory', { ...source(plan), channel: CHANNEL }, { signal }),
+  ]);
+  sameDigest('memory', sent.transfer, received.transfer);
+  return sent.transfer.bytes;
 }
 
 /** Dumped and left stopped behind the network lock; images and changed files leave as soon as they are there. */
@@ -163,6 +179,6 @@ async function freeze(pods: HelperPods, context: EngineContext): Promise<Frozen>
     { signal },
   );
   pods.sentImages(frozen);
-  const { handovers, criu, timings, images, delta } = frozen;
-  return { handovers, criu, timings, bytes: images.bytes + delta.bytes, askedAt };
+  const { handovers, criu, timings, images, knownBytes, delta } = frozen;
+  return { handovers, criu, timings, bytes: images.bytes + knownBytes + delta.bytes, knownBytes, askedAt };
 }

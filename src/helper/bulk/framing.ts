@@ -3,16 +3,18 @@ import type { Readable, Writable } from 'node:stream';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
 import { HelperFailure } from '../failure.ts';
+import { type Known, packKnown, unpackKnown } from '../memory/known.ts';
 import { MOST_CONTAINERS } from '../protocol.ts';
 
 // What travels on a bulk stream. A frame is a type (1 byte), a length (4 bytes, big endian) and that many bytes.
 // A transfer is: parts, each a `part` frame (JSON) followed by its `data` frames; then `end` (JSON: what was counted).
 // A `packed` frame is a data frame compressed with zstd: an exec stream passes two API servers and two kubelets, and a
-// byte costs more there than here. `close` ends the stream. The digest covers type and content of every part and data
+// byte costs more there than here. `known` comes before the data of an image: pages of it that the other end has from a
+// transfer of memory; the data fill what is between them. `close` ends the stream. The digest covers type and content of every part, known and data
 // frame in their order, unpacked.
 
 /** Frame types. */
-const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5, packed: 6 } as const;
+const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5, packed: 6, known: 7 } as const;
 
 /** Most bytes that one frame carries. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
@@ -24,9 +26,10 @@ const container = z
   .max(MOST_CONTAINERS - 1);
 const imageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
 
-/** What a part of a transfer is: a CRIU image, paths to delete (NUL-separated), or a tar to extract at a directory. */
+/** What a part of a transfer is: a CRIU image, memory that was copied ahead of one, paths to delete (NUL-separated), or a tar to extract at a directory. */
 const partSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('image'), container, name: imageName }),
+  z.strictObject({ kind: z.literal('memory') }),
   z.strictObject({ kind: z.literal('delete'), container }),
   z.strictObject({ kind: z.literal('tar'), container, at: z.string().startsWith('/').max(4096) }),
 ]);
@@ -79,6 +82,11 @@ export class FrameWriter {
     for (let at = 0; at < data.byteLength; at += SENT_FRAME_BYTES) {
       await this.#counted(FRAME.data, data.subarray(at, at + SENT_FRAME_BYTES));
     }
+  }
+
+  /** Pages of the image that follows which the other end has. */
+  async known(known: readonly Known[]): Promise<void> {
+    await this.#counted(FRAME.known, packKnown(known));
   }
 
   /** Ends the transfer and returns what was counted. */
@@ -164,6 +172,8 @@ function parsed<T>(schema: z.ZodType<T>, data: Buffer): T {
 export type TransferSink = {
   part(part: Part): Promise<void>;
   data(data: Buffer): Promise<void>;
+  /** Absent where nothing is known from before. */
+  known?(known: readonly Known[]): Promise<void>;
   /** All parts are complete; returns the number of files. */
   end(): Promise<number>;
 };
@@ -197,6 +207,7 @@ export class FrameReader {
       progress(bytes);
       if (type === FRAME.part) await sink.part(parsed(partSchema, data));
       else if (type === FRAME.data) await sink.data(data);
+      else if (type === FRAME.known && sink.known) await sink.known(unpackKnown(data));
       else throw broken(`unknown frame type ${type}`);
     }
   }

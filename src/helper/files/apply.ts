@@ -30,6 +30,8 @@ export function filesSink(pids: readonly number[]): TransferSink {
   return {
     async part(part) {
       await finish();
+      if (part.kind !== 'delete' && part.kind !== 'tar')
+        throw new HelperFailure('transfer-broken', `files expected, ${part.kind} came`);
       const pid = pids[part.container];
       if (pid === undefined) throw new HelperFailure('transfer-broken', `no container ${part.container}`);
       // A volume may be read-only for all containers that are left: what filled it has ended.
@@ -61,13 +63,6 @@ export function filesSink(pids: readonly number[]): TransferSink {
 
 const codeOf = (stderr: string) => (/No space left|quota exceeded/i.test(stderr) ? 'no-space' : 'tool-failed');
 
-function commandOf(part: Part): string[] {
-  switch (part.kind) {
-    case 'delete':
-      return ['mount-helper', 'delete'];
-    case 'tar':
-      return ['tar', ...EXTRACT, '--directory', part.at];
-    case 'image':
-      throw new HelperFailure('transfer-broken', 'files expected, an image came');
-  }
+function commandOf(part: Extract<Part, { kind: 'delete' | 'tar' }>): string[] {
+  return part.kind === 'delete' ? ['mount-helper', 'delete'] : ['tar', ...EXTRACT, '--directory', part.at];
 }

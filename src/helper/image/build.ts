@@ -7,7 +7,7 @@ import { criuDescriptor } from './descriptor.ts';
 import { criuEntries, debianEntries, directory, link, program } from './layers.ts';
 import { makeLayer, writeLayout } from './oci-layout.ts';
 import type { LayerEntry } from './tar-writer.ts';
-import { compiledCriu, compiledNative, criuDefinitions, debianRoot } from './toolchain.ts';
+import { compiledCriu, compiledNative, compiledPacketRules, criuDefinitions, debianRoot } from './toolchain.ts';
 
 /** Raised when the meaning of the cached parts changes without a change of their inputs. */
 const RECIPE = '1';
@@ -39,7 +39,7 @@ export async function buildHelperImage(options: {
     await makeLayer(cacheDir, 'criu', [RECIPE, root, criu, await ownSource('layers.ts')], () =>
       criuEntries(root, criu),
     ),
-    await codeLayer(cacheDir, criuDescriptor(criuDefinitions(criu))),
+    await codeLayer(cacheDir, root, criuDescriptor(criuDefinitions(criu))),
   ];
   await mkdir(options.outDir, { recursive: true });
   const config = {
@@ -52,13 +52,13 @@ export async function buildHelperImage(options: {
 
 const ownSource = (name: string) => readFile(path.join(import.meta.dirname, name));
 
-/** What changes while one develops: the bundle and the two native programs; and what the bundle reads images by. */
-async function codeLayer(cacheDir: string, descriptor: string) {
+/** What changes while one develops: the bundle and the native programs; and what the bundle reads images by. */
+async function codeLayer(cacheDir: string, root: string, descriptor: string) {
   const bundle = await bundledHelper();
   const nativeDir = path.join(import.meta.dirname, '../native');
   const names = (await readdir(nativeDir)).sort();
   const sources = await Promise.all(names.map((name) => readFile(path.join(nativeDir, name))));
-  return makeLayer(cacheDir, 'code', [RECIPE, bundle, descriptor, ...sources], async () => {
+  return makeLayer(cacheDir, 'code', [RECIPE, root, bundle, descriptor, ...sources], async () => {
     const work = await mkdtemp(path.join(tmpdir(), 'helper-native-'));
     try {
       await compiledNative(['mount-helper.c'], path.join(work, 'mount-helper'));
@@ -70,6 +70,7 @@ async function codeLayer(cacheDir: string, descriptor: string) {
         await program('opt/criu/mount-helper', path.join(work, 'mount-helper')),
         link('opt/criu/bin/tar', '../mount-helper'),
         await program('placeholder', path.join(work, 'placeholder')),
+        await program('usr/bin/packet-rules', await compiledPacketRules(root, work)),
         { kind: 'file', path: 'helper.cjs', data: bundle, mode: 0o644 },
         { kind: 'file', path: 'criu-images.json', data: Buffer.from(descriptor), mode: 0o644 },
       ];

@@ -35,7 +35,6 @@ async function librariesOf(root: string, programs: readonly string[]): Promise<M
 /** Debian's part of the image: a handful of programs with their libraries, no shell, no package manager. */
 export async function debianEntries(root: string): Promise<LayerEntry[]> {
   const programs = [
-    '/usr/sbin/nft',
     '/usr/bin/ip',
     '/usr/bin/ss',
     '/usr/bin/tar',
@@ -56,10 +55,13 @@ export async function debianEntries(root: string): Promise<LayerEntry[]> {
   for (const file of programs) {
     entries.push(await program(`usr/bin/${path.basename(file)}`, await inRoot(root, file)));
   }
-  // What the Node binary is linked with beyond those programs' libraries.
-  const nodeNeeds = ['libstdc++.so.6', 'libgcc_s.so.1', 'libdl.so.2', 'libpthread.so.0', 'libm.so.6', 'libatomic.so.1'];
-  const libraries = await librariesOf(root, programs);
-  for (const name of nodeNeeds) {
+  // What the Node binary and packet-rules are linked with beyond those programs' libraries.
+  const needed = [
+    ...['libstdc++.so.6', 'libgcc_s.so.1', 'libdl.so.2', 'libpthread.so.0', 'libm.so.6', 'libatomic.so.1'],
+    'libnftables.so.1',
+  ];
+  const libraries = await librariesOf(root, [...programs, `/${LIBRARY_DIR}/libnftables.so.1`]);
+  for (const name of needed) {
     const file = await inRoot(root, `/${LIBRARY_DIR}/${name}`).catch(() => undefined);
     if (file) libraries.set(name, file);
   }

@@ -13,6 +13,7 @@ const SCRATCH = '/.kubectl-migrate/engine/scratch';
 const PACKAGES = [
   ...['nftables', 'iproute2', 'tar', 'attr', 'util-linux', 'libstdc++6'],
   ...['gcc', 'make', 'pkg-config', 'libc6-dev', 'libbsd-dev', 'libcap-dev', 'libnet1-dev', 'libnl-3-dev', 'uuid-dev'],
+  ...['libnftables-dev'],
   ...['libprotobuf-c-dev', 'libprotobuf-dev', 'protobuf-c-compiler', 'protobuf-compiler', 'python3-minimal'],
 ];
 
@@ -102,18 +103,32 @@ async function compile(root: string, source: string): Promise<void> {
     path.join(root, 'usr/include/google/protobuf/descriptor.proto'),
     path.join(google, 'descriptor.proto'),
   );
-  const inside = [
+  const command = [
     `make -j"$(nproc)" RUNDIR=${SCRATCH}`,
     `USERCFLAGS='-DCRIU_SCRATCH_DIR=\\"${SCRATCH}\\"' SOURCE_DATE_EPOCH=1 criu`,
   ].join(' ');
-  // Own mount namespace: the source is seen in the root for this one command, and nothing has to be taken away.
-  const script = 'mount --make-rprivate / && mount --bind "$1" "$2/mnt" && exec chroot "$2" sh -c "cd /mnt && $3"';
-  await run('unshare', ['--mount', 'sh', '-c', script, 'sh', source, root, inside]);
+  await runInRoot(root, source, command);
 }
+
+/** Own mount namespace: the directory is seen in the root for this one command, and nothing has to be taken away. */
+async function runInRoot(root: string, directory: string, command: string): Promise<void> {
+  const script = 'mount --make-rprivate / && mount --bind "$1" "$2/mnt" && exec chroot "$2" sh -c "cd /mnt && $3"';
+  await run('unshare', ['--mount', 'sh', '-c', script, 'sh', directory, root, command]);
+}
+
+const NATIVE = path.join(import.meta.dirname, '../native');
+const GCC_FLAGS = ['-Os', '-s', '-Wall', '-Wextra', '-Werror'];
 
 /** Compiles one static program from the files of `src/helper/native`. */
 export async function compiledNative(sources: readonly string[], output: string): Promise<void> {
-  const directory = path.join(import.meta.dirname, '../native');
-  const files = sources.map((name) => path.join(directory, name));
-  await run('gcc', ['-static', '-Os', '-s', '-Wall', '-Wextra', '-Werror', '-o', output, ...files]);
+  const files = sources.map((name) => path.join(NATIVE, name));
+  await run('gcc', ['-static', ...GCC_FLAGS, '-o', output, ...files]);
+}
+
+/** Compiles the one that needs libraries, with those of the Debian root. */
+export async function compiledPacketRules(root: string, directory: string): Promise<string> {
+  const name = 'packet-rules';
+  await copyFile(path.join(NATIVE, `${name}.c`), path.join(directory, `${name}.c`));
+  await runInRoot(root, directory, ['gcc', ...GCC_FLAGS, '-o', name, `${name}.c`, '-lnftables'].join(' '));
+  return path.join(directory, name);
 }

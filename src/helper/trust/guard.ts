@@ -56,6 +56,13 @@ export function guardImages(images: CriuImages, folder: string, placeholderPid: 
   );
 }
 
+/** Reads a sample of each image that {@link guardImages} looks at. Idempotent. */
+export function rehearseGuard(images: CriuImages, placeholderPid: number): void {
+  const sample = (message: string): Named => ({ name: 'sample', data: images.sample(message) });
+  coreExcesses(images, [sample('core_entry')], sample('seccomp_entry'), grantedTo(placeholderPid));
+  mountExcesses(images, sample('mnt_entry'));
+}
+
 /** An image file. */
 export interface Named {
   readonly name: string;

@@ -4,7 +4,7 @@ import type { HelperOp } from '../../../src/helper/protocol.ts';
 import type { ApiRequest } from '../../../src/kube/api-client.ts';
 import type { EndpointSlice, Pod, Service } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
-import { frozenWith } from '../../fakes/fake-helper.ts';
+import { frozenWith, NODE_FACTS } from '../../fakes/fake-helper.ts';
 import { MovingProgram } from '../../fakes/moving-program.ts';
 import { move } from '../../fixtures/move.ts';
 import { runningPod, service } from '../../fixtures/objects.ts';
@@ -45,11 +45,23 @@ describe('a move', () => {
     const clusters = shop();
     await move(clusters);
     const { source, target } = clusters.helpers;
-    const order: HelperOp[] = ['probe', 'precopy', 'freeze', 'seal', 'release-connections', 'close-channel'];
+    const order: HelperOp[] = [
+      ...(['probe', 'precopy', 'copy-memory', 'freeze', 'seal', 'release-connections', 'close-channel'] as const),
+    ];
     expect(source.asked.filter((op) => order.includes(op))).toEqual(order);
     const there: HelperOp[] = ['prepare-restore', 'restore', 'continue'];
     expect(target.asked.filter((op) => there.includes(op))).toEqual(there);
     expect(source.asked).not.toContain('thaw');
+  });
+
+  it('copies no memory ahead where a node has no room for it', async () => {
+    const clusters = shop();
+    const { answers, asked } = clusters.helpers.target;
+    // The images and the process of 1 MiB, but not a copy besides.
+    answers['probe-node'] = { ...NODE_FACTS, imagesFreeBytes: 67 * 2 ** 20 };
+    const { state } = await move(clusters);
+    expect(state).toBe('done');
+    expect([...asked, ...clusters.helpers.source.asked]).not.toContain('copy-memory');
   });
 
   it('that goes back again leaves each cluster’s services as they were', async () => {
@@ -77,6 +89,7 @@ const before: readonly (readonly ['source' | 'target', HelperOp, string])[] = [
   ['source', 'reach', 'F332'],
   ['source', 'await-channel', 'F332'],
   ['source', 'precopy', 'F332'],
+  ['source', 'copy-memory', 'F332'],
   ['target', 'receive', 'F332'],
   ['source', 'freeze', 'F332'],
   ['target', 'restore', 'F332'],
