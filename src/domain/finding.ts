@@ -59,6 +59,7 @@ export const FINDINGS = {
   E170: 'volume claim is not bound in the target',
   E171: 'volume has other files in the target',
   E172: 'volume cannot change hands',
+  E180: 'target cluster refuses the pod',
   W201: 'memory keeps addresses and names of the source cluster',
   W202: 'services are not rerouted',
   W203: 'connections from outside are reset',
@@ -73,6 +74,8 @@ export const FINDINGS = {
   W212: 'nodes cannot be compared',
   W213: 'source pod is deleted before the target pod is there',
   W220: 'persistent volume is used where it is',
+  W221: 'init containers do not run again',
+  W222: 'target cluster changes the pod',
 } as const;
 
 export type FindingCode = keyof typeof FINDINGS;

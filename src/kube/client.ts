@@ -1,11 +1,11 @@
 import type { Clock } from '../domain/clock.ts';
 import { objectName } from '../domain/refs.ts';
 import { currentUser, refusedAccess } from './access.ts';
-import type { ApiClient } from './api-client.ts';
+import { type ApiClient, resourcePath } from './api-client.ts';
 import { toMigrateError } from './errors.ts';
 import type { KubeObject } from './objects.ts';
-import type { ClusterReader, ListOptions, Resource } from './ports.ts';
-import { getObject, listObjects, listPages } from './read.ts';
+import type { ClusterReader, ListOptions, ReadOptions, Resource } from './ports.ts';
+import { asObject, getObject, listObjects, listPages } from './read.ts';
 import { withRetry } from './retry.ts';
 import { waitForObject } from './wait.ts';
 
@@ -45,6 +45,18 @@ export function createReader(api: ApiClient, clock: Clock): ClusterReader {
       guarded('watch', resource.plural, nameOf(resource, ref.namespace, ref.name), () =>
         waitForObject({ api, clock, resource, ref, check, options }),
       ),
+    wouldCreate: <T extends KubeObject>(resource: Resource, object: T, { signal }: ReadOptions = {}) => {
+      const { name, namespace } = object.metadata;
+      const path = resourcePath(resource, namespace);
+      return guarded('create', resource.plural, nameOf(resource, namespace, name), () =>
+        retrying(signal, async () =>
+          asObject<T>(
+            await api.request({ method: 'POST', path, query: { dryRun: 'All' }, body: object, signal }),
+            resource,
+          ),
+        ),
+      );
+    },
     whoAmI: (options = {}) =>
       guarded('create', 'selfsubjectreviews', 'self review', () =>
         retrying(options.signal, () => currentUser(api, options)),

@@ -82,7 +82,9 @@ function statusToFailure(status: StatusInfo, verb: string): FailureCode {
       return 'F312';
     case 403:
       // RBAC says `User "x" cannot get resource ...`; admission (Pod Security, quota) answers 403 too, in its own words.
-      return writes && !/ cannot \w+ resource /.test(status.message) && status.message.includes('is forbidden')
+      return writes &&
+        !/ cannot \w+ resource /.test(status.message) &&
+        /is forbidden|^admission webhook /.test(status.message)
         ? 'F316'
         : 'F313';
     case 404:

@@ -76,6 +76,11 @@ export interface ClusterReader {
     check: (object: T | undefined) => Verdict,
     options: WaitOptions,
   ): Promise<T | undefined>;
+  /**
+   * What the API server would make of a new object, admission included; nothing is stored (`dryRun=All`). Throws F316 with
+   * its words when it would not take it.
+   */
+  wouldCreate<T extends KubeObject>(resource: Resource, object: T, options?: ReadOptions): Promise<T>;
   /** The user as the API server sees it (SelfSubjectReview), or '' where it does not tell. */
   whoAmI(options?: ReadOptions): Promise<string>;
 }

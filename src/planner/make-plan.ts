@@ -33,6 +33,7 @@ import { isOnePlace } from '../workloads/owner-facts.ts';
 import { placeholderPod } from '../workloads/placeholder-pod.ts';
 import { restoredPod } from '../workloads/restored-pod.ts';
 import { checkAccess } from './checks/access.ts';
+import { checkAdmission } from './checks/admission.ts';
 import { checkClusters } from './checks/clusters.ts';
 import { checkDependencies } from './checks/dependencies.ts';
 import { checkLiveness } from './checks/liveness.ts';
@@ -78,7 +79,11 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
     const missing = await Promise.all(
       [facts.source, facts.target].map((cluster) => checkAccess(cluster, plan.effects, read)),
     );
-    if (missing.flat().length === 0) return plan;
+    if (missing.flat().length === 0) {
+      const admission = await checkAdmission(plan, facts.target, read);
+      if (blocking(admission).length > 0) throw declined(admission);
+      return { ...plan, warnings: [...plan.warnings, ...admission] };
+    }
     forbidden.push(...missing.flat());
   }
   throw declined(withoutRepeats(forbidden));

@@ -52,7 +52,7 @@ function migrate(flags: readonly string[] = [], interrupt?: AbortSignal): Promis
 
 function writes(): string[] {
   return [...clusters.east.calls, ...clusters.west.calls]
-    .filter(({ method, path: to }) => method !== 'GET' && !to.endsWith('reviews'))
+    .filter(({ method, path: to, query }) => method !== 'GET' && !to.endsWith('reviews') && query?.['dryRun'] !== 'All')
     .map(({ method, path: to }) => `${method} ${to}`);
 }
 

@@ -75,6 +75,12 @@ export function clusterContract(name: string, start: () => Promise<ContractClust
       expect(await reader.get(namespaces, `${ns}-none`)).toBeUndefined();
     });
 
+    it('says what would become of an object, and keeps nothing of it', async () => {
+      const would = await reader.wouldCreate(configMap, newConfigMap(ns, 'would'));
+      expect(would.metadata.name).toBe('would');
+      expect(await reader.get(configMap, 'would', { namespace: ns })).toBeUndefined();
+    });
+
     it('refuses a second object of the same name, and one in a namespace that is not there', async () => {
       await create('b');
       expect(await codeOf(create('b'))).toBe('F318');

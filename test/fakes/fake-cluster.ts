@@ -48,6 +48,9 @@ export class FakeCluster {
   #command: Command = () => Promise.resolve(0);
   #kubelet: (path: string) => unknown = () => undefined;
 
+  /** What admission makes of a new object; it throws what it refuses it with. */
+  admit: (object: KubeObject) => KubeObject = (object) => object;
+
   constructor(options: FakeClusterOptions) {
     this.#clock = options.clock;
     this.#user = options.user ?? 'fake-user';
@@ -170,8 +173,9 @@ export class FakeCluster {
     if (namespace !== undefined && !this.peek(RESOURCES.namespace, undefined, namespace)) {
       throw status(404, 'NotFound', `namespaces "${namespace}" not found`);
     }
-    if (request.query?.['dryRun'] === 'All') return object;
-    return this.#store.insert(key, object);
+    const admitted = this.admit(object);
+    if (request.query?.['dryRun'] === 'All') return admitted;
+    return this.#store.insert(key, admitted);
   }
 
   #patch(key: Key, object: KubeObject, request: ApiRequest): KubeObject {

@@ -1,6 +1,6 @@
 import type { Finding } from '../../domain/finding.ts';
 import type { Container, Pod, Volume } from '../../kube/objects.ts';
-import { isSidecar, lastingContainers } from '../../workloads/containers.ts';
+import { isSidecar, lastingContainers, sidecars } from '../../workloads/containers.ts';
 
 /** One thing that a pod may use and that cannot be moved yet. */
 interface Obstacle {
@@ -22,11 +22,32 @@ const MOVABLE_VOLUMES = new Set([
 const ORDINARY_RESOURCES = new Set(['cpu', 'memory', 'ephemeral-storage']);
 const NOT_YET = 'not supported yet: see Limits in the README';
 
-/** Findings E120 for everything in the pod's spec that this version declines by name, given the pod as its author wrote it. Pure. */
+/**
+ * Findings E120 for everything in the pod's spec that this version declines by name, and W221, given the pod as its author
+ * wrote it. Pure.
+ */
 export function checkPodFeatures(pod: Pod): Finding[] {
-  return [...staticPod(pod), ...podObstacles(pod), ...containerObstacles(pod), ...volumeObstacles(pod)].map(
-    ({ field, what, why, remedy }) => ({ code: 'E120', severity: 'error', what, why, remedy, field }),
-  );
+  const obstacles = [...staticPod(pod), ...podObstacles(pod), ...containerObstacles(pod), ...volumeObstacles(pod)];
+  const declined = obstacles.map((obstacle): Finding => ({ code: 'E120', severity: 'error', ...obstacle }));
+  return [...declined, ...endedInit(pod)];
+}
+
+/** W221: what has run to its end on the source is not run again. */
+function endedInit({ spec }: Pod): Finding[] {
+  const ended = (spec.initContainers ?? []).filter((container) => !isSidecar(container)).map(({ name }) => name);
+  if (ended.length === 0) return [];
+  const moved = sidecars(spec).map(({ name }) => name);
+  const sidecarWords = moved.length === 0 ? '' : `; sidecars (${moved.join(', ')}) move with the others`;
+  return [
+    {
+      code: 'W221',
+      severity: 'warning',
+      what: `init containers (${ended.join(', ')}) do not run again in the target${sidecarWords}`,
+      why: 'what they left in volumes moves, and the processes that move have begun after them',
+      remedy: 'nothing to do; what they did outside of the pod’s volumes is not done in the target',
+      field: 'spec.initContainers',
+    },
+  ];
 }
 
 function staticPod(pod: Pod): Obstacle[] {

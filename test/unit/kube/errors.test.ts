@@ -57,6 +57,8 @@ describe('answers of the API server', () => {
   it('a refusal by admission is no missing permission', () => {
     const message = 'pods "cart-0" is forbidden: violates PodSecurity "restricted:latest": privileged';
     expect(translate(status(403, 'Forbidden', message)).code).toBe('F316');
+    const webhook = 'admission webhook "policy.example" denied the request: no such registry';
+    expect(translate(status(403, 'Forbidden', webhook)).code).toBe('F316');
   });
 
   it('keeps a message to one line of bounded length', () => {

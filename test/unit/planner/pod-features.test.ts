@@ -137,6 +137,17 @@ describe('features of a pod', () => {
       },
     ],
   ])('%s is let through', (_name, parts) => {
-    expect(findings(runningPod(parts))).toEqual([]);
+    expect(findings(runningPod(parts)).filter(({ severity }) => severity === 'error')).toEqual([]);
   });
+});
+
+it('init containers that have run are told of, and that sidecars move', () => {
+  const spec = { initContainers: [{ name: 'setup', image: 'i' }, sidecar] };
+  expect(checkPodFeatures(runningPod({ spec }))).toMatchObject([
+    {
+      code: 'W221',
+      severity: 'warning',
+      what: 'init containers (setup) do not run again in the target; sidecars (side) move with the others',
+    },
+  ]);
 });
