@@ -1,5 +1,5 @@
 import { isMigrateError, type Outcome } from '../src/domain/errors.ts';
-import type { Finding } from '../src/domain/finding.ts';
+import { FINDINGS, type Finding, FROM_THE_NODES } from '../src/domain/finding.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Pod } from '../src/kube/objects.ts';
 import { RESOURCES } from '../src/kube/resources.ts';
@@ -28,8 +28,10 @@ export async function checkPod(options: CheckOptions, streams: Streams): Promise
       judgeNodesFor(given, composition, streams),
     ]);
     const movable = plan !== undefined;
-    out.result({ movable, findings, nodes, ...(plan && { forecast: plan.forecast, node: plan.target.node }) }, () =>
-      render(given, { plan, findings, nodes }),
+    const needProbe = FROM_THE_NODES.map((code) => ({ code, title: FINDINGS[code] }));
+    out.result(
+      { movable, findings, needProbe, nodes, ...(plan && { forecast: plan.forecast, node: plan.target.node }) },
+      () => render(given, { plan, findings, nodes }),
     );
     return movable ? 'done' : 'declined';
   } finally {
@@ -80,5 +82,7 @@ function render(
     : `${pod} cannot be moved: ${count}\n`;
   const rows = nodes.map(({ node, reasons }) => [node, reasons.length === 0 ? '✓ fits' : '✗ no', reasons.join(', ')]);
   const table = rows.length === 0 ? '' : columns(rows, ['NODE', 'VERDICT', 'WHY']);
-  return [head, ...findings.map(renderFinding), table].join('');
+  const unseen = FROM_THE_NODES.map((code) => `${code} ${FINDINGS[code]}`).join(', ');
+  const probe = `Only the nodes can tell, which a move asks before its freeze: ${unseen}\n`;
+  return [head, ...findings.map(renderFinding), table, ...(plan ? [probe] : [])].join('');
 }

@@ -8,7 +8,7 @@ export const checkPodCommand = defineCommand({
   under: 'check',
   summary: 'Check whether a pod can be moved, and to which nodes',
   description:
-    'Check a pod against both clusters: everything that stands in the way, everything worth knowing, and each node of\nthe target with a verdict. Reads only. Exit code 0: it can be moved. 5: it cannot.',
+    'Check a pod against both clusters: everything that stands in the way, everything worth knowing, and each node of\nthe target with a verdict. Asks the API servers alone, and says what only\nthe nodes can tell. Exit code 0: it can be moved. 5: it cannot.',
   examples: [
     ['$0 check pod redis -n shop --to-context west', 'every finding with its code, and each node with a verdict'],
   ],

@@ -84,3 +84,6 @@ export type FindingCode = keyof typeof FINDINGS;
 export function blocking(findings: readonly Finding[]): Finding[] {
   return findings.filter((finding) => finding.severity === 'error');
 }
+
+/** Those that only a look from the nodes can yield: the API servers know nothing of them. */
+export const FROM_THE_NODES: readonly FindingCode[] = ['E131', 'E133', 'E150', 'E151', 'W201', 'W203'];

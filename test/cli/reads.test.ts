@@ -41,6 +41,7 @@ describe('check pod', () => {
     expect(stdout).toMatch(/cart-0 can be moved, to west\/west-1/);
     expect(stdout).toMatch(/arm +✗ no +is arm64, the source node is amd64/);
     expect(stdout).toMatch(/west-2 +✓ fits/);
+    expect(stdout).toMatch(/Only the nodes can tell.*E131 processor lacks features.*E150/);
   });
 
   it('lists what stands in the way, exit 5, in JSON too', async () => {
@@ -49,6 +50,7 @@ describe('check pod', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       movable: false,
       findings: [{ code: 'E120' }],
+      needProbe: expect.arrayContaining([{ code: 'E150', title: 'container holds something that cannot be moved' }]),
       nodes: [{ node: 'west-1' }, {}],
     });
   });

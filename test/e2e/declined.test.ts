@@ -11,6 +11,11 @@ interface Refusal {
   };
 }
 
+interface Checked {
+  readonly movable: boolean;
+  readonly findings: readonly { readonly code: string; readonly what: string }[];
+}
+
 async function findings(scene: Scenario, args: readonly string[]): Promise<string[]> {
   const ended = await scene.migrate([...args, '-o', 'json']);
   expect(ended.code).toBe(5);
@@ -143,7 +148,7 @@ describe('what is declined before anything changes', () => {
     }));
 });
 
-it('a dry run prints the plan that would run, and changes nothing', () =>
+it('a dry run prints the plan that would run, with what the target’s admission says, and changes nothing', () =>
   scenario('dry-run', async (scene) => {
     const { lab, namespace, kubectl, migrate, objects } = scene;
     await kubectl.apply('east', [pod({ namespace, name: 'p', image: imageOf(lab, 'redis'), port: 6379 })]);
@@ -158,5 +163,25 @@ it('a dry run prints the plan that would run, and changes nothing', () =>
       target: { context: 'west' },
     });
     expect(plan.effects).toContainEqual(expect.objectContaining({ verb: 'delete', step: 'finalize' }));
+
+    const limits = [{ type: 'Container', default: { memory: '64Mi' }, defaultRequest: { memory: '32Mi' } }];
+    const small = (kind: string, spec: object) => ({
+      apiVersion: 'v1',
+      kind,
+      metadata: { name: 'small', namespace },
+      spec,
+    });
+    await kubectl.apply('west', [small('LimitRange', { limits })]);
+    const check = ['check', 'pod', 'p', ...BETWEEN, '-o', 'json'];
+    const changed = JSON.parse((await migrate(check)).stdout) as Checked;
+    expect(changed).toMatchObject({ movable: true, findings: [{ code: 'W222' }] });
+    expect(changed.findings[0]?.what).toContain('spec.containers.main.resources.limits: (absent) -> {"memory":"64Mi"}');
+    await kubectl.apply('west', [small('ResourceQuota', { hard: { pods: '0' } })]);
+    // The quota counts nothing before its controller has looked at it.
+    const args = ['-n', namespace, 'wait', 'quota/small', '--for=jsonpath={.status.hard.pods}=0', '--timeout=30s'];
+    await kubectl.run('west', args);
+    const refused = JSON.parse((await migrate(check)).stdout) as Checked;
+    expect(refused).toMatchObject({ movable: false, findings: [{ code: 'E180' }] });
+    expect(refused.findings[0]?.what).toContain('exceeded quota: small');
     expect(await objects()).toEqual(before);
   }));
