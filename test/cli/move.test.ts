@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { EXIT, MigrateError } from '../../src/domain/errors.ts';
+import { isWrite } from '../fakes/fake-writes.ts';
 import { type Front, serveCluster } from '../fakes/http-front.ts';
 import { runningPod, service } from '../fixtures/objects.ts';
 import { type Clusters, twoClusters } from '../fixtures/two-clusters.ts';
@@ -52,7 +53,7 @@ function migrate(flags: readonly string[] = [], interrupt?: AbortSignal): Promis
 
 function writes(): string[] {
   return [...clusters.east.calls, ...clusters.west.calls]
-    .filter(({ method, path: to, query }) => method !== 'GET' && !to.endsWith('reviews') && query?.['dryRun'] !== 'All')
+    .filter(isWrite)
     .map(({ method, path: to }) => `${method} ${to}`);
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RESOURCES } from '../../src/kube/resources.ts';
+import { isWrite } from '../fakes/fake-writes.ts';
 import { runningPod } from '../fixtures/objects.ts';
 import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, twoClusters } from '../fixtures/two-clusters.ts';
@@ -42,7 +43,7 @@ function open(argv: readonly string[], options: Omit<TerminalOptions, 'program'>
 
 function writes(): string[] {
   return [...clusters.east.calls, ...clusters.west.calls]
-    .filter(({ method, path: to }) => method !== 'GET' && !to.endsWith('reviews'))
+    .filter(isWrite)
     .map(({ method, path: to }) => `${method} ${to}`);
 }
 

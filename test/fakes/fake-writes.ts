@@ -64,3 +64,9 @@ function holdsListOfObjects(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isRecord);
   return isRecord(value) && Object.values(value).some(holdsListOfObjects);
 }
+
+/** Whether a request could have changed something: no read, no review, nothing that the server only checks. */
+export function isWrite({ method, path, query, body }: ApiRequest): boolean {
+  const isDryRun = query?.['dryRun'] === 'All' || JSON.stringify(body ?? {}).includes('"dryRun":["All"]');
+  return method !== 'GET' && !path.endsWith('reviews') && !isDryRun;
+}

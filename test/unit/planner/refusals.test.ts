@@ -7,6 +7,7 @@ import type { Pod } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import { checkHelpers } from '../../../src/planner/checks/helpers.ts';
 import { gatherFacts } from '../../../src/planner/facts.ts';
+import { isWrite } from '../../fakes/fake-writes.ts';
 import { namespace, runningPod, service } from '../../fixtures/objects.ts';
 import { type Clusters, plan, request, twoClusters, type World } from '../../fixtures/two-clusters.ts';
 
@@ -16,9 +17,7 @@ async function refusal(from: World | Clusters, parts: Partial<MigrationRequest> 
   const error: unknown = await plan(clusters, parts).catch((thrown: unknown) => thrown);
   if (!isMigrateError(error)) throw new Error('the planner let it through');
   expect(error).toMatchObject({ code: 'F305', outcome: 'declined' });
-  const writes = [...clusters.east.calls, ...clusters.west.calls].filter(
-    ({ method, path }) => method !== 'GET' && !path.endsWith('reviews'),
-  );
+  const writes = [...clusters.east.calls, ...clusters.west.calls].filter(isWrite);
   expect(writes).toEqual([]);
   for (const { what, why, remedy } of error.findings) {
     expect([what, why, remedy].map((text) => text.trim()).filter((text) => text === '')).toEqual([]);
