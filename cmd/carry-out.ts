@@ -1,6 +1,7 @@
 import { MigrateError } from '../src/domain/errors.ts';
 import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
+import { afterHold } from '../src/domain/standing.ts';
 import { run } from '../src/runner/run.ts';
 import { STEPS } from '../src/steps/index.ts';
 import type { StepResults } from '../src/steps/results.ts';
@@ -38,7 +39,7 @@ export async function carryOut(
     return ended;
   });
   const downMs = results.switch?.downMs ?? 0;
-  const fact = lastLine(plan, downMs);
+  const fact = lastLine(plan, downMs, results.hold?.until);
   out.event({ code: 'I409', text: fact, data: { downMs, forecastDownMs: plan.forecast.downMs } });
   return { plan, results, fact };
 }
@@ -61,7 +62,8 @@ export async function consent(plans: readonly Plan[], options: Consent, streams:
   });
 }
 
-function lastLine({ source, target, forecast }: Plan, downMs: number): string {
+function lastLine({ id, source, target, forecast }: Plan, downMs: number, heldUntil: string | undefined): string {
   const where = `${target.context}/${target.node}`;
-  return `${source.pod} serves from ${where}. Down ${seconds(downMs)} (forecast ${seconds(forecast.downMs)}).`;
+  const fact = `${source.pod} serves from ${where}. Down ${seconds(downMs)} (forecast ${seconds(forecast.downMs)}).`;
+  return heldUntil === undefined ? fact : `${fact} Source held until ${heldUntil}. Next: ${afterHold(id)}`;
 }

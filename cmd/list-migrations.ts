@@ -3,6 +3,7 @@ import { isFinished } from '../src/domain/standing.ts';
 import type { JournalRecord } from '../src/journal/record.ts';
 import { selectContext } from '../src/kube/kubeconfig.ts';
 import { recordedPlan } from '../src/planner/recorded-plan.ts';
+import { heldIn } from '../src/runner/resume.ts';
 import { type MigrationSummary, renderList, summaryOf } from '../src/ui/migration-view.ts';
 import { kubeconfigOf } from './connection.ts';
 import type { PlaceOptions } from './flags/clusters.ts';
@@ -36,7 +37,7 @@ function summaries(records: readonly JournalRecord[]): { rows: MigrationSummary[
   const unusable: string[] = [];
   for (const record of records) {
     try {
-      rows.push(summaryOf({ ...record, plan: recordedPlan(record) }));
+      rows.push(summaryOf({ ...record, plan: recordedPlan(record), heldUntil: heldIn(record) }));
     } catch (error) {
       unusable.push(asMigrateError(error).detail);
     }

@@ -30,6 +30,7 @@ export interface PodOptions
   readonly 'ignore-managers': boolean;
   readonly 'copy-dependencies': boolean;
   readonly overwrite: readonly string[];
+  readonly hold?: string | undefined;
   readonly 'force-unlock': boolean;
   readonly 'dry-run': 'none' | 'client' | 'server';
   readonly yes: boolean;

@@ -10,6 +10,7 @@ import { STEPS } from '../src/steps/index.ts';
 import type { Composition } from './context.ts';
 import { gatherEvidence } from './evidence.ts';
 import { toDeadlines } from './flags/deadlines.ts';
+import { parseDuration } from './flags/duration.ts';
 import type { PodOptions } from './migrate-pod.ts';
 import type { Streams } from './streams.ts';
 
@@ -51,6 +52,7 @@ export function requestFor(pod: string, options: Omit<PodOptions, 'pod'>, home: 
   const namespace = options.namespace ?? home;
   const helperImage = options['helper-image'];
   const { registry } = options;
+  const hold = parseDuration(options.hold ?? '');
   return {
     pod,
     namespace,
@@ -65,6 +67,7 @@ export function requestFor(pod: string, options: Omit<PodOptions, 'pod'>, home: 
     ignoreManagers: options['ignore-managers'],
     copyDependencies: options['copy-dependencies'],
     overwrite: options.overwrite,
+    ...(hold !== undefined && { hold }),
     forceUnlock: options['force-unlock'],
     deadlines: toDeadlines(options),
   };

@@ -5,7 +5,7 @@ import type { Json } from '../src/domain/json.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { SIDES, type Side } from '../src/domain/refs.ts';
-import type { RecordState } from '../src/domain/standing.ts';
+import { isCommitted, type RecordState } from '../src/domain/standing.ts';
 import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
 import { createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
@@ -134,7 +134,7 @@ async function usableTools(plan: Plan, place: Workplace): Promise<ReturnType<typ
   const { error } = told.find(({ authority }) => authority) ?? {};
   const code = failureCode(error);
   if (!isMigrateError(error) || (code !== 'F310' && code !== 'F311')) return usual;
-  const committed = told.find(({ record }) => record?.state === 'committed');
+  const committed = told.find(({ record }) => record !== undefined && isCommitted(record.state));
   if (!committed || plan.oneCluster) throw unknowable(plan, error);
   const text = `${plan.source.context} cannot be asked; ${committed.place} says that the move is committed`;
   place.reporter.notify({ code: 'W421', text });
@@ -198,10 +198,9 @@ function lockFor(plan: Plan, place: Workplace, gateway: Gateway, onUnreachable?:
 
 /** Where both clusters stand when a process ends at once, and what goes on from there. */
 function lastWords({ id, source, target, deadlines }: Plan, state: RecordState): string {
-  const where =
-    state === 'committed'
-      ? `committed: ${target.pod} runs in ${target.context} or is about to, and never again in ${source.context}`
-      : `not known to be committed: ${source.pod} serves from ${source.context}, or, if it was frozen, goes on by itself after ${deadlines.maxFreeze / 1000} s unless the commit was under way; what was made in ${target.context} is still there`;
+  const where = isCommitted(state)
+    ? `committed: ${target.pod} runs in ${target.context} or is about to, and never again in ${source.context}`
+    : `not known to be committed: ${source.pod} serves from ${source.context}, or, if it was frozen, goes on by itself after ${deadlines.maxFreeze / 1000} s unless the commit was under way; what was made in ${target.context} is still there`;
   return `stopped at once; ${where}. Next: ${COMMAND} resume ${id}`;
 }
 

@@ -10,6 +10,7 @@ import { createGateway } from '../src/kube/gateway.ts';
 import type { Lease } from '../src/kube/objects.ts';
 import { RESOURCES } from '../src/kube/resources.ts';
 import { type Inspection, inspectMigration } from '../src/runner/inspect.ts';
+import { heldIn } from '../src/runner/resume.ts';
 import { STEPS } from '../src/steps/index.ts';
 import { lineRenderer } from '../src/ui/line-renderer.ts';
 import { type MigrationReport, renderMigration, renderStanding, summaryOf } from '../src/ui/migration-view.ts';
@@ -105,7 +106,7 @@ function reportOf(
   inspection: Inspection | undefined,
 ): MigrationReport {
   return {
-    ...summaryOf({ ...record, plan, ...(lock && { lock }) }),
+    ...summaryOf({ ...record, plan, ...(lock && { lock }), heldUntil: heldIn(record) }),
     user: record.user,
     host: record.host,
     version: record.version,

@@ -1,6 +1,9 @@
 import type { Outcome } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
-import { finalizeCommitted, resume, rollBackUnfinished } from '../src/runner/resume.ts';
+import type { Plan } from '../src/domain/plan.ts';
+import { afterHold } from '../src/domain/standing.ts';
+import type { JournalRecord } from '../src/journal/record.ts';
+import { type Ending, finalizeCommitted, heldIn, resume, rollBackUnfinished } from '../src/runner/resume.ts';
 import { STEPS } from '../src/steps/index.ts';
 import type { MigrationFlags } from './flags/migration.ts';
 import { findMigration, type MigrationOptions, sameMove, workplaceFor } from './migrations.ts';
@@ -11,6 +14,16 @@ import type { Streams } from './streams.ts';
 export interface TakeUpOptions extends MigrationFlags, MigrationOptions {
   readonly id?: string | undefined;
   readonly 'discard-target'?: boolean;
+  readonly 'accept-loss'?: boolean;
+}
+
+/** What is the case now, and the command that goes on from there. Pure but for the time. */
+function endOf(plan: Plan, ending: Ending, record: JournalRecord): { readonly state: string; readonly next: string } {
+  const { pod, context, node } = ending === 'led-back' ? plan.source : plan.target;
+  const serves = `${pod} serves from ${context}/${node}`;
+  if (ending === 'led-back') return { state: `${serves}, as before the move.`, next: sameMove(plan) };
+  if (ending === 'moved') return { state: `${serves}.`, next: `${COMMAND} cleanup ${plan.id}` };
+  return { state: `${serves}, and the source is held until ${heldIn(record)}.`, next: afterHold(plan.id) };
 }
 
 const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted };
@@ -26,11 +39,10 @@ export async function takeUp(operation: keyof typeof ACTS, options: TakeUpOption
   try {
     const session = await takeUpSession(plan, place);
     const discardTarget = options['discard-target'] === true;
-    const taken = { ...session, steps: STEPS, operation, discardTarget };
+    const acceptLoss = options['accept-loss'] === true;
+    const taken = { ...session, steps: STEPS, operation, discardTarget, acceptLoss };
     const ending = await session.onTheRecord(operation, () => ACTS[operation](taken));
-    const { pod, context, node } = ending === 'moved' ? plan.target : plan.source;
-    const state = `${pod} serves from ${context}/${node}${ending === 'moved' ? '' : ', as before the move'}.`;
-    const next = ending === 'moved' ? `${COMMAND} cleanup ${plan.id}` : sameMove(plan);
+    const { state, next } = endOf(plan, ending, session.journal.record());
     out.result({ id: plan.id, ending, state, next }, () => `${state} Next: ${next}\n`);
     return 'done';
   } finally {

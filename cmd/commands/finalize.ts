@@ -5,7 +5,7 @@ import { migrationComplaints, workFlags } from '../flags/migration.ts';
 export const finalizeCommand = defineCommand({
   usage: 'finalize [id]',
   summary: 'Finish a committed migration: the source goes, and so does what was only needed for the move',
-  examples: [['$0 finalize m-7f3kqd', 'finish it; before the commit this is refused']],
+  examples: [['$0 finalize m-7f3kqd', 'finish it, also before its hold is over; before the commit this is refused']],
   arguments: (yargs) => workFlags(yargs),
   validate: (options) => migrationComplaints(options, true),
   run: async (options, streams) => (await import('../take-up.ts')).takeUp('finalize', options, streams),

@@ -3,7 +3,11 @@ import { ENGINES, ROUTES } from '../../src/domain/plan.ts';
 import { defineCommand } from '../command.ts';
 import { clusterFlags, connectionComplaints, saysWhere } from '../flags/clusters.ts';
 import { deadlineComplaints, deadlineFlags } from '../flags/deadlines.ts';
+import { parseDuration } from '../flags/duration.ts';
 import { registryComplaints, registryFlags } from '../flags/registry.ts';
+
+/** A week. */
+const LONGEST_HOLD_MS = 7 * 24 * 3_600_000;
 
 /** `kubectl migrate pod`: moves one running pod to another cluster. */
 export const podCommand = defineCommand({
@@ -70,6 +74,10 @@ export const podCommand = defineCommand({
           nargs: 1,
           describe: 'have the source’s NAME or KIND/NAME in the target, where the two differ; may be repeated',
         })
+        .option('hold', {
+          type: 'string',
+          describe: 'keep the source stopped for so long after the commit (30m), so that one can go back: rollback',
+        })
         .option('force-unlock', {
           type: 'boolean',
           default: false,
@@ -94,6 +102,7 @@ export const podCommand = defineCommand({
     const complaints = [
       ...connectionComplaints(options),
       ...deadlineComplaints(options),
+      ...holdComplaints(options),
       ...registryComplaints(options),
       ...whichPod(options),
     ];
@@ -111,6 +120,22 @@ export const podCommand = defineCommand({
     return migratePod({ ...options, pod: podName(options.name) }, streams);
   },
 });
+
+/** Complaints about how long the source is to be held. Pure. */
+function holdComplaints({
+  hold,
+  'all-replicas': all,
+}: {
+  hold?: string | undefined;
+  'all-replicas': boolean;
+}): string[] {
+  if (hold === undefined) return [];
+  const ms = parseDuration(hold);
+  if (ms === undefined) return [`--hold: '${hold}' is not a duration such as 30s or 2m`];
+  if (ms > LONGEST_HOLD_MS) return [`--hold: '${hold}' is too long, it takes at most 168h`];
+  // The owner of a held pod is held with it.
+  return all ? ['--hold keeps the owner from moving its other pods: it does not go with --all-replicas'] : [];
+}
 
 interface Which {
   readonly name?: string | undefined;

@@ -1,5 +1,15 @@
 /** The life of a migration, in order. `plan` has no steps: it only reads. */
-export const PHASES = ['prepare', 'freeze', 'transfer', 'restore', 'verify', 'commit', 'switch', 'finalize'] as const;
+export const PHASES = [
+  'prepare',
+  'freeze',
+  'transfer',
+  'restore',
+  'verify',
+  'commit',
+  'switch',
+  'hold',
+  'finalize',
+] as const;
 
 export type Phase = (typeof PHASES)[number];
 

@@ -32,6 +32,8 @@ export interface MigrationRequest {
   readonly copyDependencies: boolean;
   /** Objects that are there, differ, and may be overwritten: `NAME` or `KIND/NAME`. */
   readonly overwrite: readonly string[];
+  /** How long the source is kept stopped after the commit, in ms; absent for not at all. */
+  readonly hold?: number;
   readonly deadlines: Deadlines;
 }
 

@@ -8,9 +8,10 @@ import { RECORD_STATES, type RecordState } from '../domain/standing.ts';
 /**
  * The version of the record that this program writes. It reads this one and older ones, and refuses newer ones.
  * 2: entries that tell who else worked on the migration (`taken-over`, `resumed`).
+ * 3: the state `held`.
  */
-export const SCHEMA_VERSION = 2;
-type SchemaVersion = 1 | typeof SCHEMA_VERSION;
+export const SCHEMA_VERSION = 3;
+type SchemaVersion = 1 | 2 | typeof SCHEMA_VERSION;
 
 const ENTRY_KINDS = [
   'intent',
@@ -41,7 +42,7 @@ const entrySchema = z.strictObject({
 });
 
 const headerSchema = z.strictObject({
-  schemaVersion: z.union([z.literal(1), z.literal(SCHEMA_VERSION)]),
+  schemaVersion: z.union([z.literal(1), z.literal(2), z.literal(SCHEMA_VERSION)]),
   id,
   lineage: z.uuid(),
   createdAt: z.iso.datetime({ precision: 3 }),

@@ -36,6 +36,7 @@ import { checkAccess } from './checks/access.ts';
 import { checkAdmission } from './checks/admission.ts';
 import { checkClusters } from './checks/clusters.ts';
 import { checkDependencies } from './checks/dependencies.ts';
+import { checkHold } from './checks/hold.ts';
 import { checkLiveness } from './checks/liveness.ts';
 import { imageByDigest } from './checks/pod-state.ts';
 import { namingForbidden } from './checks/reads.ts';
@@ -121,6 +122,7 @@ async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> 
     ...('declined' in workload ? workload.declined : workload.findings),
     ...routes.findings,
     ...(usable && isRenewed(usable) ? [deletedFirst(facts)] : []),
+    ...(usable ? checkHold(original, usable, facts.request.hold ?? 0, persistent.volumes.length > 0) : []),
     ...persistent.findings,
     ...budget.findings,
     ...unknownImages,

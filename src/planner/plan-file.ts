@@ -26,6 +26,7 @@ const requestSchema = z.strictObject({
   ignoreManagers: z.boolean(),
   copyDependencies: z.boolean(),
   overwrite: z.array(z.string()),
+  hold: deadline.exactOptional(),
   deadlines: z.strictObject({
     helperTimeout: deadline,
     placeholderTimeout: deadline,

@@ -54,7 +54,9 @@ export class Progress {
   /** Steps by phase, for phases that have begun. */
   phases(): { readonly phase: Phase; readonly steps: readonly StepProgress[] }[] {
     const all = this.steps();
-    return PHASES.map((phase) => ({ phase, steps: all.filter((step) => step.phase === phase) }));
+    const phases = PHASES.map((phase) => ({ phase, steps: all.filter((step) => step.phase === phase) }));
+    // Few moves hold their source.
+    return phases.filter(({ phase, steps }) => phase !== 'hold' || steps.length > 0);
   }
 
   committed(): boolean {

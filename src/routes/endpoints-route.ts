@@ -171,6 +171,16 @@ export async function switchRoutes(
   );
 }
 
+/** Back from a hold: slices lead where they led before `switchRoutes`. Those that are gone stay so. Idempotent. */
+export async function switchBack(context: RouteContext, own: readonly OwnSlice[]): Promise<void> {
+  const { plan, gateway, signal } = context;
+  for (const { side, name, endpoints } of own) {
+    if (!(await read(context, side, RESOURCES.endpointSlice, name))) continue;
+    const change = [{ op: 'replace', path: '/endpoints', value: endpoints as never }];
+    await gateway.patch(ref(plan, side, RESOURCES.endpointSlice, name), 'json', change, { signal });
+  }
+}
+
 /**
  * A pod of another cluster is named by its address alone: reference, node and zone would be looked up here. None when the
  * target has no address of that family: an endpoint without one would be refused.

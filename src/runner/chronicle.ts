@@ -38,11 +38,11 @@ export class Chronicle {
     this.#committed = true;
   }
 
-  /** Writes what is left and ends the record. */
-  async close(): Promise<void> {
+  /** Writes what is left and ends the record, or leaves it where the source is held. */
+  async close(state: 'done' | 'held' = 'done'): Promise<void> {
     this.#later(this.#write([]));
     await this.#settled();
-    await this.#journal.close('done');
+    await this.#journal.close(state);
   }
 
   /** Notes the failure. The journal may be what failed: then the way back matters more than the note about it. */

@@ -11,7 +11,7 @@ import { rollBack } from './roll-back.ts';
 import { goForward } from './run.ts';
 
 /** How a migration that was taken up again ended. */
-export type Ending = 'moved' | 'led-back';
+export type Ending = 'moved' | 'held' | 'led-back';
 
 /** What a process takes up of a migration that another one left. */
 export interface TakenUp extends RunOptions {
@@ -19,6 +19,8 @@ export interface TakenUp extends RunOptions {
   readonly operation: string;
   /** The target’s stopped copy may go although the source has no processes of that time any more. */
   readonly discardTarget?: boolean;
+  /** What the target did since the commit may be lost, to have the held source back. */
+  readonly acceptLoss?: boolean;
 }
 
 /**
@@ -29,14 +31,19 @@ export interface TakenUp extends RunOptions {
 export async function resume(options: TakenUp): Promise<Ending> {
   return takenUp(options, async (record, view) => {
     if (record.state === 'committed') return forward(options, record);
+    if (record.state === 'held') return isOver(record) ? forward(options, record) : 'held';
     return back(options, record, view);
   });
 }
 
-/** Leads an unfinished migration back. Throws F373 when it is committed: then there is no way back. */
+/**
+ * Leads an unfinished migration back, also from a hold. Throws F373 when it is committed and the source is not held: then
+ * there is no way back; and for a held one unless the loss is accepted.
+ */
 export async function rollBackUnfinished(options: TakenUp): Promise<Ending> {
   return takenUp(options, async (record, view) => {
     if (record.state === 'committed') throw committed(options);
+    if (record.state === 'held') return backFromHold(options, record, view);
     return back(options, record, view);
   });
 }
@@ -44,8 +51,9 @@ export async function rollBackUnfinished(options: TakenUp): Promise<Ending> {
 /** Goes forward to the end of a committed migration. Throws F373 when it is not committed. */
 export async function finalizeCommitted(options: TakenUp): Promise<Ending> {
   return takenUp(options, async (record) => {
-    if (record.state !== 'committed') throw notCommitted(options);
-    return forward(options, record);
+    if (record.state !== 'committed' && record.state !== 'held') throw notCommitted(options);
+    const ending = await forward(options, record);
+    return ending === 'held' ? forward(options, options.journal.record()) : ending;
   });
 }
 
@@ -103,7 +111,7 @@ export function lookingContext(options: RunOptions, results: StepResults): StepC
 /** A source that was released proves a commit, whatever the record says; so does a target that runs, with most engines. */
 function expectAgreement(record: JournalRecord, view: EngineView, { context }: RunOptions): void {
   const targetProves = view.target === 'running' && !context.engine.runsOnRestore;
-  if (record.state === 'committed' || (!targetProves && view.source !== 'released')) return;
+  if (record.state === 'committed' || heldIn(record) || (!targetProves && view.source !== 'released')) return;
   const { id, target } = context.plan;
   throw new MigrateError('F372', {
     detail: `the record of ${id} says ${record.state}, and the helpers say that the move is committed: source ${view.source}, target ${view.target}`,
@@ -119,7 +127,7 @@ async function back(options: TakenUp, record: JournalRecord, view: EngineView): 
   const undo = undoOf(record);
   const begun: Begun[] = [];
   for (const step of stepsOf(options.steps, options.context.plan)) {
-    if (!step.revert) continue;
+    if (!step.revert || (isAfterCommit(step.phase) && !heldIn(record))) continue;
     const context = lookingContext(options, results);
     // What cannot be looked at now is tried all the same; then the failure names it.
     const there = undo.has(step.name) || (await step.inspect(context).catch(() => 'partial')) !== 'absent';
@@ -157,7 +165,46 @@ async function forward(options: TakenUp, record: JournalRecord): Promise<Ending>
     if (there !== 'done') missing.push(step);
   }
   await goForward(options, missing, results);
-  return 'moved';
+  return options.journal.record().state === 'held' ? 'held' : 'moved';
+}
+
+/** Until when the source is or was to be held, as the record has it; undefined for one that never was. Pure. */
+export function heldIn(record: JournalRecord): string | undefined {
+  return resultsOf(record).hold?.until;
+}
+
+function isOver(record: JournalRecord): boolean {
+  const until = heldIn(record);
+  return until !== undefined && Date.parse(until) <= Date.now();
+}
+
+/** The source goes on as it was at the freeze. What the target did since the commit goes, and somebody has to say that it may. */
+async function backFromHold(options: TakenUp, record: JournalRecord, view: EngineView): Promise<Ending> {
+  const { context, journal, acceptLoss } = options;
+  const change = await sourceChange({ ...context, signal: new AbortController().signal });
+  if (change !== undefined) throw nothingToGoBackTo(options, change);
+  if (!acceptLoss) throw lossNotAccepted(options, record);
+  // From here on there is only the way back, whoever takes it up.
+  await journal.close('rollback-incomplete');
+  return back(options, journal.record(), view);
+}
+
+function lossNotAccepted({ context: { plan } }: RunOptions, record: JournalRecord): MigrateError {
+  const { pod, context, node } = plan.target;
+  const since = record.entries.find(({ kind }) => kind === 'commit')?.time ?? 'the commit';
+  return new MigrateError('F373', {
+    detail: `${pod} has served from ${context}/${node} since ${since}. Everything since then is lost: what it wrote to memory and files, and what it answered its clients. ${plan.source.pod} goes on in ${plan.source.context}/${plan.source.node} as it was at the freeze`,
+    remedy: `if that may be lost: ${COMMAND} rollback ${plan.id} --accept-loss; to keep it: ${COMMAND} finalize ${plan.id}`,
+    outcome: 'declined',
+  });
+}
+
+function nothingToGoBackTo({ context: { plan } }: RunOptions, change: string): MigrateError {
+  return new MigrateError('F373', {
+    detail: `${change} while it was held, and its processes went with that: there is nothing to go back to; ${plan.target.pod} serves from ${plan.target.context}/${plan.target.node}`,
+    remedy: `end the hold: ${COMMAND} finalize ${plan.id}`,
+    outcome: 'declined',
+  });
 }
 
 function committed({ context: { plan } }: RunOptions): MigrateError {

@@ -82,7 +82,8 @@ async function goToCommit(
 }
 
 /**
- * Carries out steps after the commit and ends the record. No interrupt reaches it. Throws F391 with outcome `midway` when
+ * Carries out steps after the commit and ends the record; where the source is to be held, the record says so and the rest
+ * is left for later. No interrupt reaches it. Throws F391 with outcome `midway` when
  * one of them cannot be done.
  */
 export async function goForward(
@@ -100,6 +101,8 @@ export async function goForward(
       const result = await perform(options, step, context, undo);
       Object.assign(results, { [step.name]: result });
       chronicle.done(step, result as Json);
+      // The lock stays with the migration: nobody else may move the pod until it has ended.
+      if (step.phase === 'hold') return await chronicle.close('held');
     }
     await chronicle.close();
     await unlock(options);

@@ -5,7 +5,10 @@ import { restoreInTarget } from '../routes/endpoints-route.ts';
 import { areRestored } from '../routes/inspect.ts';
 import { finishCopies } from '../workloads/copies.ts';
 import { workloadOf } from '../workloads/index.ts';
+import { removeSourcePod } from '../workloads/source-pod.ts';
+import { isHeld } from './hold-source.ts';
 import { sourceIsGone } from './source-pod.ts';
+import { removal } from './source-removal.ts';
 import type { Step } from './step.ts';
 
 /** The source pod, which the switch deleted, is gone, and so is everything that was only needed for the move. */
@@ -14,7 +17,7 @@ export const finalize: Step<'finalize'> = {
   phase: 'finalize',
   title: 'see the source pod go, remove the helpers',
   deadline: 'removeTimeout',
-  plan: (draft) => engineEffects('finalize', draft),
+  plan: (draft) => [...(isHeld(draft) ? [removal(draft, 'finalize')] : []), ...engineEffects('finalize', draft)],
   async inspect(context) {
     const [{ means }, gone] = await Promise.all([context.engine.look(context), sourceIsGone(context)]);
     if (means === 'absent' && gone) return (await areRestored(context)) ? 'done' : 'partial';
@@ -23,6 +26,7 @@ export const finalize: Step<'finalize'> = {
   async apply(context) {
     const { plan, source, engine, signal, waiting } = context;
     await restoreInTarget(context);
+    if (isHeld(plan)) await removeSourcePod(context);
     const { namespace, pod, uid } = plan.source;
     await source.waitFor<Pod>(
       RESOURCES.pod,

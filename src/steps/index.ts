@@ -4,6 +4,7 @@ import { dependencies } from './dependencies.ts';
 import { endRehearsal } from './end-rehearsal.ts';
 import { finalize } from './finalize.ts';
 import { freeze } from './freeze.ts';
+import { holdSource } from './hold-source.ts';
 import { makeWay } from './make-way.ts';
 import { owner } from './owner.ts';
 import { placeholder } from './placeholder.ts';
@@ -45,5 +46,6 @@ export const STEPS: readonly Step[] = [
   switchOver,
   takeIn,
   endRehearsal,
+  holdSource,
   finalize,
 ] as readonly Step[];

@@ -37,6 +37,8 @@ export interface StepResults {
   switch?: { readonly downMs: number };
   'take-in'?: Record<string, never>;
   rehearsal?: Record<string, never>;
+  /** RFC 3339. */
+  hold?: { readonly until: string };
   finalize?: Record<string, never>;
 }
 

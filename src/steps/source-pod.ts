@@ -24,9 +24,11 @@ export async function sourceChange({ plan, source, signal }: SourceContext): Pro
   if (!now) return `pod ${namespace}/${pod} was removed`;
   const isSame = ({ name, id, restartCount }: PlanContainer): boolean => {
     const status = containerStatus(now, name);
-    return status?.restartCount === restartCount && bareContainerId(status?.containerID ?? '') === id;
+    // One that has ended and was not started again is still the one of that id.
+    const ended = status?.state?.terminated !== undefined || status?.state?.waiting !== undefined;
+    return !ended && status?.restartCount === restartCount && bareContainerId(status?.containerID ?? '') === id;
   };
   return now.metadata.uid === uid && containers.every(isSame) && !now.metadata.deletionTimestamp
     ? undefined
-    : `pod ${namespace}/${pod} was restarted, replaced or deleted`;
+    : `pod ${namespace}/${pod} was restarted, ended, replaced or deleted`;
 }

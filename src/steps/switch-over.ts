@@ -1,15 +1,16 @@
 import { need } from '../domain/need.ts';
-import type { PlanDraft } from '../domain/plan.ts';
 import type { Pod } from '../kube/objects.ts';
 import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { switchRoutes } from '../routes/endpoints-route.ts';
+import { switchBack, switchRoutes } from '../routes/endpoints-route.ts';
 import { inspectSwitch } from '../routes/inspect.ts';
 import { leavesAtSwitch, workloadOf } from '../workloads/index.ts';
-import { sourcePod } from '../workloads/source-pod.ts';
+import { isHeld } from './hold-source.ts';
 import { targetIn } from './results.ts';
 import { sourceIsGone } from './source-pod.ts';
+import { removal } from './source-removal.ts';
 import type { Step, StepContext } from './step.ts';
+import { removeTargetPod } from './target-pod.ts';
 
 /** The target runs, the services lead to it, and connections to the source end at once. All three at the same time. */
 export const switchOver: Step<'switch'> = {
@@ -17,16 +18,11 @@ export const switchOver: Step<'switch'> = {
   phase: 'switch',
   title: 'let the target run and lead clients to it',
   deadline: 'readyTimeout',
-  plan: (draft) => [
-    {
-      step: 'switch',
-      phase: 'switch',
-      verb: 'delete',
-      object: sourcePod(draft),
-      detail: `it never runs again after the commit${unmounted(draft)}`,
-    },
-  ],
+  // Not knowing whether the target has ended, the source stays stopped.
+  revertNeeds: ['restore', 'freeze', 'placeholder', 'routes', 'owner', 'dependencies', 'helpers'],
+  plan: (draft) => (isHeld(draft) ? workloadOf(draft).asideEffects(draft) : [removal(draft, 'switch')]),
   async inspect(context) {
+    const { results } = context;
     const [{ target }, routes, gone, started] = await Promise.all([
       context.engine.look(context),
       inspectSwitch(context),
@@ -35,7 +31,8 @@ export const switchOver: Step<'switch'> = {
     ]);
     // The engine’s means may be gone already; only a restored program passes the placeholder’s startup probe.
     const runs = target === 'running' || (target === 'unknown' && started);
-    if (runs && routes === 'done' && (gone || !leavesAtSwitch(context.plan.workload))) return 'done';
+    const left = isHeld(context.plan) ? results.switch !== undefined : gone || !leavesAtSwitch(context.plan.workload);
+    if (runs && routes === 'done' && left) return 'done';
     // Services without slices of ours have nothing that could have been switched.
     const routed = context.plan.route.services.length > 0 && routes !== 'absent';
     return target === 'waiting' && !routed && !gone ? 'absent' : 'partial';
@@ -47,7 +44,8 @@ export const switchOver: Step<'switch'> = {
     await Promise.all([engine.handOver(context), switchRoutes(context, own, switched)]);
     const downMs = Date.now() - need(results, 'freeze').askedAt;
     // Before anything else is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh.
-    await workloadOf(plan).giveUp(context);
+    const workload = workloadOf(plan);
+    await (isHeld(plan) ? workload.standAside(context) : workload.giveUp(context));
     await engine.endTransfer(context);
     const { namespace, pod } = plan.target;
     await target.waitFor<Pod>(RESOURCES.pod, { namespace, name: pod }, ready, {
@@ -58,6 +56,14 @@ export const switchOver: Step<'switch'> = {
       onProgress: waiting,
     });
     return { downMs };
+  },
+  /** A deliberate act within a hold: what the target did since the commit goes with it, before the source may go on. */
+  async revert(context) {
+    if (!context.results.hold) return;
+    await workloadOf(context.plan).giveBackTarget(context);
+    await removeTargetPod(context);
+    await workloadOf(context.plan).comeBack(context);
+    await switchBack(context, context.results.routes?.own ?? []);
   },
 };
 
@@ -71,10 +77,4 @@ function ready(pod: Pod | undefined) {
   if (!pod) return { done: false, why: 'the pod is not there' } as const;
   const { met, why } = condition(pod, 'Ready');
   return met ? ({ done: true } as const) : ({ done: false, why: why || 'not ready' } as const);
-}
-
-/** The order in which a volume changes hands. */
-function unmounted({ volumes, source, target }: PlanDraft): string {
-  const claims = volumes.filter(({ mounting }) => mounting === 'handed-over').map(({ claim }) => claim);
-  return claims.length === 0 ? '' : `; ${source.node} unmounts ${claims.join(', ')} before ${target.node} mounts it`;
 }

@@ -57,8 +57,9 @@ export function summaryOf(record: {
   readonly state: RecordState;
   readonly plan: Plan;
   readonly lock?: Holder;
+  readonly heldUntil?: string | undefined;
 }): MigrationSummary {
-  const { id, createdAt, user, state, plan, lock } = record;
+  const { id, createdAt, user, state, plan, lock, heldUntil } = record;
   const { source, target } = plan;
   const atWork = lock?.process !== undefined && Date.now() - Date.parse(lock.renewed) < LOCK_MS;
   return {
@@ -69,7 +70,7 @@ export function summaryOf(record: {
     state,
     createdAt,
     user,
-    ...standing(id, state, atWork),
+    ...standing(id, state, atWork, heldUntil === undefined ? undefined : { until: heldUntil, now: Date.now() }),
   };
 }
 

@@ -23,9 +23,17 @@ export function renderPlan(plan: Plan): string {
     `Plan ${plan.id}  ${source.namespace}/${source.pod}  ${from} -> ${to}  (${plan.engine.name} engine, ${plan.transfer.name} transfer)\n`,
     `Forecast: ${seconds(forecast.downMs)} down, ${seconds(forecast.totalMs)} in all (${forecast.basis.join('; ')})\n`,
     columns(rows, ['PHASE', 'VERB', 'OBJECT', 'CLUSTER', 'WHAT']),
-    'After the commit the source never runs again; until then every failure leads back to it.\n',
+    afterCommit(plan),
     ...(plan.warnings.length > 0 ? ['Warnings\n', ...plan.warnings.map(renderFinding)] : []),
   ].join('');
+}
+
+function afterCommit({ request: { hold }, rehearsal }: Plan): string {
+  const until = 'until then every failure leads back to it.\n';
+  if (hold !== undefined)
+    return `After the commit the source is kept stopped for ${seconds(hold)}: rollback brings it back without what the target did since; ${until}`;
+  const nothing = rehearsal ? ' There is no hold, only the archive, until the target runs.' : '';
+  return `After the commit the source never runs again; ${until}${nothing && `${nothing.trim()}\n`}`;
 }
 
 export interface ShownChange {

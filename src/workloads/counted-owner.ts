@@ -131,14 +131,15 @@ export async function recount(
   resource: Resource,
   name: string,
   change: Recount,
+  mark = context.plan.id,
 ): Promise<void> {
   const { plan, gateway, signal } = context;
   for (let tries = 1; ; tries++) {
     const owner = await readOwner(context, side, resource, name);
     // Somebody has deleted it: nobody will make a pod in its name, and there is nothing to count.
-    if (!owner || owner.metadata.labels?.[COUNTED_LABEL] === plan.id) return;
+    if (!owner || owner.metadata.labels?.[COUNTED_LABEL] === mark) return;
     const { resourceVersion } = owner.metadata;
-    const metadata = { resourceVersion, labels: { [HELD_LABEL]: plan.id, [COUNTED_LABEL]: plan.id } };
+    const metadata = { resourceVersion, labels: { [HELD_LABEL]: plan.id, [COUNTED_LABEL]: mark } };
     try {
       await gateway.patch(ownerRef(plan, side, resource, name), 'merge', { metadata, ...change(owner) }, { signal });
       return;
@@ -146,6 +147,11 @@ export async function recount(
       if (failureCode(error) !== 'F315' || tries >= CONFLICT_TRIES) throw error;
     }
   }
+}
+
+/** The mark of a change that takes one of this migration's back. Pure. */
+export function backMark({ id }: Pick<Plan, 'id'>): string {
+  return `${id}-back`;
 }
 
 /** Waits until an owner satisfies `check`, which sees only what its controller has observed. */

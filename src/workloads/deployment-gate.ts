@@ -1,6 +1,7 @@
 import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { COUNTED_LABEL } from '../domain/names.ts';
+import type { Side } from '../domain/refs.ts';
 import type { PlannedDeployment } from '../domain/workload.ts';
 import { controllerOf, type OwnerObject, type PodTemplate } from '../kube/owner-objects.ts';
 import type { Resource } from '../kube/ports.ts';
@@ -24,59 +25,88 @@ const REPLICA_SET = RESOURCES.replicaSet;
 
 type Gates = readonly { readonly name: string }[];
 
+/** Behind a closed gate a Deployment of one side wants one pod more or less. */
+export interface Passage {
+  readonly side: Side;
+  readonly by: 1 | -1;
+  /** What the change is known by, so that it is made once. */
+  readonly mark: string;
+  /** Done while no pod can be made, before the number changes. Idempotent. */
+  readonly meanwhile?: () => Promise<void>;
+}
+
 /**
- * Makes the target's Deployment want one pod more while it can make none. Yields its ReplicaSet, which wants it by then;
+ * Makes a Deployment want one pod more or less while it can make none. Yields its ReplicaSet, which wants as many by then;
  * undefined when somebody has deleted the Deployment. Idempotent.
  */
 export async function closeGate(
   context: WorkloadContext,
-  planned: PlannedDeployment,
+  { name }: PlannedDeployment,
+  { side, by, mark, meanwhile }: Passage,
 ): Promise<OwnerObject | undefined> {
-  const { name } = planned;
-  const owner = await readOwner(context, 'target', DEPLOYMENT, name);
-  if (!owner) return undefined;
-  const found = await currentReplicaSet(context, owner);
-  if (owner.metadata.labels?.[COUNTED_LABEL] !== context.plan.id) {
-    await hold(context, 'target', DEPLOYMENT, owner);
-    await write(context, DEPLOYMENT, name, { paused: true });
-    await ownerSettles(context, 'target', DEPLOYMENT, name, 'to be paused');
-    await write(context, REPLICA_SET, found.metadata.name, { template: closed(found) });
-    const more = (now: OwnerObject) => ({ spec: { replicas: wanted(now) + 1, template: closed(now) } });
-    await recount(context, 'target', DEPLOYMENT, name, more);
+  const owner = await readOwner(context, side, DEPLOYMENT, name);
+  if (!owner) {
+    await meanwhile?.();
+    return undefined;
   }
-  const told = await ownerSettles(context, 'target', DEPLOYMENT, name, 'to want one pod more');
+  const found = await currentReplicaSet(context, side, owner);
+  const what = by > 0 ? 'to want one pod more' : 'to want one pod less';
+  if (owner.metadata.labels?.[COUNTED_LABEL] !== mark) {
+    await hold(context, side, DEPLOYMENT, owner);
+    await write(context, side, DEPLOYMENT, name, { paused: true });
+    await ownerSettles(context, side, DEPLOYMENT, name, 'to be paused');
+    await write(context, side, REPLICA_SET, found.metadata.name, { template: closed(found) });
+    await meanwhile?.();
+    const counted = (now: OwnerObject) => ({
+      spec: { replicas: Math.max(0, wanted(now) + by), template: closed(now) },
+    });
+    await recount(context, side, DEPLOYMENT, name, counted, mark);
+  }
+  const told = await ownerSettles(context, side, DEPLOYMENT, name, what);
   if (!told) return undefined;
-  return ownerSettles(context, 'target', REPLICA_SET, found.metadata.name, 'to want one pod more', (seen) =>
-    wanted(seen) >= wanted(told) ? { done: true } : { done: false, why: `it wants ${wanted(seen)} of ${wanted(told)}` },
-  );
+  return ownerSettles(context, side, REPLICA_SET, found.metadata.name, what, (seen) => {
+    const enough = by > 0 ? wanted(seen) >= wanted(told) : wanted(seen) <= wanted(told);
+    return enough ? { done: true } : { done: false, why: `it wants ${wanted(seen)}, not ${wanted(told)}` };
+  });
 }
 
 /** Lets the Deployment make pods of its own again. Idempotent. */
-export async function openGate(context: WorkloadContext, planned: PlannedDeployment, replicaSet: OwnerObject) {
-  const now = await readOwner(context, 'target', REPLICA_SET, replicaSet.metadata.name);
-  if (now) await write(context, REPLICA_SET, now.metadata.name, { template: opened(now, planned) });
-  const owner = await readOwner(context, 'target', DEPLOYMENT, planned.name);
-  if (owner) await write(context, DEPLOYMENT, planned.name, { template: opened(owner, planned), paused: null });
+export async function openGate(
+  context: WorkloadContext,
+  planned: PlannedDeployment,
+  replicaSet: OwnerObject,
+  side: Side,
+) {
+  const now = await readOwner(context, side, REPLICA_SET, replicaSet.metadata.name);
+  if (now) await write(context, side, REPLICA_SET, now.metadata.name, { template: opened(now, planned) });
+  const owner = await readOwner(context, side, DEPLOYMENT, planned.name);
+  if (owner) await write(context, side, DEPLOYMENT, planned.name, { template: opened(owner, planned), paused: null });
 }
 
 /** The ReplicaSet of the Deployment's revision. Its controller has made it by the time that it has observed the Deployment. */
-async function currentReplicaSet(context: WorkloadContext, owner: OwnerObject): Promise<OwnerObject> {
-  const { plan, target, signal } = context;
+async function currentReplicaSet(context: WorkloadContext, side: Side, owner: OwnerObject): Promise<OwnerObject> {
+  const { plan, signal } = context;
   const revision = owner.metadata.annotations?.[REVISION];
-  const all = await target.list<OwnerObject>(REPLICA_SET, { namespace: plan.target.namespace, signal });
+  const all = await context[side].list<OwnerObject>(REPLICA_SET, { namespace: plan[side].namespace, signal });
   const found = all.find(
     (one) => controllerOf(one)?.uid === owner.metadata.uid && one.metadata.annotations?.[REVISION] === revision,
   );
   if (found) return found;
   throw new MigrateError('F344', {
-    detail: `deployment ${plan.target.namespace}/${owner.metadata.name} of ${plan.target.context} has no ReplicaSet of its revision ${revision}`,
+    detail: `deployment ${plan[side].namespace}/${owner.metadata.name} of ${plan[side].context} has no ReplicaSet of its revision ${revision}`,
     remedy: 'look whether its controller runs: kubectl get replicasets',
   });
 }
 
-async function write(context: WorkloadContext, resource: Resource, name: string, spec: { [field: string]: Json }) {
+async function write(
+  context: WorkloadContext,
+  side: Side,
+  resource: Resource,
+  name: string,
+  spec: { [field: string]: Json },
+) {
   const { plan, gateway, signal } = context;
-  await gateway.patch(ownerRef(plan, 'target', resource, name), 'merge', { spec }, { signal });
+  await gateway.patch(ownerRef(plan, side, resource, name), 'merge', { spec }, { signal });
 }
 
 function closed({ spec }: OwnerObject): Json {

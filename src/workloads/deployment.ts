@@ -6,8 +6,10 @@ import type { Side } from '../domain/refs.ts';
 import type { PlannedDeployment } from '../domain/workload.ts';
 import type { OwnerObject } from '../kube/owner-objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { giveLabels, takeLabels } from './aside.ts';
 import {
   adopt,
+  backMark,
   checkAsPlanned,
   checkSiblings,
   hold,
@@ -21,8 +23,8 @@ import { COST_ANNOTATION, costOf, FIRST_TO_GO, setSourceCost } from './deletion-
 import { closeGate, openGate } from './deployment-gate.ts';
 import type { OwnerFacts } from './owner-facts.ts';
 import { countingFindings, wanted } from './owner-findings.ts';
-import { inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
-import { readSourcePod, removeSourcePod } from './source-pod.ts';
+import { expectAsMoved, inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
+import { readSourcePod, removeSourcePod, targetPod } from './source-pod.ts';
 import type { Detection, Workload } from './workload.ts';
 
 /** By which a ReplicaSet tells its pods from those of another. */
@@ -64,8 +66,31 @@ export const deployment: Workload<PlannedDeployment> = {
       if (done) await ownerSettles(context, 'source', RESOURCES.replicaSet, planned.replicaSet, 'to want one pod less');
       await removeSourcePod(context);
     },
+    async standAside(context, planned) {
+      const letGoOfPod = () => takeLabels(context, planned.labels);
+      const how = { side: 'source', by: -1, mark: context.plan.id, meanwhile: letGoOfPod } as const;
+      const replicaSet = await closeGate(context, planned, how);
+      if (replicaSet) await openGate(context, planned, replicaSet, 'source');
+    },
+    async giveBackTarget(context, planned) {
+      const { gateway, plan, target, signal } = context;
+      await expectAsMoved(context, RESOURCE, planned);
+      const { namespace, pod } = plan.target;
+      const annotations = { [COST_ANNOTATION]: FIRST_TO_GO };
+      if (await target.get(RESOURCES.pod, pod, { namespace, signal }))
+        await gateway.patch(targetPod(plan), 'merge', { metadata: { annotations } }, { signal });
+      const fewer = (owner: OwnerObject) => ({ spec: { replicas: Math.max(0, wanted(owner) - 1) } });
+      await recount(context, 'target', RESOURCE, planned.name, fewer, backMark(plan));
+      await ownerSettles(context, 'target', RESOURCE, planned.name, 'to want one pod less');
+    },
+    async comeBack(context, planned) {
+      const how = { side: 'source', by: 1, mark: backMark(context.plan) } as const;
+      const replicaSet = await closeGate(context, planned, how);
+      await giveLabels(context, planned.labels, replicaSet?.metadata.uid);
+      if (replicaSet) await openGate(context, planned, replicaSet, 'source');
+    },
     async takeIn(context, planned) {
-      const replicaSet = await closeGate(context, planned);
+      const replicaSet = await closeGate(context, planned, { side: 'target', by: 1, mark: context.plan.id });
       if (!replicaSet) return;
       const { uid, labels } = replicaSet.metadata;
       const hash = labels?.[HASH_LABEL];
@@ -74,7 +99,7 @@ export const deployment: Workload<PlannedDeployment> = {
         { ...planned.labels, ...(hash !== undefined && { [HASH_LABEL]: hash }) },
         { kind: 'ReplicaSet', uid },
       );
-      await openGate(context, planned, replicaSet);
+      await openGate(context, planned, replicaSet, 'target');
     },
     async finalize(context, planned) {
       await letGo(context, 'source', RESOURCE, planned.name);

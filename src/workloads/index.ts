@@ -5,6 +5,7 @@ import type { PlanDraft } from '../domain/plan.ts';
 import type { PlannedWorkload } from '../domain/workload.ts';
 import type { Pod } from '../kube/objects.ts';
 import { controllerOf } from '../kube/owner-objects.ts';
+import { asideEffects } from './aside.ts';
 import { bareName } from './bare-name.ts';
 import { barePod } from './bare-pod.ts';
 import { deployment } from './deployment.ts';
@@ -40,6 +41,11 @@ export interface BoundWorkload {
   check(context: WorkloadContext, made: Json): Promise<void>;
   renew(context: WorkloadContext, renewal: Renewal): Promise<void>;
   giveUp(context: WorkloadContext): Promise<void>;
+  /** What `standAside` changes beyond the owners' effects. */
+  asideEffects(draft: PlanDraft): readonly Effect[];
+  standAside(context: WorkloadContext): Promise<void>;
+  giveBackTarget(context: WorkloadContext): Promise<void>;
+  comeBack(context: WorkloadContext): Promise<void>;
   takeIn(context: WorkloadContext): Promise<void>;
   finalize(context: WorkloadContext): Promise<void>;
   back(context: WorkloadContext, undo: Json): Promise<void>;
@@ -71,6 +77,11 @@ export function withoutWithheld(pod: Pod, planned: PlannedWorkload, name: string
   return { ...pod, metadata: { ...pod.metadata, name, labels: Object.fromEntries(kept) } };
 }
 
+/** Whether a pod of that kind can be kept, stopped and in nobody's hands, after it has moved. Pure. */
+export function canBeHeld({ kind }: PlannedWorkload): boolean {
+  return WORKLOADS.find((each) => each.kind === kind)?.moments.standAside !== undefined;
+}
+
 /** The module for a plan's workload, see `Moments` for what is done when. */
 export function workloadOf({ workload: planned }: { readonly workload: PlannedWorkload }): BoundWorkload {
   const module = WORKLOADS.find(({ kind }) => kind === planned.kind);
@@ -85,6 +96,10 @@ export function workloadOf({ workload: planned }: { readonly workload: PlannedWo
     check: async (context, made) => moments.check?.(context, planned, made),
     renew: async (context, renewal) => moments.renew?.(context, planned, renewal),
     giveUp: async (context) => moments.giveUp?.(context, planned),
+    asideEffects: (draft) => asideEffects(draft, planned),
+    standAside: async (context) => moments.standAside?.(context, planned),
+    giveBackTarget: async (context) => moments.giveBackTarget?.(context, planned),
+    comeBack: async (context) => moments.comeBack?.(context, planned),
     takeIn: async (context) => moments.takeIn?.(context, planned),
     finalize: async (context) => moments.finalize?.(context, planned),
     back: async (context, undo) => moments.back?.(context, planned, undo),

@@ -1,4 +1,5 @@
 import type { Effect } from '../domain/effect.ts';
+import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { HELD_LABEL } from '../domain/names.ts';
 import type { PlanDraft } from '../domain/plan.ts';
@@ -73,6 +74,19 @@ export async function prepareInTarget(context: WorkloadContext, resource: Resour
     if (planned.inTarget.what === 'overwrite') await replaceSpec(context, resource, planned, planned.inTarget);
   }
   await ownerSettles(context, 'target', resource, planned.name, 'to be looked at by its controller');
+}
+
+/**
+ * Before an owner that the move made or overwrote is taken back from a hold. Throws F344 when somebody has scaled it since:
+ * its other pods would go with it.
+ */
+export async function expectAsMoved(context: WorkloadContext, resource: Resource, planned: PlannedOwner) {
+  const there = await readOwner(context, 'target', resource, planned.name);
+  if (!there || planned.inTarget.what === 'join' || wanted(there) <= 1) return;
+  throw new MigrateError('F344', {
+    detail: `${nameOf(there)} of ${context.plan.target.context} was scaled to ${wanted(there)} since the move, and the way back removes it`,
+    remedy: 'scale it back to 1 first, or go on with what is there: finalize',
+  });
 }
 
 /** Takes back `prepareInTarget`: an owner that was made goes, one that was there loses the mark. */

@@ -4,8 +4,10 @@ import type { PlanDraft } from '../domain/plan.ts';
 import type { PlannedStatefulSet } from '../domain/workload.ts';
 import type { OwnerObject } from '../kube/owner-objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { giveLabels, takeLabels } from './aside.ts';
 import {
   adopt,
+  backMark,
   checkAsPlanned,
   checkSiblings,
   hold,
@@ -17,7 +19,7 @@ import {
 import { including, inSpec, isAtEnd, isNextTo, rangeOf, without } from './ordinal-range.ts';
 import type { OwnerFacts } from './owner-facts.ts';
 import { countingFindings, nameOf, wanted } from './owner-findings.ts';
-import { inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
+import { expectAsMoved, inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
 import { REVISION_LABEL, revisionFindings } from './revision.ts';
 import { removeSourcePod } from './source-pod.ts';
 import type { Detection, Workload } from './workload.ts';
@@ -53,6 +55,24 @@ export const statefulSet: Workload<PlannedStatefulSet> = {
       await recount(context, 'source', RESOURCE, planned.name, fewer);
       await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
       await removeSourcePod(context);
+    },
+    async standAside(context, planned) {
+      // Its name is taken as long as the pod is there: the set, which lets it go, can make no other.
+      await takeLabels(context, planned.labels);
+      const fewer = (owner: OwnerObject) => ({ spec: inSpec(without(rangeOf(owner), planned.ordinal)) });
+      await recount(context, 'source', RESOURCE, planned.name, fewer);
+      await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
+    },
+    async giveBackTarget(context, planned) {
+      await expectAsMoved(context, RESOURCE, planned);
+      const fewer = (owner: OwnerObject) => ({ spec: inSpec(without(rangeOf(owner), planned.ordinal)) });
+      await recount(context, 'target', RESOURCE, planned.name, fewer, backMark(context.plan));
+      await ownerSettles(context, 'target', RESOURCE, planned.name, 'to want one pod less');
+    },
+    async comeBack(context, planned) {
+      const more = (owner: OwnerObject) => ({ spec: inSpec(including(rangeOf(owner), planned.ordinal)) });
+      await recount(context, 'source', RESOURCE, planned.name, more, backMark(context.plan));
+      await giveLabels(context, planned.labels, planned.uid);
     },
     async takeIn(context, planned) {
       const more = (owner: OwnerObject) => ({ spec: inSpec(including(rangeOf(owner), planned.ordinal)) });

@@ -59,6 +59,15 @@ export interface Moments<Planned extends PlannedWorkload> {
    * then, makes no other. Left out where the owner lets it go only for the one that takes its place.
    */
   giveUp(context: WorkloadContext, planned: Planned): Promise<void>;
+  /**
+   * In the place of `giveUp` where the source is held: its pod stays, without labels, so that no Service leads to it; its
+   * owner lets it go, wants one less and has made no other. Left out where that is not possible: then there is no hold.
+   */
+  standAside(context: WorkloadContext, planned: Planned): Promise<void>;
+  /** Back from a hold, before the source goes on: the target's owner wants one less and has let the target pod go. */
+  giveBackTarget(context: WorkloadContext, planned: Planned): Promise<void>;
+  /** After that: takes back `standAside`; the source's owner has the pod again. */
+  comeBack(context: WorkloadContext, planned: Planned): Promise<void>;
   /** After the commit, the target running: the target's owner has the pod, and has neither made nor deleted another. */
   takeIn(context: WorkloadContext, planned: Planned): Promise<void>;
   /** At the end: what only the move needed goes. */

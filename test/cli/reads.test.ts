@@ -195,7 +195,7 @@ describe('completion', () => {
     ['pods of the named context', ['pod', '--context', 'west', '-n', 'shop', ''], []],
     ['nodes of the target', ['pod', 'cart-0', '--to-context', 'west', '--to-node', ''], ['west-1', 'west-2']],
     ['choices', ['pod', '--route', ''], ['endpoints', 'none']],
-    ['codes', ['explain', 'e14'], ['E140', 'E141', 'E142', 'E145', 'E146', 'E147']],
+    ['codes', ['explain', 'e14'], ['E140', 'E141', 'E142', 'E145', 'E146', 'E147', 'E148']],
     ['nothing after the pod', ['pod', 'cart-0', ''], []],
     ['nothing from a cluster that does not answer', ['pod', '--context', 'gone', ''], []],
   ])('offers %s', async (_what, words, expected) => {

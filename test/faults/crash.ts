@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { beginSession, takeUpSession, type Workplace } from '../../cmd/session.ts';
-import type { Plan } from '../../src/domain/plan.ts';
+import type { MigrationRequest, Plan } from '../../src/domain/plan.ts';
 import type { Side } from '../../src/domain/refs.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import { createReader } from '../../src/kube/client.ts';
 import type { OwnerObject } from '../../src/kube/owner-objects.ts';
 import type { Resource } from '../../src/kube/ports.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
-import { type Ending, resume, rollBackUnfinished } from '../../src/runner/resume.ts';
+import { type Ending, finalizeCommitted, resume, rollBackUnfinished } from '../../src/runner/resume.ts';
 import { run } from '../../src/runner/run.ts';
 import { STEPS } from '../../src/steps/index.ts';
 import type { Step } from '../../src/steps/step.ts';
@@ -42,6 +42,8 @@ function owned(resource: Resource, owner: OwnerObject, labels: (hash: string) =>
   return clusters;
 }
 
+const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted };
+
 /** Two clusters with a program that is moved, and processes that work on that one after the other. */
 export class CrashWorld {
   readonly clusters: Clusters;
@@ -50,7 +52,10 @@ export class CrashWorld {
   #plan: Plan | undefined;
   #life: Life = new Life(() => undefined);
 
-  constructor(kind: string) {
+  readonly #request: Partial<MigrationRequest>;
+
+  constructor(kind: string, request: Partial<MigrationRequest> = {}) {
+    this.#request = request;
     const clusters = KINDS[kind]?.();
     if (!clusters) throw new Error(`no such kind: ${kind}`);
     this.clusters = clusters;
@@ -63,7 +68,7 @@ export class CrashWorld {
   async begin(death?: Death): Promise<Life> {
     // Controllers have done what they do at first.
     await settle();
-    this.#plan ??= await plan(this.clusters);
+    this.#plan ??= await plan(this.clusters, this.#request);
     const made = this.#plan;
     const life = this.#newLife(death);
     const work = async () => {
@@ -74,14 +79,13 @@ export class CrashWorld {
   }
 
   /** Another process, on another machine perhaps, that takes the migration up. */
-  async takeUp(command: 'resume' | 'rollback', death?: Death): Promise<Ending | 'killed'> {
+  async takeUp(command: keyof typeof ACTS, death?: Death, acceptLoss = false): Promise<Ending | 'killed'> {
     const made = this.#plan;
     if (!made) throw new Error('nothing was begun');
     const life = this.#newLife(death);
     const work = async () => {
       const session = await takeUpSession(made, this.#workplace(life));
-      const options = { ...session, steps: stepsOf(life), operation: command };
-      return command === 'resume' ? resume(options) : rollBackUnfinished(options);
+      return ACTS[command]({ ...session, steps: stepsOf(life), operation: command, acceptLoss });
     };
     return bounded(() => Promise.race([life.died.then(() => 'killed' as const), work()]));
   }

@@ -21,3 +21,8 @@ export async function processesOf(lab: Lab, node: NodeName, uid: string): Promis
       return { pid: Number(pid), name, state };
     });
 }
+
+/** Ends processes of a node as the kernel does when it is out of memory, or as a power cut does. */
+export async function killOn(lab: Lab, node: NodeName, processes: readonly NodeProcess[]): Promise<void> {
+  await lab.exec(node, ['kill', '-9', ...processes.map(({ pid }) => String(pid))]);
+}

@@ -11,6 +11,7 @@ import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { look } from './look.ts';
 import { createRehearsing, prepareArguments } from './rehearse.ts';
 import { sameDigest } from './same-digest.ts';
+import { createSourceHelper } from './source-helper.ts';
 import { mountsInPlace, withVolumes } from './with-volumes.ts';
 
 /** How long the source's node may take to hear from an address of the target, in ms. */
@@ -21,16 +22,20 @@ const restoredSchema = z.looseObject({ processes: z.number() });
 /** The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes. */
 export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): Engine {
   const pods = new HelperPods({ ...options, sides: SIDES });
+  const keeper = createSourceHelper(pods, options);
   return {
     name: 'helper',
     runsOnRestore: false,
-    rehearsing: createRehearsing(pods),
+    rehearsing: createRehearsing(pods, keeper),
     start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
     attach: ({ signal }) => pods.attach(signal),
     look: ({ signal }) => look(pods, signal),
     remove: ({ signal, waiting }) => pods.remove({ signal, onProgress: waiting }),
     close: () => pods.close(),
-    probe: (context, volumes) => probe(pods, context, volumes),
+    probe: async (context, volumes) => {
+      const [seen, unheld] = await Promise.all([probe(pods, context, volumes), keeper.holdFindings(context.signal)]);
+      return { ...seen, findings: [...seen.findings, ...unheld] };
+    },
     reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
     prepareTarget: async ({ results, signal }, startPod) => {
       const placeholder = await startPod();
@@ -46,7 +51,7 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     copyAhead: (context) => copyAhead(pods, context),
     freeze: (context) => freeze(pods, context),
     thaw: async (context, frozen) => {
-      if (frozen || pods.has('source')) await pods.thawSource(context.results.probe?.volumes ?? [], reportOf(context));
+      if (frozen || pods.has('source')) await keeper.thaw(context.results.probe?.volumes ?? [], reportOf(context));
     },
     transfer: async () => ({ bytes: await pods.imagesArrived() }),
     restore: async (context) => {
@@ -59,12 +64,12 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
       return { criu, processes, guardMs, totalMs };
     },
     verify: async ({ results }) => verify(results),
-    seal: ({ signal, warn }) => pods.sealSource(signal, warn),
+    seal: ({ signal, warn }) => keeper.seal(signal, warn),
     handOver: async (context) => {
       const { results, signal } = context;
       const side = results.place?.side ?? 'target';
       const going = pods.call(side, 'continue', landed(context), { signal });
-      await Promise.all([going, pods.releaseSource(reportOf(context))]);
+      await Promise.all([going, keeper.release(reportOf(context))]);
     },
     endTransfer: async ({ signal }) => {
       if (!pods.has('source')) return;

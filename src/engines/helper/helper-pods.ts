@@ -1,6 +1,6 @@
-import { failureCode, MigrateError } from '../../domain/errors.ts';
+import { MigrateError } from '../../domain/errors.ts';
 import { HELPER_CONTAINER } from '../../domain/names.ts';
-import type { Plan, PodVolume } from '../../domain/plan.ts';
+import type { Plan } from '../../domain/plan.ts';
 import { SIDES, type Side } from '../../domain/refs.ts';
 import { bulkCommand } from '../../helper/pod-spec.ts';
 import type { HelperArgs, HelperOp, HelperResult, Transfer } from '../../helper/protocol.ts';
@@ -14,7 +14,6 @@ import { sameDigest } from './same-digest.ts';
 import { type CallOptions, HelperSession } from './session.ts';
 import { ensureRunning, type WaitReport } from './start-pod.ts';
 import { ensureNamespace } from './system-namespace.ts';
-import { withVolumes } from './with-volumes.ts';
 
 type Received = HelperResult<'receive'>;
 
@@ -76,74 +75,14 @@ export class HelperPods {
     return found.every((side) => side !== undefined && side !== 'unknown') ? 'done' : 'partial';
   }
 
-  /** Ends the source’s connections; nothing is left of them when its pod has ended, which an earlier run may have seen to. */
-  async releaseSource(report: WaitReport): Promise<void> {
-    try {
-      await this.#askSource('release-connections', this.#sourceIds(), [], report);
-    } catch (error) {
-      if (await this.#isSourceThere(report.signal)) throw error;
-    }
-  }
-
-  /**
-   * Lets the source go on. A helper that is gone, removed by force or ended by its node, leaves a stopped source stopped:
-   * another one is started in its place and takes it up. Idempotent.
-   */
-  async thawSource(volumes: readonly PodVolume[], report: WaitReport): Promise<void> {
-    const thaw = { ...this.#sourceIds(), podLogs: podLogsOf(this.#options.plan) };
-    await this.#askSource('thaw', thaw, volumes, report);
-  }
-
-  /** One more try, with another helper, where the one that is asked has gone. */
-  async #askSource<O extends 'thaw' | 'release-connections'>(
-    op: O,
-    args: HelperArgs<O>,
-    volumes: readonly PodVolume[],
-    report: WaitReport,
-  ): Promise<void> {
-    const { plan } = this.#options;
-    const ask = () => this.call('source', op, args, { signal: report.signal });
-    try {
-      await ask();
-    } catch (error) {
-      if (!isNobodyThere(error) || !(await this.#isSourceThere(report.signal))) throw error;
-      await this.#replaceSource(report);
-      const containers = withVolumes(plan, this.#sourceIds().containerIds, volumes);
-      await this.call('source', 'take-up', { containers }, { signal: report.signal });
-      await ask();
-    }
-  }
-
-  /** From here on nothing but `thawSource` lets the source go on, and kubelet starts no container of it anew. */
-  async sealSource(signal: AbortSignal, warn: (text: string) => void): Promise<void> {
-    const { plan } = this.#options;
-    const args = { ...this.#sourceIds(), podLogs: podLogsOf(plan) };
-    const { obstacle } = await this.call('source', 'seal', args, { signal });
-    if (obstacle === '') return;
-    const { namespace, pod, node } = plan.source;
-    warn(
-      `should ${namespace}/${pod} fail a probe until it is removed, kubelet on ${node} starts it afresh: ${obstacle}`,
-    );
-  }
-
-  #sourceIds() {
-    return { containerIds: this.#options.plan.source.containers.map(({ id }) => id) };
-  }
-
-  /** A source helper that runs, whatever has become of the first. */
-  async #replaceSource(report: WaitReport): Promise<void> {
-    this.#sessions.get('source')?.close();
-    this.#sessions.delete('source');
+  /** A helper that runs, whatever has become of the one of that side. */
+  async replace(side: Side, report: WaitReport): Promise<void> {
+    this.#sessions.get(side)?.close();
+    this.#sessions.delete(side);
     await this.attach(report.signal);
-    if (this.has('source')) return;
-    await this.#remove('source', report);
-    await this.#start('source', report);
-  }
-
-  async #isSourceThere(signal: AbortSignal): Promise<boolean> {
-    const { namespace, pod: name, uid } = this.#options.plan.source;
-    const pod = await this.#options.source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
-    return pod?.metadata.uid === uid;
+    if (this.has(side)) return;
+    await this.#remove(side, report);
+    await this.#start(side, report);
   }
 
   async #attach(side: Side): Promise<void> {
@@ -275,14 +214,4 @@ export class HelperPods {
     const { namespace, name } = helperRef(plan, side);
     return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });
   }
-}
-
-/** What kubelet calls the directory with the source pod's logs. Pure. */
-export function podLogsOf({ source: { namespace, pod, uid } }: Plan): string {
-  return `${namespace}_${pod}_${uid}`;
-}
-
-/** F314 is what the API server says of a pod that is gone. */
-function isNobodyThere(error: unknown): boolean {
-  return ['F331', 'F314'].includes(failureCode(error) ?? '');
 }

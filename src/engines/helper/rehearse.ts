@@ -3,15 +3,16 @@ import type { EngineContext, EngineResults, Rehearsing } from '../engine.ts';
 import { handoversOf } from './handovers.ts';
 import type { HelperPods } from './helper-pods.ts';
 import { sameDigest } from './same-digest.ts';
+import type { SourceHelper } from './source-helper.ts';
 import { withVolumes } from './with-volumes.ts';
 
 /** Carries files from the target's node to the source's, where the move has to end after all. */
 const BACK = 'back';
 
 /** The helpers keep images and files of a restore, and restore them in other placeholders. */
-export function createRehearsing(pods: HelperPods): Rehearsing {
+export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehearsing {
   return {
-    cutOff: ({ signal, waiting }) => pods.releaseSource({ signal, onProgress: waiting }),
+    cutOff: ({ signal, waiting }) => keeper.release({ signal, onProgress: waiting }),
     clearTarget: async ({ signal }) => {
       const { target } = await pods.call('target', 'status', {}, { signal });
       if (target.containerIds.length === 0 || target.state === 'continued') return;

@@ -9,6 +9,7 @@ import type { Engine, EngineContext, EngineView, Frozen, Probed, Restored, Start
 import { containerFindings } from '../helper/findings.ts';
 import { HelperPods } from '../helper/helper-pods.ts';
 import { lookAtSource } from '../helper/look.ts';
+import { createSourceHelper, type SourceHelper } from '../helper/source-helper.ts';
 import { Carrier, type CarrierOptions } from './carrier.ts';
 import { kubeletFindings, SHARED_MEMORY } from './findings.ts';
 import { preparePulls, removePullPod } from './prepare-pulls.ts';
@@ -28,6 +29,7 @@ export type KubeletEngineOptions = Omit<CarrierOptions, 'pods'>;
  */
 export function createKubeletEngine(options: KubeletEngineOptions): Engine {
   const pods = new HelperPods({ ...options, sides: ['source'] });
+  const keeper = createSourceHelper(pods, options);
   const carrier = new Carrier({ ...options, pods });
   return {
     name: 'kubelet',
@@ -41,7 +43,10 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
       await pods.remove({ signal: context.signal, onProgress: context.waiting });
     },
     close: () => pods.close(),
-    probe: (context, volumes) => probe(pods, context, volumes),
+    probe: async (context, volumes) => {
+      const [seen, unheld] = await Promise.all([probe(pods, context, volumes), keeper.holdFindings(context.signal)]);
+      return { ...seen, findings: [...seen.findings, ...unheld] };
+    },
     reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
     prepareTarget: async (context) => {
       await preparePulls(options, context);
@@ -52,16 +57,16 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
     freeze: (context) => freeze(pods, carrier, context),
     thaw: async ({ results, signal, waiting }, frozen) => {
       if (frozen || pods.has('source'))
-        await pods.thawSource(results.probe?.volumes ?? [], { signal, onProgress: waiting });
+        await keeper.thaw(results.probe?.volumes ?? [], { signal, onProgress: waiting });
     },
     transfer: async (context) => {
       const { archive, bytes } = frozenSchema.parse(need(context.results, 'freeze'));
       return carrier.carry(context, archive, bytes);
     },
-    restore: (context, startPod) => restore(pods, context, startPod),
+    restore: (context, startPod) => restore(keeper, context, startPod),
     verify: (context) => verify(options, context),
-    seal: ({ signal, warn }) => pods.sealSource(signal, warn),
-    handOver: ({ signal, waiting }) => pods.releaseSource({ signal, onProgress: waiting }),
+    seal: ({ signal, warn }) => keeper.seal(signal, warn),
+    handOver: ({ signal, waiting }) => keeper.release({ signal, onProgress: waiting }),
     endTransfer: async () => undefined,
   };
 }
@@ -129,10 +134,10 @@ function stopwatch(): () => number {
 }
 
 /** The target runs as soon as it is restored: from here on the source goes on only when it is asked to. */
-async function restore(pods: HelperPods, context: EngineContext, startPod: StartPod): Promise<Restored> {
+async function restore(keeper: SourceHelper, context: EngineContext, startPod: StartPod): Promise<Restored> {
   const { plan, results, signal } = context;
   const { image } = carriedSchema.parse(need(results, 'transfer'));
-  await pods.sealSource(signal, context.warn);
+  await keeper.seal(signal, context.warn);
   const started = performance.now();
   try {
     return { target: await startPod(image), totalMs: performance.now() - started };

@@ -64,7 +64,7 @@ describe('refs', () => {
 
 describe('phases', () => {
   it('lead only forward after the commit', () => {
-    expect(PHASES.filter(isAfterCommit)).toEqual(['switch', 'finalize']);
+    expect(PHASES.filter(isAfterCommit)).toEqual(['switch', 'hold', 'finalize']);
   });
 });
 

@@ -232,7 +232,7 @@ describe('a record that is not ours to read', () => {
   };
 
   it.each<[string, (header: Record<string, unknown>) => void, string]>([
-    ['of a newer version', (header) => Object.assign(header, { schemaVersion: 3 }), 'schema version 3'],
+    ['of a newer version', (header) => Object.assign(header, { schemaVersion: 4 }), 'schema version 4'],
     [
       'with another plan',
       (header) => Object.assign(header, { plan: { pod: 'other' } }),
