@@ -6,8 +6,10 @@ import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
-import { planDigest } from '../src/journal/record.ts';
+import type { Journal } from '../src/journal/ports.ts';
+import { type JournalRecord, planDigest } from '../src/journal/record.ts';
 import type { Gateway } from '../src/kube/ports.ts';
+import { resultsOf } from '../src/runner/resume.ts';
 import type { Workplace } from './session.ts';
 
 /**
@@ -18,7 +20,12 @@ import type { Workplace } from './session.ts';
 export async function onTheRecord<T>(
   plan: Plan,
   place: Workplace,
-  how: { readonly gateway: Gateway; readonly action: AuditEntry['action']; readonly takingUp: boolean },
+  how: {
+    readonly gateway: Gateway;
+    readonly action: AuditEntry['action'];
+    readonly takingUp: boolean;
+    readonly journal: Pick<Journal, 'record'>;
+  },
   act: () => Promise<T>,
 ): Promise<T> {
   const { reporter, clock, newUuid } = place;
@@ -40,10 +47,18 @@ export async function onTheRecord<T>(
       subject: { ...subject, host, version, planDigest: planDigest(plan as unknown as Json) },
       now: () => new Date(clock.now()).toISOString(),
       newUuid,
+      archiveDigest: () => archiveDigest(how.journal.record()),
       onUntold: (where, error) => warn(`${where} does not tell how this ended: ${asMigrateError(error).detail}`),
     },
     act,
   );
+}
+
+/** As the steps that took and carried the image have told the journal. */
+function archiveDigest(record: JournalRecord): string | undefined {
+  const { freeze, transfer } = resultsOf(record);
+  const digest = freeze?.['digest'] ?? String(transfer?.['image'] ?? '').split('@sha256:')[1];
+  return typeof digest === 'string' ? digest : undefined;
 }
 
 async function answers(chain: AuditChain): Promise<boolean> {

@@ -3,7 +3,7 @@ import type { Clock } from '../src/domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../src/domain/errors.ts';
 import type { Json } from '../src/domain/json.ts';
 import { COMMAND } from '../src/domain/names.ts';
-import type { Plan } from '../src/domain/plan.ts';
+import type { Deadlines, Plan } from '../src/domain/plan.ts';
 import { SIDES, type Side } from '../src/domain/refs.ts';
 import { isCommitted, type RecordState } from '../src/domain/standing.ts';
 import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
@@ -35,6 +35,8 @@ export interface Workplace {
   readonly registryFor: EngineOptions['registryFor'];
   /** `--force-unlock`. */
   readonly forceUnlock: boolean;
+  /** Other deadlines than those of the plan. */
+  readonly deadlines?: Partial<Deadlines>;
   readonly interrupt: AbortSignal;
   /** Aborted right before this process ends without another chance to do anything. */
   readonly insisted?: AbortSignal | undefined;
@@ -220,8 +222,9 @@ function session(
     place.reporter.notify({ code: 'W424', text: lastWords(plan, journal.record().state) }),
   );
   const readers = { source: place.source.reader, target: place.target.reader };
-  const engine = createEngine({ plan, ...readers, gateway, registryFor: place.registryFor });
-  const context = { plan, ...readers, gateway, reporter: place.reporter, engine };
+  const patient = { ...plan, deadlines: { ...plan.deadlines, ...place.deadlines } };
+  const engine = createEngine({ plan: patient, ...readers, gateway, registryFor: place.registryFor });
+  const context = { plan: patient, ...readers, gateway, reporter: place.reporter, engine };
   const forget = async (signal: AbortSignal): Promise<void> => {
     await lock.remove(signal);
     // The authority’s goes last: until then anybody can see that this is under way. The local copy is kept as history.
@@ -244,7 +247,7 @@ function session(
         return act();
       };
       try {
-        return await onTheRecord(plan, place, { gateway, action, takingUp }, noted);
+        return await onTheRecord(plan, place, { gateway, action, takingUp, journal }, noted);
       } finally {
         if (!begun && !takingUp) await forget(new AbortController().signal);
         if (!begun) await lock.leave();

@@ -5,13 +5,14 @@ import { afterHold } from '../src/domain/standing.ts';
 import type { JournalRecord } from '../src/journal/record.ts';
 import { type Ending, finalizeCommitted, heldIn, resume, rollBackUnfinished } from '../src/runner/resume.ts';
 import { STEPS } from '../src/steps/index.ts';
+import { type GivenDeadlines, givenDeadlines } from './flags/deadlines.ts';
 import type { MigrationFlags } from './flags/migration.ts';
 import { findMigration, type MigrationOptions, sameMove, workplaceFor } from './migrations.ts';
 import { output } from './output.ts';
 import { takeUpSession } from './session.ts';
 import type { Streams } from './streams.ts';
 
-export interface TakeUpOptions extends MigrationFlags, MigrationOptions {
+export interface TakeUpOptions extends MigrationFlags, MigrationOptions, GivenDeadlines {
   readonly id?: string | undefined;
   readonly 'discard-target'?: boolean;
   readonly 'accept-loss'?: boolean;
@@ -37,7 +38,7 @@ export async function takeUp(operation: keyof typeof ACTS, options: TakeUpOption
   const { plan } = await findMigration(options.id ?? '', options, streams, out.reporter);
   const place = await workplaceFor(plan, operation, options, streams, out.reporter);
   try {
-    const session = await takeUpSession(plan, place);
+    const session = await takeUpSession(plan, { ...place, deadlines: givenDeadlines(options) });
     const discardTarget = options['discard-target'] === true;
     const acceptLoss = options['accept-loss'] === true;
     const taken = { ...session, steps: STEPS, operation, discardTarget, acceptLoss };

@@ -1,4 +1,5 @@
 import { defineCommand } from '../command.ts';
+import { deadlineComplaints, otherDeadlineFlags } from '../flags/deadlines.ts';
 import { migrationComplaints, workFlags } from '../flags/migration.ts';
 
 /** `kubectl migrate rollback`: leads a migration back that is not committed, or whose source is held. */
@@ -10,7 +11,7 @@ export const rollbackCommand = defineCommand({
     ['$0 rollback m-7f3kqd --accept-loss', 'the same within a hold: what the target did since the commit is lost'],
   ],
   arguments: (yargs) =>
-    workFlags(yargs)
+    otherDeadlineFlags(workFlags(yargs))
       .option('accept-loss', {
         type: 'boolean',
         default: false,
@@ -21,6 +22,6 @@ export const rollbackCommand = defineCommand({
         default: false,
         describe: 'also when the source has lost its processes and the target’s stopped copy is the only one',
       }),
-  validate: (options) => migrationComplaints(options, true),
+  validate: (options) => [...migrationComplaints(options, true), ...deadlineComplaints(options)],
   run: async (options, streams) => (await import('../take-up.ts')).takeUp('rollback', options, streams),
 });

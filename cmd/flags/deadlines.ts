@@ -21,6 +21,8 @@ const BOUNDS: Readonly<Record<string, readonly [number, number]>> = {
 
 type DeadlineFlag = keyof typeof FLAGS;
 export type DeadlineOptions = { readonly [Flag in DeadlineFlag]: string };
+/** Those that somebody gave; the plan has the others. */
+export type GivenDeadlines = { readonly [Flag in DeadlineFlag]?: string | undefined };
 
 /** One flag for every wait. */
 export function deadlineFlags<T>(yargs: Argv<T>): Argv<T & DeadlineOptions> {
@@ -31,10 +33,20 @@ export function deadlineFlags<T>(yargs: Argv<T>): Argv<T & DeadlineOptions> {
   ) as Argv<T & DeadlineOptions>;
 }
 
+/** The same for a move that has its deadlines by a plan: without defaults. */
+export function otherDeadlineFlags<T>(yargs: Argv<T>): Argv<T & GivenDeadlines> {
+  return Object.entries(FLAGS).reduce<Argv<unknown>>(
+    (flags, [flag, [, describe]]) =>
+      flags.option(flag, { type: 'string', group: GROUP, describe: `${describe}, instead of the plan’s` }),
+    yargs as Argv<unknown>,
+  ) as Argv<T & GivenDeadlines>;
+}
+
 /** Complaints about deadlines that are no durations, or out of bounds. Pure. */
-export function deadlineComplaints(options: DeadlineOptions): string[] {
+export function deadlineComplaints(options: GivenDeadlines): string[] {
   return Object.keys(FLAGS).flatMap((flag) => {
     const text = options[flag as DeadlineFlag];
+    if (text === undefined) return [];
     const ms = parseDuration(text);
     if (ms === undefined) return [`--${flag}: '${text}' is not a duration such as 30s or 2m`];
     const [least, most] = BOUNDS[flag] ?? [1, DAY];
@@ -52,4 +64,13 @@ export function toDeadlines(options: DeadlineOptions): Deadlines {
     parseDuration(options[flag as DeadlineFlag]) ?? DEFAULT_DEADLINES[deadline],
   ]);
   return Object.fromEntries(entries) as Deadlines;
+}
+
+/** Those that were given, in ms. Pure; the options must be free of complaints. */
+export function givenDeadlines(options: GivenDeadlines): Partial<Deadlines> {
+  const entries = Object.entries(FLAGS).flatMap(([flag, [deadline]]) => {
+    const ms = parseDuration(options[flag as DeadlineFlag] ?? '');
+    return ms === undefined ? [] : [[deadline, ms]];
+  });
+  return Object.fromEntries(entries) as Partial<Deadlines>;
 }

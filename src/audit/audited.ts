@@ -3,7 +3,7 @@ import type { AuditChain } from './config-map-chain.ts';
 import type { AuditEntry } from './entry.ts';
 
 /** What is told of an act, whichever way it goes. */
-export type AuditSubject = Omit<AuditEntry, 'id' | 'at' | 'event' | 'outcome' | 'code'>;
+export type AuditSubject = Omit<AuditEntry, 'id' | 'at' | 'event' | 'outcome' | 'code' | 'archiveDigest'>;
 
 export interface AuditedOptions {
   /** The chains of the clusters that the act concerns. */
@@ -12,6 +12,8 @@ export interface AuditedOptions {
   /** RFC 3339. */
   readonly now: () => string;
   readonly newUuid: () => string;
+  /** What the act has taken, asked for when it has ended; undefined for nothing. */
+  readonly archiveDigest?: () => string | undefined;
   /** The act is over and a chain does not know how it ended. */
   readonly onUntold: (place: string, error: unknown) => void;
 }
@@ -25,7 +27,9 @@ export async function audited<T>(options: AuditedOptions, act: () => Promise<T>)
   const begun: AuditEntry = { ...subject, id: newUuid(), at: now(), event: 'begun' };
   await Promise.all(chains.map((chain) => chain.append(begun)));
   const tell = async (ending: Pick<AuditEntry, 'outcome' | 'code'>): Promise<void> => {
-    const ended: AuditEntry = { ...subject, ...ending, id: newUuid(), at: now(), event: 'ended' };
+    const archiveDigest = options.archiveDigest?.();
+    const taken = archiveDigest === undefined ? {} : { archiveDigest };
+    const ended: AuditEntry = { ...subject, ...taken, ...ending, id: newUuid(), at: now(), event: 'ended' };
     await Promise.all(
       chains.map((chain) => chain.append(ended).catch((error: unknown) => onUntold(chain.place, error))),
     );

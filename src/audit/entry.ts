@@ -31,6 +31,8 @@ export const auditEntrySchema = z.strictObject({
   target: place,
   /** SHA-256 of the plan (`planDigest` of the journal). */
   planDigest: digest,
+  /** SHA-256 of the process image as the freeze sent it, or of the checkpoint as an image, once one was taken. */
+  archiveDigest: digest.optional(),
   /** How it ended: an outcome of the exit code table, with the failure's code where there is one. */
   outcome: text.optional(),
   code: text.optional(),

@@ -6,6 +6,7 @@ import type { JournalRecord } from '../journal/record.ts';
 import type { StepResults } from '../steps/results.ts';
 import { sourceChange } from '../steps/source-pod.ts';
 import { type StepContext, stepsOf } from '../steps/step.ts';
+import { endedAtHome } from '../steps/take-place.ts';
 import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { rollBack } from './roll-back.ts';
 import { goForward } from './run.ts';
@@ -26,7 +27,8 @@ export interface TakenUp extends RunOptions {
 /**
  * Brings an unfinished migration to its end: back when it is not committed, forward when it is. The clusters and the
  * engine are looked at before the record is believed. Idempotent: after a complete end it only tidies up.
- * Throws F372 when record and clusters contradict each other, F390 or F391 when the end could not be reached.
+ * Throws F372 when record and clusters contradict each other, F390 or F391 when the end could not be reached, F348 when the
+ * pod goes on where it was after all.
  */
 export async function resume(options: TakenUp): Promise<Ending> {
   return takenUp(options, async (record, view) => {
@@ -80,11 +82,19 @@ async function takenUp(
 }
 
 /** The end was reached; only what is left of the migration itself goes. */
-async function tidyUp({ forget, lock }: TakenUp, state: 'rolled-back' | 'done'): Promise<Ending> {
+async function tidyUp(options: TakenUp, state: 'rolled-back' | 'done'): Promise<Ending> {
+  const { forget, lock } = options;
   const signal = new AbortController().signal;
   if (state === 'done') await lock.remove(signal);
   else await forget(signal);
-  return state === 'done' ? 'moved' : 'led-back';
+  return state === 'done' ? moved(options) : 'led-back';
+}
+
+/** Throws F348 where the pod could only be restored where it was: that is an end, and not the one that was wanted. */
+function moved({ context: { plan }, journal }: RunOptions): Ending {
+  const atHome = endedAtHome(plan, resultsOf(journal.record()).place);
+  if (atHome) throw atHome;
+  return 'moved';
 }
 
 /** What the steps yielded, as the record has it. */
@@ -165,7 +175,7 @@ async function forward(options: TakenUp, record: JournalRecord): Promise<Ending>
     if (there !== 'done') missing.push(step);
   }
   await goForward(options, missing, results);
-  return options.journal.record().state === 'held' ? 'held' : 'moved';
+  return options.journal.record().state === 'held' ? 'held' : moved(options);
 }
 
 /** Until when the source is or was to be held, as the record has it; undefined for one that never was. Pure. */

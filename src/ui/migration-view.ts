@@ -1,4 +1,4 @@
-import { LOCK_MS } from '../domain/names.ts';
+import { COMMAND, LOCK_MS } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import { type RecordState, standing } from '../domain/standing.ts';
 import { age } from './format.ts';
@@ -86,7 +86,7 @@ export interface ListView {
 export function renderList(rows: readonly MigrationSummary[], { form, now, namespace }: ListView): string {
   if (form === 'name') return rows.map(({ id }) => `${id}\n`).join('');
   if (rows.length === 0)
-    return namespace === undefined ? 'No migrations.\n' : `No migrations of namespace ${namespace}.\n`;
+    return `No migrations${namespace === undefined ? '' : ` of namespace ${namespace}`}. Next: ${COMMAND} pod\n`;
   const wide = form === 'wide';
   const table = columns(
     rows.map(({ id, pod, from, to, words, createdAt, user }) => [
@@ -100,7 +100,7 @@ export function renderList(rows: readonly MigrationSummary[], { form, now, names
     ['ID', 'POD', 'FROM -> TO', 'STATE', 'AGE', ...(wide ? ['BEGUN', 'USER'] : [])],
   );
   const open = rows.find(({ state }) => state !== 'done' && state !== 'rolled-back');
-  return `${table}${open ? `${open.id}: ${open.words}. Next: ${open.next}` : 'All of them have ended.'}\n`;
+  return `${table}${open ? `${open.id}: ${open.words}. Next: ${open.next}` : `All of them have ended. Next: ${COMMAND} cleanup --all-finished`}\n`;
 }
 
 /** One migration for people; the last line is its state and the next command. */

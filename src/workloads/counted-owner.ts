@@ -75,6 +75,7 @@ function heldByOther(plan: Plan, side: Side, resource: Resource, name: string, h
   const object = `${resource.kind.toLowerCase()} ${name}`;
   return new MigrateError('F315', {
     detail: `${object} of ${context}/${namespace} is held by migration ${holder}`,
+    outcome: 'locked',
     remedy: `wait for it; if it is over and did not finish: kubectl --context ${context} -n ${namespace} label ${object} ${HELD_LABEL}- ${COUNTED_LABEL}-`,
   });
 }

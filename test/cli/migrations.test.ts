@@ -71,7 +71,9 @@ describe('a migration that another machine left', () => {
     await begun();
     expect((await run('list', ...BOTH, '-o', 'name')).stdout).toBe('m-test\n');
     expect((await run('list', ...BOTH, '-o', 'wide')).stdout).toMatch(/BEGUN +USER\n.* ann\n/);
-    expect((await run('list', ...BOTH, '-n', 'other')).stdout).toBe('No migrations of namespace other.\n');
+    expect((await run('list', ...BOTH, '-n', 'other')).stdout).toBe(
+      'No migrations of namespace other. Next: kubectl migrate pod\n',
+    );
     expect((await run('list', ...BOTH, '-n', 'other', '-A')).stdout).toContain('m-test');
   });
 
@@ -79,7 +81,10 @@ describe('a migration that another machine left', () => {
     await begun();
     for (const cluster of [clusters.east, clusters.west]) makeNewer(cluster);
     const { code, stdout, stderr } = await run('list', ...BOTH);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'No migrations of namespace shop.\n' });
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: 'No migrations of namespace shop. Next: kubectl migrate pod\n',
+    });
     expect(stderr.trim().split('\n')).toHaveLength(1);
     expect(stderr).toMatch(
       /not all records can be read, 2 are left out, such as: east: .*m-test has schema version 99/,

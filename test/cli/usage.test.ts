@@ -68,6 +68,11 @@ describe('a command line that is not understood', () => {
       [...move, '--helper-timeout', '601s'],
       /--helper-timeout: '601s'.*at most 10m/,
     ],
+    [
+      'a deadline of a resume that is no duration',
+      ['resume', 'm-7f3kqd', '--ready-timeout', 'soon'],
+      /--ready-timeout: 'soon'/,
+    ],
     ['a hold that is no duration', [...move, '--hold', 'long'], /--hold: 'long'.*30s/],
     ['a hold of more than a week', [...move, '--hold', '169h'], /--hold: '169h'.*at most 168h/],
     ['a hold of several pods', [...move, '--hold', '30m', '--all-replicas'], /--hold.*--all-replicas/],
@@ -82,7 +87,7 @@ describe('a command line that is not understood', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/error F301/);
     expect(stderr).toMatch(words);
-    expect(stderr).toMatch(/kubectl migrate( pod)? --help/);
+    expect(stderr).toMatch(/kubectl migrate( \w+)? --help/);
   });
 
   it('gets all complaints at once', async () => {

@@ -32,8 +32,8 @@ async function redis(scene: Scenario, name: string, container: object = {}): Pro
 
 const idOf = ({ stderr }: Ended) => /\bm-[a-z0-9]{6}\b/.exec(stderr)?.[0] ?? '';
 
-/** Longer than kubelet waits before it tries again to start what has ended. */
-const RETRIES_MS = 12_000;
+/** Kubelet starts what has ended, and a pod without a sandbox, at once the first time. */
+const RETRIES_MS = 6000;
 
 it('a held source stays stopped and out of its Service, and comes back without what the target did since', () =>
   scenario('hold', async (scene) => {
@@ -92,7 +92,7 @@ it('nothing of a held source comes up anew: not after its liveness probe, not ou
     for (const program of [memory, liveness]) {
       expect(await program.states()).toEqual([]);
       const [status] = (await program.read()).status.containerStatuses ?? [];
-      expect(status?.state).toMatchObject({ waiting: { reason: 'CreateContainerConfigError' } });
+      expect(status?.state).not.toHaveProperty('running');
     }
     // What a reboot leaves of a pod: no process, no sandbox, and with that no network lock.
     await killOn(lab, 'east-2', [...(await memory.all()), ...(await liveness.all())]);

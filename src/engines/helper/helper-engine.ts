@@ -185,5 +185,6 @@ async function freeze(pods: HelperPods, context: EngineContext): Promise<Frozen>
   );
   pods.sentImages(frozen);
   const { handovers, criu, timings, images, knownBytes, delta } = frozen;
-  return { handovers, criu, timings, bytes: images.bytes + knownBytes + delta.bytes, knownBytes, askedAt };
+  const bytes = images.bytes + knownBytes + delta.bytes;
+  return { handovers, criu, timings, bytes, knownBytes, digest: images.sha256, askedAt };
 }

@@ -36,6 +36,13 @@ function world(east = chain('east'), west = chain('west')) {
 }
 
 describe('an act that is told of', () => {
+  it('is told of with the digest of the image that it took, at its end', async () => {
+    const { east, options } = world();
+    const archiveDigest = 'a'.repeat(64);
+    await audited({ ...options, archiveDigest: () => archiveDigest }, async () => 'done');
+    expect(east.entries.map((entry) => entry.archiveDigest)).toEqual([undefined, archiveDigest]);
+  });
+
   it('is told of before and after, in both clusters under one id', async () => {
     const { east, west, options } = world();
     const seen = await audited(options, async () => east.entries.length + west.entries.length);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { isMigrateError } from '../../../src/domain/errors.ts';
 import type { Pod } from '../../../src/kube/objects.ts';
 import type { OwnerObject } from '../../../src/kube/owner-objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
@@ -86,6 +87,26 @@ describe.each(KINDS)('a pod of a %s', (_kind, resource, make) => {
       const found = sent(effect.object.side).find((each) => matches(each, body));
       expect({ effect, sent: found ?? sent(effect.object.side) }).toMatchObject({ effect, sent: body });
     }
+  });
+
+  it('is moved alone: another pod of the owner, moved from another machine meanwhile, is refused with who has it', async () => {
+    const { clusters, pod } = await shop(resource, make);
+    const [other = ''] = podsOf(clusters.east).filter((name) => name !== pod);
+    let second: Promise<unknown> | undefined;
+    const { on } = clusters.helpers.target;
+    clusters.helpers.target.on = (op) => {
+      on(op);
+      if (op === 'prepare-restore')
+        second ??= move(clusters, { request: { pod: other }, id: 'm-other' }).catch((error: unknown) => error);
+    };
+    const { state } = await move(clusters, { request: { pod } });
+    expect(state).toBe('done');
+    expect(isMigrateError(await second)).toBe(true);
+    expect(await second).toMatchObject({ outcome: expect.stringMatching(/^(locked|declined)$/) });
+    await settle();
+    expect([replicas(clusters.east, resource), replicas(clusters.west, resource)]).toEqual([1, 1]);
+    expect(podsOf(clusters.west)).toEqual([pod]);
+    expect(podsOf(clusters.east)).toEqual([other]);
   });
 
   it.each(['prepare-restore', 'restore'] as const)('whose %s fails leaves both clusters as they were', async (op) => {
