@@ -89,7 +89,7 @@ const ALL_FAULTS: readonly LabRun[] = [
   {
     options: {},
     projects: [
-      { name: 'faults', usually: '50 min' },
+      { name: 'faults', usually: '35 min' },
       { name: 'lab', files: ['test/e2e/crash.test.ts'], usually: '8 min' },
     ],
   },

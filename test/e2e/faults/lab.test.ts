@@ -11,12 +11,11 @@ import { type Scenario, scenario } from '../../support/scenario.ts';
 /** How long what lasts goes on. */
 const LASTS_MS = 20_000;
 
-/** Parts of a move, by what its record says when they begin. */
+/** Parts of a move, by what its record says when they begin. Between freeze and commit nothing is written. */
 const PARTS = {
   begin: () => true,
   prepare: wrote('copy', 'intent'),
   freeze: wrote('freeze', 'intent'),
-  restore: wrote('restore', 'intent'),
   switch: wrote('commit', 'commit'),
   finalize: wrote('finalize', 'intent'),
 };
@@ -26,7 +25,7 @@ const isFull = process.env['FAULTS'] === 'full';
 /** `FAULT` and `PART` name one of them, to find out what becomes of it: what the program says is shown then. */
 const { FAULT, PART } = process.env;
 const SHORT: readonly (readonly [string, Part])[] = [
-  ['containerd of the target restarted', 'restore'],
+  ['containerd of the target restarted', 'switch'],
   ['network to the target cut', 'freeze'],
 ];
 
