@@ -1,6 +1,6 @@
 import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
-import { MANAGED_BY, SYSTEM_NAMESPACE } from '../domain/names.ts';
+import { AUDIT_LABEL, MANAGED_BY, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
 import { neverSent } from '../kube/failures.ts';
 import type { ConfigMap } from '../kube/objects.ts';
@@ -11,7 +11,7 @@ import type { AuditEntry } from './entry.ts';
 
 /** So many links a ConfigMap: below half of the API server's limit of 1 MiB with the longest names. */
 export const SEGMENT_SIZE = 200;
-const LABELS = { ...MANAGED_BY, 'kubectl-migrate.io/audit': 'chain' };
+const LABELS = { ...MANAGED_BY, [AUDIT_LABEL]: 'chain' };
 /** How often an append is tried when somebody else appends at the same time, or an answer was lost. */
 const TRIES = 8;
 

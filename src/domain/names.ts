@@ -17,6 +17,8 @@ export const LOCK_MS = 10_000;
 
 /** Label of what is made for the program itself: its namespaces, helper pods, records and locks. */
 export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'kubectl-migrate' } as const;
+/** On every segment of an audit record, which carries {@link MANAGED_BY} as well. */
+export const AUDIT_LABEL = 'kubectl-migrate.io/audit';
 /** Selects what carries {@link MANAGED_BY}. */
 export const MANAGED_BY_SELECTOR = Object.entries(MANAGED_BY)
   .map(([key, value]) => `${key}=${value}`)

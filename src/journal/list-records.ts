@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { failureCode } from '../domain/errors.ts';
-import { MANAGED_BY_SELECTOR, SYSTEM_NAMESPACE } from '../domain/names.ts';
+import { AUDIT_LABEL, MANAGED_BY_SELECTOR, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { ConfigMap } from '../kube/objects.ts';
 import type { ClusterReader, ReadOptions } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -18,8 +18,10 @@ export interface RecordList {
 export async function recordsInCluster(reader: ClusterReader, options: ReadOptions = {}): Promise<RecordList> {
   const where = { ...options, namespace: SYSTEM_NAMESPACE, labelSelector: MANAGED_BY_SELECTOR };
   const found = await reader.list<ConfigMap>(RESOURCES.configMap, where);
+  // Audit records are kept in the same namespace.
+  const own = found.filter(({ metadata }) => metadata.labels?.[AUDIT_LABEL] === undefined);
   return collect(
-    found.map((configMap) => {
+    own.map((configMap) => {
       const place = `${reader.context}: configmap ${SYSTEM_NAMESPACE}/${configMap.metadata.name}`;
       return { where: place, read: async () => parseRecord(configMap, place) };
     }),

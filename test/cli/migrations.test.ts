@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { beginSession } from '../../cmd/session.ts';
 import { EXIT } from '../../src/domain/errors.ts';
+import { AUDIT_LABEL, MANAGED_BY, SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
 import type { ConfigMap } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import type { FakeCluster } from '../fakes/fake-cluster.ts';
@@ -69,7 +70,18 @@ describe('a migration that another machine left', () => {
 
   it('is of its namespace, in every form', async () => {
     await begun();
-    expect((await run('list', ...BOTH, '-o', 'name')).stdout).toBe('m-test\n');
+    // The audit record lies in the same namespace, and is none of a migration.
+    for (const cluster of [clusters.east, clusters.west])
+      cluster.seed(RESOURCES.configMap, {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: {
+          namespace: SYSTEM_NAMESPACE,
+          name: 'audit-000001',
+          labels: { ...MANAGED_BY, [AUDIT_LABEL]: 'chain' },
+        },
+      });
+    expect(await run('list', ...BOTH, '-o', 'name')).toMatchObject({ stdout: 'm-test\n', stderr: '' });
     expect((await run('list', ...BOTH, '-o', 'wide')).stdout).toMatch(/BEGUN +USER\n.* ann\n/);
     expect((await run('list', ...BOTH, '-n', 'other')).stdout).toBe(
       'No migrations of namespace other. Next: kubectl migrate pod\n',

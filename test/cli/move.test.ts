@@ -1,54 +1,26 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { EXIT, MigrateError } from '../../src/domain/errors.ts';
 import { isWrite } from '../fakes/fake-writes.ts';
-import { type Front, serveCluster } from '../fakes/http-front.ts';
 import { runningPod, service } from '../fixtures/objects.ts';
+import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, twoClusters } from '../fixtures/two-clusters.ts';
 import { type Ended, kubectlMigrate } from '../support/cli.ts';
 
-let folder = '';
 let clusters: Clusters;
-let fronts: readonly Front[] = [];
+let served: Served;
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-cli-'));
   clusters = twoClusters({ services: [service('cart')] });
-  const [east, west] = await Promise.all([serveCluster(clusters.api.source), serveCluster(clusters.api.target)]);
-  fronts = [east, west];
-  const kubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'east',
-    clusters: [
-      { name: 'east', cluster: { server: east.url } },
-      { name: 'west', cluster: { server: west.url } },
-    ],
-    users: [{ name: 'me', user: {} }],
-    contexts: [
-      { name: 'east', context: { cluster: 'east', user: 'me', namespace: 'shop' } },
-      { name: 'west', context: { cluster: 'west', user: 'me' } },
-      { name: 'nowhere', context: { cluster: 'gone', user: 'me' } },
-    ],
-  };
-  writeFileSync(path.join(folder, 'config'), JSON.stringify(kubeconfig));
+  served = await serveClusters(clusters, [{ name: 'nowhere', context: { cluster: 'none', user: 'me' } }]);
 });
 
-afterEach(async () => {
-  await Promise.all(fronts.map((front) => front.close()));
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => served.close());
 
 function migrate(flags: readonly string[] = [], interrupt?: AbortSignal): Promise<Ended> {
-  const env = {
-    KUBECONFIG: path.join(folder, 'config'),
-    XDG_STATE_HOME: path.join(folder, 'state'),
-    KUBECTL_MIGRATE_HELPER_IMAGE: 'registry.example/helper:1',
-  };
-  return kubectlMigrate(['pod', 'cart-0', '--to-context', 'west', ...flags], env, interrupt);
+  return kubectlMigrate(['pod', 'cart-0', '--to-context', 'west', ...flags], served.env, interrupt);
 }
 
 function writes(): string[] {
@@ -122,8 +94,8 @@ describe('a refusal', () => {
   });
 
   it.each([
-    [['--to-context', 'wets'], 'E101', /--to-context east, nowhere, west/],
-    [['--context', 'eats'], 'E101', /--context east, nowhere, west/],
+    [['--to-context', 'wets'], 'E101', /--to-context east, gone, nowhere, west/],
+    [['--context', 'eats'], 'E101', /--context east, gone, nowhere, west/],
     [['-nshoop', '--to-namespace', 'shop'], 'E102', /another with --namespace/],
     [['--to-context', 'east', '--to-node', 'east-1'], 'E107', /--to-context/],
   ])('as JSON holds its findings: %j', async (flags, finding, remedy) => {
@@ -157,20 +129,20 @@ describe('a kubeconfig', () => {
   });
 
   it('named by flag that is not there is F302 too', async () => {
-    const { code, stderr } = await migrate(['--kubeconfig', path.join(folder, 'none')]);
+    const { code, stderr } = await migrate(['--kubeconfig', path.join(served.folder, 'none')]);
     expect(code).toBe(EXIT.failed);
     expect(stderr).toMatch(/F302[\s\S]*--kubeconfig/);
   });
 
   it('whose context leads nowhere says where', async () => {
     const { stderr } = await migrate(['--to-context', 'nowhere']);
-    expect(stderr).toMatch(/F302[\s\S]*'nowhere'[\s\S]*'gone'/);
+    expect(stderr).toMatch(/F302[\s\S]*'nowhere'[\s\S]*'none'/);
   });
 });
 
 describe('weather', () => {
   it('an API server that is not there is F310 with its address, exit 1', async () => {
-    await fronts[1]?.close();
+    await served.loseWest();
     const { code, stdout } = await migrate(['--dry-run', '-o', 'json', '--request-timeout', '1s']);
     expect(code).toBe(EXIT.failed);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'F310', detail: expect.stringContaining('west') } });
@@ -198,7 +170,7 @@ describe('weather', () => {
 
 describe('a record that cannot be kept', () => {
   it('ends the move before it began, and leaves nothing behind', async () => {
-    writeFileSync(path.join(folder, 'state'), 'a file where a folder should be');
+    writeFileSync(path.join(served.folder, 'state'), 'a file where a folder should be');
     const { code, stdout } = await migrate(['--yes', '-o', 'json']);
     expect(code).toBe(EXIT.failed);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'F350' } });

@@ -47,6 +47,18 @@ function writes(): string[] {
     .map(({ method, path: to }) => `${method} ${to}`);
 }
 
+const CART = ['--context', 'east', '-n', 'shop'];
+/** Every question, what leads to it, and what can be seen once it is asked. */
+const QUESTIONS: readonly { argv: string[]; picked?: string; asked: RegExp }[] = [
+  { argv: [], asked: /\? Source context[\s\S]*east/ },
+  { argv: ['--context', 'east'], asked: /\? Namespace[\s\S]*› shop/ },
+  { argv: CART, asked: /\? Pod ›[\s\S]*cart-0/ },
+  { argv: ['pod', 'cart-0'], asked: /\? Target context[\s\S]*west/ },
+  { argv: [...CART, '--to-context', 'west'], picked: 'cart-0', asked: /\? Target namespace[\s\S]*› shop/ },
+  { argv: [...CART, '--to-context', 'west', '--to-namespace', 'shop'], picked: 'cart-0', asked: /\? Target node/ },
+  { argv: ['pod', 'cart-0', '--to-context', 'west'], asked: /\? Move shop\/cart-0 now\?/ },
+];
+
 describe('the pickers', { timeout: 180_000 }, () => {
   it('ask for everything, tell the command line that says the same, and show the plan before they ask', async () => {
     const at = open([]);
@@ -109,16 +121,18 @@ describe('the pickers', { timeout: 180_000 }, () => {
     await at.shows(/netty: E120 pod netty has hostNetwork/);
   });
 
-  it.each([
-    ['Escape', KEYS.escape],
-    ['Ctrl-C', KEYS.interrupt],
-  ])('%s leaves the terminal as it was', async (_name, key) => {
-    const at = open(['pod', '--to-context', 'west']);
-    await at.shows(/\? Source context[\s\S]*west/);
-    at.type(key);
-    expect(await at.exit()).toBe(130);
-    expect(at.cursorShown()).toBe(true);
-    expect(at.screen()).toMatch(/^error F306/);
+  it('leave the terminal as it was by Escape and by Ctrl-C, at whichever question', async () => {
+    for (const [index, { argv, picked, asked }] of QUESTIONS.entries()) {
+      const at = open(argv);
+      if (picked !== undefined) {
+        await at.shows(/\? Pod ›[\s\S]*› /);
+        at.type(`${picked}${KEYS.enter}`);
+      }
+      await at.shows(asked);
+      at.type(index % 2 === 0 ? KEYS.escape : KEYS.interrupt);
+      expect({ asked, code: await at.exit(), cursor: at.cursorShown() }).toEqual({ asked, code: 130, cursor: true });
+      expect(at.screen()).toMatch(/^error F306/m);
+    }
     expect(writes()).toEqual([]);
   });
 });
@@ -171,8 +185,10 @@ describe('5,000 pods', { timeout: 180_000 }, () => {
     for (let index = 0; index < 5000; index++) {
       clusters.east.seed(RESOURCES.pod, runningPod({ name: `worker-${String(index).padStart(4, '0')}` }));
     }
+    // The fake kubelets have seen all of them by then.
+    await clusters.readers.source.list(RESOURCES.pod, { namespace: 'shop' });
     const at = open(['--to-context', 'west']);
-    await at.shows(/\? Source context[\s\S]*› east/);
+    await at.shows(/\? Source context[\s\S]*› east \(current\) +✓/);
     const before = Date.now();
     at.type(KEYS.enter);
     await at.shows(/\? Namespace[\s\S]*› shop/);

@@ -6,6 +6,7 @@ import { Kubectl, runProcess } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
+import { demoLine } from './line.ts';
 
 const NAMESPACE = 'demo';
 const FROM = { context: 'east', node: 'east-2' } as const;
@@ -53,9 +54,9 @@ async function demo(): Promise<number> {
   say(`  2. only look:          kubectl migrate pod redis -n ${NAMESPACE} --context west --to-context east --dry-run`);
   say('  3. end the lab:        npm run lab -- down\n');
   const { lost, twice } = account;
+  const { longestGapMs } = summary;
   process.stdout.write(
-    `moved redis ${FROM.context}/${FROM.node} -> ${TO.context}/${TO.node}: down ${Math.round(summary.longestGapMs)} ms, ` +
-      `${account.acknowledged} writes acknowledged, ${lost.length} lost\n`,
+    demoLine({ from: FROM, to: TO, longestGapMs, acknowledged: account.acknowledged, lost: lost.length }),
   );
   if (twice.length > 0) say(`${twice.length} writes applied twice`);
   return lost.length + twice.length === 0 ? 0 : 1;

@@ -1,7 +1,7 @@
 import { isAfterCommit, PHASES, type Phase } from '../../src/domain/phase.ts';
 import { STEPS } from '../../src/steps/index.ts';
 
-const WIDTH = 760;
+const WIDTH = 820;
 const ROW = 30;
 const TOP = 44;
 
@@ -23,7 +23,7 @@ export function stepsPicture(): string {
       first ? text(34, y + 20, phase, 'font-weight="bold"') : '',
       text(130, y + 20, title),
       text(500, y + 20, flag, 'font-family="monospace" fill="#666"'),
-      text(646, y + 20, isAfterCommit(phase) ? 'tried again' : 'back to the source', 'fill="#666"'),
+      text(690, y + 20, isAfterCommit(phase) ? 'tried again' : 'back to the source', 'fill="#666"'),
     ].join('');
   });
   const bands = [...new Set(STEPS.map(({ phase }) => serving(phase)).map((each) => JSON.stringify(each)))]
@@ -38,7 +38,7 @@ export function stepsPicture(): string {
     [34, 'phase'],
     [130, 'step'],
     [500, 'bounded by'],
-    [646, 'if it fails'],
+    [690, 'if it fails'],
   ].map(([x, word]) => text(Number(x), 26, String(word), 'fill="#666"'));
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13">
 <title>The steps of a move, who serves meanwhile, and where a failure leads</title>

@@ -25,12 +25,16 @@ export interface Scenario {
 
 const KINDS = 'pods,services,endpoints,endpointslices,configmaps,secrets,serviceaccounts';
 
-/** Runs a scenario in namespaces of its own, which go away afterwards however it ends. */
-export async function scenario(name: string, act: (scenario: Scenario) => Promise<void>): Promise<void> {
+/** Runs a scenario in namespaces of its own, which go away afterwards however it ends. `called`: of that very name. */
+export async function scenario(
+  name: string,
+  act: (scenario: Scenario) => Promise<void>,
+  called?: string,
+): Promise<void> {
   const lab = current();
   if (!lab) throw new Error('no lab is running: npm run lab -- up');
   const kubectl = new Kubectl(lab);
-  const namespace = `e2e-${name}-${randomBytes(3).toString('hex')}`;
+  const namespace = called ?? `e2e-${name}-${randomBytes(3).toString('hex')}`;
   const home = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-home-'));
   const env = {
     KUBECONFIG: lab.kubeconfig,
@@ -83,7 +87,7 @@ export async function scenario(name: string, act: (scenario: Scenario) => Promis
       outputs.push(session.screen());
       await session.end();
     }
-    await both((context) => kubectl.try(context, ['delete', 'namespace', namespace, '--wait=false']));
+    await both((context) => kubectl.try(context, ['delete', 'namespace', namespace, `--wait=${called !== undefined}`]));
     rmSync(home, { recursive: true, force: true });
   }
 }

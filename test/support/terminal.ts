@@ -22,6 +22,14 @@ export interface TerminalOptions {
   readonly cwd?: string;
 }
 
+/** One letter of a screen and how it looks; a colour is one of the first sixteen, or the terminal's own. */
+export interface Cell {
+  readonly text: string;
+  readonly colour: number | undefined;
+  readonly bold: boolean;
+  readonly dim: boolean;
+}
+
 /** A program in a real pseudo-terminal, with the screen as a person would see it. */
 export class TerminalSession {
   readonly #pty: IPty;
@@ -64,6 +72,13 @@ export class TerminalSession {
     return text.trimEnd();
   }
 
+  /** The screen with its colours, line by line, history included, without blank lines below. */
+  cells(): Cell[][] {
+    const { active } = this.#screen.buffer;
+    const lines = Array.from({ length: active.length }, (_, row) => cellsOf(active.getLine(row)));
+    return lines.slice(0, lines.findLastIndex((line) => line.some(({ text }) => text !== ' ')) + 1);
+  }
+
   /** The column and line of the cursor, and whether it is shown. */
   cursorShown(): boolean {
     return this.#raw.lastIndexOf('\u001b[?25l') <= this.#raw.lastIndexOf('\u001b[?25h');
@@ -93,4 +108,16 @@ export class TerminalSession {
     this.#pty.kill('SIGKILL');
     await this.#exited;
   }
+}
+
+function cellsOf(line: headless.IBufferLine | undefined): Cell[] {
+  return Array.from({ length: line?.length ?? 0 }, (_, column) => {
+    const cell = line?.getCell(column);
+    return {
+      text: cell?.getChars() || ' ',
+      colour: cell?.isFgPalette() ? cell.getFgColor() : undefined,
+      bold: Boolean(cell?.isBold()),
+      dim: Boolean(cell?.isDim()),
+    };
+  });
 }
