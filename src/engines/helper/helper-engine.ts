@@ -5,12 +5,12 @@ import type { Plan, PodVolume } from '../../domain/plan.ts';
 import { SIDES } from '../../domain/refs.ts';
 import type { HelperResult } from '../../helper/protocol.ts';
 import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
+import { bothEnds } from './both-ends.ts';
 import { compareNodes, containerFindings, hasRoomForCopy } from './findings.ts';
 import { handoversOf } from './handovers.ts';
 import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { look } from './look.ts';
 import { createRehearsing, prepareArguments } from './rehearse.ts';
-import { sameDigest } from './same-digest.ts';
 import { createSourceHelper } from './source-helper.ts';
 import { mountsInPlace, withVolumes } from './with-volumes.ts';
 
@@ -149,11 +149,11 @@ async function copyAhead(pods: HelperPods, context: EngineContext) {
   await pods.openChannel({ channel: CHANNEL, from: 'source', to: 'target' }, signal, (bytes, rate) => {
     if (own) copied(bytes, rate);
   });
-  const [received, sent] = await Promise.all([
-    pods.call('target', 'receive', { channel: CHANNEL, what: 'files', ...target(context) }, { signal }),
+  const sent = await bothEnds(
+    'files',
     pods.call('source', 'precopy', { ...sourceWith(plan, volumes), channel: CHANNEL }, { signal }),
-  ]);
-  sameDigest('files', sent.transfer, received.transfer);
+    pods.call('target', 'receive', { channel: CHANNEL, what: 'files', ...target(context) }, { signal }),
+  );
   const memoryBytes = await copyMemory(pods, context);
   own = false;
   return { bytes: sent.transfer.bytes + memoryBytes, files: sent.files };
@@ -163,12 +163,12 @@ async function copyAhead(pods: HelperPods, context: EngineContext) {
 async function copyMemory(pods: HelperPods, context: EngineContext): Promise<number> {
   const { plan, results, signal } = context;
   if (need(results, 'probe').roomForCopy !== true) return 0;
-  const [received, sent] = await Promise.all([
-    pods.call('target', 'receive', { channel: CHANNEL, what: 'memory', ...target(context) }, { signal }),
+  const { transfer } = await bothEnds(
+    'memory',
     pods.call('source', 'copy-memory', { ...source(plan), channel: CHANNEL }, { signal }),
-  ]);
-  sameDigest('memory', sent.transfer, received.transfer);
-  return sent.transfer.bytes;
+    pods.call('target', 'receive', { channel: CHANNEL, what: 'memory', ...target(context) }, { signal }),
+  );
+  return transfer.bytes;
 }
 
 /** Dumped and left stopped behind the network lock; images and changed files leave as soon as they are there. */

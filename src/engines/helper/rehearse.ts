@@ -1,8 +1,8 @@
 import { need } from '../../domain/need.ts';
 import type { EngineContext, EngineResults, Rehearsing } from '../engine.ts';
+import { bothEnds } from './both-ends.ts';
 import { handoversOf } from './handovers.ts';
 import type { HelperPods } from './helper-pods.ts';
-import { sameDigest } from './same-digest.ts';
 import type { SourceHelper } from './source-helper.ts';
 import { withVolumes } from './with-volumes.ts';
 
@@ -51,9 +51,9 @@ async function carryOver(pods: HelperPods, context: EngineContext, containerIds:
 async function carryBack(pods: HelperPods, context: EngineContext, containerIds: string[]): Promise<void> {
   const { signal, copied } = context;
   await pods.openChannel({ channel: BACK, from: 'target', to: 'source' }, signal, copied);
-  const [received, sent] = await Promise.all([
-    pods.call('source', 'receive', { channel: BACK, what: 'files', containerIds }, { signal }),
+  await bothEnds(
+    'files',
     pods.call('target', 'precopy', { channel: BACK, containers: rehearsal(context) }, { signal }),
-  ]);
-  sameDigest('files', sent.transfer, received.transfer);
+    pods.call('source', 'receive', { channel: BACK, what: 'files', containerIds }, { signal }),
+  );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../../src/domain/plan.ts';
+import { sameDigest } from '../../../src/engines/helper/both-ends.ts';
 import { compareNodes, containerFindings } from '../../../src/engines/helper/findings.ts';
-import { sameDigest } from '../../../src/engines/helper/same-digest.ts';
 import { type ContainerFacts, type NodeFacts, OBSTACLE_CODES } from '../../../src/helper/protocol.ts';
 import { CONTAINER_FACTS, NODE_FACTS } from '../../fakes/fake-helper.ts';
 

@@ -123,6 +123,14 @@ describe('a move that fails before the commit', () => {
     expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
   });
 
+  it('because the source ends in the middle of a copy is told as that, whoever notices first', async () => {
+    const clusters = shop();
+    const { source, target } = clusters.helpers;
+    source.fail.set('precopy', { code: 'container-not-found', summary: 'a container ended', detail: '' });
+    target.fail.set('receive', { code: 'transfer-broken', summary: 'the stream ended', detail: '' });
+    await expect(move(clusters)).rejects.toMatchObject({ code: 'F344' });
+  });
+
   it('because the target does not answer in the source cluster is declined with E160', async () => {
     const clusters = shop();
     const was = { east: contents(clusters.east), west: contents(clusters.west) };
