@@ -1,5 +1,6 @@
 import { MigrateError } from '../src/domain/errors.ts';
 import type { Json } from '../src/domain/json.ts';
+import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { afterHold } from '../src/domain/standing.ts';
 import { run } from '../src/runner/run.ts';
@@ -65,5 +66,6 @@ export async function consent(plans: readonly Plan[], options: Consent, streams:
 function lastLine({ id, source, target, forecast }: Plan, downMs: number, heldUntil: string | undefined): string {
   const where = `${target.context}/${target.node}`;
   const fact = `${source.pod} serves from ${where}. Down ${seconds(downMs)} (forecast ${seconds(forecast.downMs)}).`;
-  return heldUntil === undefined ? fact : `${fact} Source held until ${heldUntil}. Next: ${afterHold(id)}`;
+  if (heldUntil !== undefined) return `${fact} Source held until ${heldUntil}. Next: ${afterHold(id)}`;
+  return `${fact} Next: ${COMMAND} cleanup ${id}`;
 }

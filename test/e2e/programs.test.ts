@@ -31,7 +31,9 @@ async function moveCounter(scene: Scenario, image: string, variant: Variant = {}
   const before = await ask(kubectl, 'east', namespace, 'c');
   const ended = await migrate(['pod/c', '--context', 'east', '--to-context', 'west', '--yes']);
   expect(ended.code).toBe(0);
-  expect(ended.stdout).toMatch(/^c serves from west\/west-[12]\. Down \d+\.\d+ s \(forecast \d+\.\d+ s\)\.\n$/);
+  expect(ended.stdout).toMatch(
+    /^c serves from west\/west-[12]\. Down \d+\.\d+ s \(forecast \d+\.\d+ s\)\. Next: kubectl migrate cleanup m-\w+\n$/,
+  );
   expectSameProcess(before, await ask<Counter>(kubectl, 'west', namespace, 'c'));
 }
 
