@@ -51,11 +51,8 @@ export const lockNetwork = (pid: number, armed?: Armed) => load(pid, rules('refu
 
 /** Whether the lock, in either of its forms, is there. */
 export async function isLocked(pid: number): Promise<boolean> {
-  const { status, stdout } = await execute(
-    '/usr/bin/nsenter',
-    inNetwork(pid, '/usr/bin/nft', 'list', 'tables', 'inet'),
-  );
-  if (status !== 0) throw new HelperFailure('tool-failed', 'the pod’s network could not be looked at');
+  const { status, stdout, stderr } = await execute('/usr/bin/packet-rules', [String(pid)], 'list tables inet\n');
+  if (status !== 0) throw new HelperFailure('tool-failed', 'the pod’s network could not be looked at', stderr);
   return stdout.split('\n').includes(`table inet ${TABLE}`);
 }
 
