@@ -7,7 +7,7 @@ import type { Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
 import { scenario } from '../support/scenario.ts';
 
-/** So much memory that its image is still under way when the small images have arrived. */
+/** So much memory that putting its image together leaves time to forge a small one. */
 const FILL = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end return redis.call('incr','count')";
 
 async function redis(kubectl: Kubectl, context: 'east' | 'west', namespace: string, words: readonly string[]) {
@@ -55,7 +55,7 @@ it('an image that asks for more than the pod allows is not restored, and the sou
         onStderr: (text) => {
           seen += text;
           const migration = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
-          if (forging || !migration || !seen.includes('copy files ahead: done')) return;
+          if (forging || !migration || !seen.includes('prepare the target: done')) return;
           forging = imagesFolder(scene, migration, 'west-1').then((folder) =>
             forge(path.join(folder, 'core-1.img'), descriptor, over.signal),
           );
