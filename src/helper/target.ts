@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
 import { imageSink } from './bulk/images.ts';
 import type { Armed } from './command.ts';
 import { IMAGE_FILES, imageDirectories, LOGS, readCriuTimes, readLog, restoreLog, SCRATCH } from './criu.ts';
@@ -157,7 +158,7 @@ export class Target {
       const { value, ms } = await timed(() => armed.run(restoreArguments(handover, stands.length > 0)));
       wallMs += ms;
       if (value.status !== 0) throw refusal(readLog(restoreLog(container)) || value.stderr, value.stderr);
-      const { root, count } = checkRestored(place.placeholderPid, handover.innerPids);
+      const { root, count } = await checkRestored(place.placeholderPid, handover.innerPids);
       restored.unshift({ ...place, rootPid: root });
       processes += count;
     }
@@ -256,17 +257,32 @@ function tellPlaceholder({ placeholderPid, rootPid }: Place): void {
   process.kill(placeholderPid, SIGNAL_COMMITTED);
 }
 
+/** How long a restored process may take to stop, in ms. */
+const STOP_MS = 2000;
+const isStopped = ({ state }: { state: string }) => state === 'T' || state === 'Z';
+
+/**
+ * What CRIU left below a placeholder. It leaves each process with a pending SIGSTOP (`--leave-stopped`), which takes hold
+ * before the first instruction of the program, but not before a processor is free for it: until then it shows as running.
+ */
+async function restoredTree(placeholderPid: number) {
+  for (const until = Date.now() + STOP_MS; ; ) {
+    const restored = processTree(placeholderPid).slice(1);
+    if (restored.every(isStopped) || Date.now() > until)
+      return restored.map((info) => ({ ...info, innerPid: innerPid(info.pid) }));
+    await setTimeout(2);
+  }
+}
+
 /**
  * The restored root: a child of the placeholder that is pid 1 in a namespace of its own. Throws unless all processes of
  * the dump are there and stopped.
  */
-function checkRestored(placeholderPid: number, innerPids: readonly number[]) {
-  const restored = processTree(placeholderPid)
-    .slice(1)
-    .map((info) => ({ ...info, innerPid: innerPid(info.pid) }));
+async function checkRestored(placeholderPid: number, innerPids: readonly number[]) {
+  const restored = await restoredTree(placeholderPid);
   const root = restored.find((each) => each.parent === placeholderPid && each.innerPid === 1);
   if (!root) throw new HelperFailure('criu-refused-restore', 'CRIU restored no process');
-  const running = restored.filter(({ state }) => state !== 'T' && state !== 'Z');
+  const running = restored.filter((each) => !isStopped(each));
   if (running.length > 0) {
     const names = running.map(({ name }) => name).join(' ');
     throw new HelperFailure('criu-refused-restore', 'a restored process is not stopped', names);
@@ -289,6 +305,6 @@ async function killRestored(placeholderPid: number): Promise<void> {
         // It ended with its namespace.
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await setTimeout(20);
   }
 }

@@ -34,7 +34,8 @@ export function leftOutAs(page: string, output: string): string {
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
   // Where a line is cut off depends on how long its figures are.
   [/^(.{20}).*…$/gm, '$1…'],
-  [/ in all \(.*\)$/gm, ' in all (BASIS)'],
+  // A terminal breaks it where it ends.
+  [/\sin\s+all\s+\([^)]*\)/g, ' in all (BASIS)'],
   [/: (nothing has to be pulled|the others pull it when it is needed first)$/gm, ''],
   // The alphabet of generated names in Kubernetes.
   [/-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, '-NAME'],
