@@ -2,6 +2,8 @@ import { type Armed, arm, execute, executeOrFail } from './command.ts';
 import { ARGUMENTS_END, MOUNT_HELPER } from './enter.ts';
 import { HelperFailure } from './failure.ts';
 
+/** native/packet-rules.c: takes a transaction of nft, or asks for a list. */
+const PACKET_RULES = '/usr/bin/packet-rules';
 /** The helper's table in the pod's network namespace; its presence is the lock. */
 const TABLE = 'kubectl_migrate';
 /** Packets that CRIU makes itself, to bring a socket into a closing state (SOCCR_MARK, soccr/soccr.h). */
@@ -37,7 +39,7 @@ table inet ${TABLE} {
 const inNetwork = (pid: number, ...command: string[]) => [`--net=/proc/${pid}/ns/net`, '--', ...command];
 
 /** What takes one transaction of a pod, started ahead; pass it to {@link lockNetwork} or {@link unlockNetwork}. */
-export const armNetwork = (pid: number): Armed => arm('/usr/bin/packet-rules', [String(pid)]);
+export const armNetwork = (pid: number): Armed => arm(PACKET_RULES, [String(pid)]);
 
 const load = (pid: number, text: string, armed = armNetwork(pid)): Promise<void> => armed.fire(text);
 
@@ -51,7 +53,7 @@ export const lockNetwork = (pid: number, armed?: Armed) => load(pid, rules('refu
 
 /** Whether the lock, in either of its forms, is there. */
 export async function isLocked(pid: number): Promise<boolean> {
-  const { status, stdout, stderr } = await execute('/usr/bin/packet-rules', [String(pid)], 'list tables inet\n');
+  const { status, stdout, stderr } = await execute(PACKET_RULES, [String(pid)], 'list tables inet\n');
   if (status !== 0) throw new HelperFailure('tool-failed', 'the pod’s network could not be looked at', stderr);
   return stdout.split('\n').includes(`table inet ${TABLE}`);
 }

@@ -80,6 +80,11 @@ function isElsewhere(endpoint: Endpoint, pod: Pod): boolean {
   return endpoint.targetRef === undefined && !endpoint.addresses.some((address) => podAddresses(pod).includes(address));
 }
 
+/** An endpoint slice of our own leads to the target pod from then on. */
+function switched(slice: ObjectRef): Effect {
+  return { step: 'switch', phase: 'switch', verb: 'patch', object: slice, detail: 'source pod -> target pod' };
+}
+
 /** The changes that leading a Service to the target consists of, the way back included. Pure. */
 export function routeEffects(draft: PlanDraft): Effect[] {
   const { route: chosen, source: from, target } = draft;
@@ -99,13 +104,7 @@ export function routeEffects(draft: PlanDraft): Effect[] {
     }
     for (const name of route.ownInSource) {
       const slice = source(RESOURCES.endpointSlice, name);
-      effects.push({
-        step: 'switch',
-        phase: 'switch',
-        verb: 'patch',
-        object: slice,
-        detail: 'source pod -> target pod',
-      });
+      effects.push(switched(slice));
     }
     if (route.inTarget === 'create') {
       effects.unshift({ ...prepare, verb: 'create', object: inTarget, detail: 'as in the source' });
@@ -126,14 +125,7 @@ export function routeEffects(draft: PlanDraft): Effect[] {
     for (const name of route.ownInTarget) {
       const slice = there(RESOURCES.endpointSlice, name);
       const last = { step: 'finalize', phase: 'finalize', verb: 'delete', object: slice } as const;
-      if (route.inTarget !== 'same')
-        effects.push({
-          step: 'switch',
-          phase: 'switch',
-          verb: 'patch',
-          object: slice,
-          detail: 'source pod -> target pod',
-        });
+      if (route.inTarget !== 'same') effects.push(switched(slice));
       if (route.inTarget === 'restore' || route.inTarget === 'same')
         effects.push({ ...last, detail: 'the controller’s own takes over' });
     }
@@ -143,7 +135,7 @@ export function routeEffects(draft: PlanDraft): Effect[] {
       effects.push(
         { ...prepare, verb: 'create', object: slice, detail: `same endpoints as ${replaces}` },
         { ...prepare, verb: 'delete', object: replaced, detail: `replaced by ${own}` },
-        { step: 'switch', phase: 'switch', verb: 'patch', object: slice, detail: 'source pod -> target pod' },
+        switched(slice),
         { ...prepare, verb: 'delete', object: slice, detail: 'way back', undoes: true },
       );
     }

@@ -1,6 +1,7 @@
 import type { Effect } from '../domain/effect.ts';
 import { blocking, type Finding } from '../domain/finding.ts';
 import type { PlanDraft } from '../domain/plan.ts';
+import type { Side } from '../domain/refs.ts';
 import type { PlannedStatefulSet } from '../domain/workload.ts';
 import type { OwnerObject } from '../kube/owner-objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -22,7 +23,7 @@ import { countingFindings, nameOf, wanted } from './owner-findings.ts';
 import { expectAsMoved, inTargetOf, ownerEffects, prepareInTarget, removeMade } from './owner-in-target.ts';
 import { REVISION_LABEL, revisionFindings } from './revision.ts';
 import { removeSourcePod } from './source-pod.ts';
-import type { Detection, Workload } from './workload.ts';
+import type { Detection, Workload, WorkloadContext } from './workload.ts';
 
 const RESOURCE = RESOURCES.statefulSet;
 
@@ -51,32 +52,24 @@ export const statefulSet: Workload<PlannedStatefulSet> = {
       await checkSiblings(context);
     },
     async giveUp(context, planned) {
-      const fewer = (owner: OwnerObject) => ({ spec: inSpec(without(rangeOf(owner), planned.ordinal)) });
-      await recount(context, 'source', RESOURCE, planned.name, fewer);
-      await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
+      await wantOneLess(context, 'source', planned);
       await removeSourcePod(context);
     },
     async standAside(context, planned) {
       // Its name is taken as long as the pod is there: the set, which lets it go, can make no other.
       await takeLabels(context, planned.labels);
-      const fewer = (owner: OwnerObject) => ({ spec: inSpec(without(rangeOf(owner), planned.ordinal)) });
-      await recount(context, 'source', RESOURCE, planned.name, fewer);
-      await ownerSettles(context, 'source', RESOURCE, planned.name, 'to want one pod less');
+      await wantOneLess(context, 'source', planned);
     },
     async giveBackTarget(context, planned) {
       await expectAsMoved(context, RESOURCE, planned);
-      const fewer = (owner: OwnerObject) => ({ spec: inSpec(without(rangeOf(owner), planned.ordinal)) });
-      await recount(context, 'target', RESOURCE, planned.name, fewer, backMark(context.plan));
-      await ownerSettles(context, 'target', RESOURCE, planned.name, 'to want one pod less');
+      await wantOneLess(context, 'target', planned, backMark(context.plan));
     },
     async comeBack(context, planned) {
-      const more = (owner: OwnerObject) => ({ spec: inSpec(including(rangeOf(owner), planned.ordinal)) });
-      await recount(context, 'source', RESOURCE, planned.name, more, backMark(context.plan));
+      await recount(context, 'source', RESOURCE, planned.name, withOrdinal(planned), backMark(context.plan));
       await giveLabels(context, planned.labels, planned.uid);
     },
     async takeIn(context, planned) {
-      const more = (owner: OwnerObject) => ({ spec: inSpec(including(rangeOf(owner), planned.ordinal)) });
-      await recount(context, 'target', RESOURCE, planned.name, more);
+      await recount(context, 'target', RESOURCE, planned.name, withOrdinal(planned));
       const owner = await ownerSettles(context, 'target', RESOURCE, planned.name, 'to want one pod more');
       if (!owner) return;
       const revision = owner.status?.updateRevision;
@@ -93,6 +86,23 @@ export const statefulSet: Workload<PlannedStatefulSet> = {
     },
   },
 };
+
+/** The set's count with the pod's ordinal in it. */
+function withOrdinal({ ordinal }: PlannedStatefulSet) {
+  return (owner: OwnerObject) => ({ spec: inSpec(including(rangeOf(owner), ordinal)) });
+}
+
+/** Takes the pod's ordinal out of the set's count and waits until its controller has seen that. Idempotent. */
+async function wantOneLess(
+  context: WorkloadContext,
+  side: Side,
+  { name, ordinal }: PlannedStatefulSet,
+  mark?: Parameters<typeof recount>[5],
+): Promise<void> {
+  const fewer = (owner: OwnerObject) => ({ spec: inSpec(without(rangeOf(owner), ordinal)) });
+  await recount(context, side, RESOURCE, name, fewer, mark);
+  await ownerSettles(context, side, RESOURCE, name, 'to want one pod less');
+}
 
 function detect(facts: OwnerFacts): Detection<PlannedStatefulSet> {
   const [owner] = facts.owners;

@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { HelperFailure } from '../failure.ts';
 import { removeBase } from '../memory/base.ts';
 import type { Known } from '../memory/known.ts';
 import { PAGE } from '../memory/pages.ts';
 import { type FrameWriter, MAX_FRAME_BYTES, type Totals, type TransferSink } from './framing.ts';
+import { writeAll } from './write-all.ts';
 
 // Images lie in a tmpfs: reading and writing them is copying memory, and done without a turn of the event loop each.
 
@@ -163,7 +164,7 @@ class ImageFile {
 
   #writeAt(data: Buffer, position: number): void {
     try {
-      for (let at = 0; at < data.byteLength; ) at += writeSync(this.#fd, data, at, data.byteLength - at, position + at);
+      writeAll(this.#fd, data, position);
     } catch (error) {
       throw new HelperFailure('no-space', 'the images do not fit on the target node', String(error));
     }

@@ -1,7 +1,8 @@
-import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
 import type { FrameWriter, Totals } from '../bulk/framing.ts';
 import type { KnownOf } from '../bulk/images.ts';
+import { writeAll } from '../bulk/write-all.ts';
 import { innerPid, processTree } from '../processes.ts';
 import { criuImages } from '../trust/installed.ts';
 import { createBase, removeBase } from './base.ts';
@@ -148,7 +149,7 @@ class BlockWriter {
 
   async flush(): Promise<void> {
     const data = this.#block.subarray(0, this.#filled);
-    for (let at = 0; at < data.length; ) at += writeSync(this.#base, data, at);
+    writeAll(this.#base, data);
     await this.#writer.data(data);
     // Its bytes may still be on their way.
     this.#block = Buffer.allocUnsafe(BLOCK * PAGE);

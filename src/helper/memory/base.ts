@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { TransferSink } from '../bulk/framing.ts';
+import { writeAll } from '../bulk/write-all.ts';
 import { HelperFailure } from '../failure.ts';
 import { IMAGES_DIR } from '../pod-spec.ts';
 
@@ -28,7 +29,7 @@ export function baseSink(file: string): TransferSink {
     },
     async data(data) {
       try {
-        for (let at = 0; at < data.byteLength; ) at += writeSync(fd, data, at);
+        writeAll(fd, data);
       } catch (error) {
         throw new HelperFailure('no-space', 'the memory does not fit on the target node', String(error));
       }
