@@ -13,6 +13,10 @@ export default defineConfig({
           name: 'fast',
           include: ['test/{unit,cli,contract,faults}/**/*.test.ts'],
           exclude: ['**/*.lab.test.ts'],
+          // Of two cores the default leaves one alone. Files share a process, and what it has loaded: no module of the
+          // product keeps anything between two uses, and what a test makes is its own.
+          maxWorkers: '100%',
+          isolate: false,
           // A busy machine is no failure; a test that hangs still is.
           testTimeout: 30_000,
           sequence: { shuffle: true },

@@ -110,8 +110,10 @@ export async function setLink(link: string, state: 'up' | 'down'): Promise<void>
   await ip(`link set ${link} ${state}`);
 }
 
-/** Loads the rules of the isolated lab. */
-export async function isolate(nft: readonly string[]): Promise<void> {
+/** Loads the rules of the isolated lab, or takes them away. Idempotent. */
+export async function setIsolation(nft: readonly string[], isolated: boolean): Promise<void> {
+  await removeTables(nft, table);
+  if (!isolated) return;
   const [program = 'nft', ...args] = nft;
   await run(program, [...args, '-f', '-'], { input: isolationRules() });
 }

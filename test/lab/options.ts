@@ -17,10 +17,10 @@ export function variantOf(options: UpOptions): Variant {
   return { isolated: options.isolated ?? false, runtimes: { ...options.runtimes } };
 }
 
-/** Whether two variants are the same kind of lab. */
-export function sameVariant(one: Variant, other: Variant): boolean {
-  const text = (variant: Variant) =>
-    JSON.stringify([variant.isolated, Object.entries(variant.runtimes).sort(([a], [b]) => a.localeCompare(b))]);
+/** Whether two variants have the same container runtimes on their nodes, which cannot be switched on a running lab. */
+export function sameRuntimes(one: Variant, other: Variant): boolean {
+  const text = ({ runtimes }: Variant) =>
+    JSON.stringify(Object.entries(runtimes).sort(([a], [b]) => a.localeCompare(b)));
   return text(one) === text(other);
 }
 

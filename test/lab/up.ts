@@ -10,9 +10,9 @@ import { folders } from './folders.ts';
 import { pushHelperImage } from './helper-image.ts';
 import { statusOf } from './https.ts';
 import { clusterImages, scenarioImages } from './images/index.ts';
-import { isolate, linkNode, makeBridge } from './network.ts';
+import { linkNode, makeBridge, setIsolation } from './network.ts';
 import { hasRuntimeSocket, nodePrograms, runtimeProgram, startNode } from './node.ts';
-import { sameVariant, type UpOptions, variantOf } from './options.ts';
+import { sameRuntimes, type UpOptions, variantOf } from './options.ts';
 import { missingParts, obtainParts, type Parts } from './parts.ts';
 import { kubeconfig } from './pki.ts';
 import { preflight, refuseLatency } from './preflight.ts';
@@ -35,8 +35,8 @@ function codeDigest(): string {
 }
 
 /**
- * Brings the lab up, or leaves it as it is when it is running. Anything left by a lab that did not come up, or that
- * a reboot ended, is removed first.
+ * Brings the lab up. A running one stays as it is, but for isolation, which is switched as asked for. Anything left by a
+ * lab that did not come up, or that a reboot ended, is removed first.
  * @throws before anything is changed when the machine cannot carry a lab, or carries one of another kind.
  */
 export async function bringUp(options: UpOptions, say: Say): Promise<State> {
@@ -44,12 +44,12 @@ export async function bringUp(options: UpOptions, say: Say): Promise<State> {
   const variant = variantOf(options);
   const present = readState();
   if (present !== undefined && options.fresh !== true && isRunning(present)) {
-    if (!sameVariant(present.variant, variant)) {
+    if (!sameRuntimes(present.variant, variant)) {
       throw new Error('a lab of another kind is running; add --fresh to replace it, or take it down first');
     }
     if (present.code !== codeDigest())
       say(`the running lab was made by other code (${present.checkout}); --fresh renews it`);
-    return present;
+    return present.variant.isolated === variant.isolated ? present : await switchIsolation(present, variant);
   }
   const missing = missingParts(variant);
   await preflight(missing > 2, say);
@@ -58,6 +58,14 @@ export async function bringUp(options: UpOptions, say: Say): Promise<State> {
   await takeDown();
   const state = await start(parts, { ...emptyState(parts), variant }, progress);
   say(`the lab is up after ${progress.seconds.toFixed(0)} s: export KUBECONFIG=${folders.kubeconfig}`);
+  return state;
+}
+
+/** What is between the clusters is a matter of packet filter rules alone: nothing has to start anew for it. */
+async function switchIsolation(present: State, variant: State['variant']): Promise<State> {
+  await setIsolation(fromRoot(present.nodeRoot, 'usr/sbin/nft'), variant.isolated);
+  const state = { ...present, variant };
+  writeState(state);
   return state;
 }
 
@@ -103,7 +111,7 @@ async function start(parts: Parts, state: State, progress: Progress): Promise<St
     mkdirSync(folders.data, { recursive: true });
     for (const member of ['registry', ...nodeNames]) makeGroups(member);
     await makeBridge();
-    if (state.variant.isolated) await isolate(fromRoot(parts.nodeRoot, 'usr/sbin/nft'));
+    if (state.variant.isolated) await setIsolation(fromRoot(parts.nodeRoot, 'usr/sbin/nft'), true);
     record('registry', 'registry', startRegistry(parts.nodeRoot, parts.pki));
     for (const name of nodeNames) await startOne(name, parts, state, record);
     const users = clusterNames.map((cluster) => ({ cluster, certificate: `${cluster}-admin` }));

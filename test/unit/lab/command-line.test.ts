@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommand, UsageError } from '../../lab/command-line.ts';
-import { sameVariant, variantOf } from '../../lab/options.ts';
+import { sameRuntimes, variantOf } from '../../lab/options.ts';
 
 describe('parseCommand', () => {
   it('reads up with all its flags', () => {
@@ -42,11 +42,11 @@ describe('parseCommand', () => {
   });
 });
 
-describe('sameVariant', () => {
+describe('sameRuntimes', () => {
   it('does not mind the order of the nodes, nor flags that say nothing about the lab', () => {
     const one = variantOf({ runtimes: { 'west-2': 'crio', 'east-2': 'crio' }, fresh: true });
-    expect(sameVariant(one, variantOf({ runtimes: { 'east-2': 'crio', 'west-2': 'crio' } }))).toBe(true);
-    expect(sameVariant(one, variantOf({}))).toBe(false);
-    expect(sameVariant(variantOf({}), variantOf({ isolated: true }))).toBe(false);
+    expect(sameRuntimes(one, variantOf({ runtimes: { 'east-2': 'crio', 'west-2': 'crio' } }))).toBe(true);
+    expect(sameRuntimes(one, variantOf({}))).toBe(false);
+    expect(sameRuntimes(variantOf({}), variantOf({ isolated: true }))).toBe(true);
   });
 });
