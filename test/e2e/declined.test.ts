@@ -16,6 +16,13 @@ interface Checked {
   readonly findings: readonly { readonly code: string; readonly what: string }[];
 }
 
+/** Maps huge pages (MAP_HUGETLB); without a reservation (MAP_NORESERVE) the node need not have any. */
+const HUGE = `
+import mmap, time
+kept = mmap.mmap(-1, 2 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000 | 0x4000)
+time.sleep(3600)
+`;
+
 async function findings(scene: Scenario, args: readonly string[]): Promise<string[]> {
   const ended = await scene.migrate([...args, '-o', 'json']);
   expect(ended.code).toBe(5);
@@ -122,14 +129,19 @@ describe('what is declined before anything changes', () => {
       expect(await leftOf(ended)).toEqual([]);
     }));
 
-  it('an io_uring is found before the freeze', () =>
+  it('an io_uring and explicit huge pages are found before the freeze', () =>
     scenario('io-uring', async (scene) => {
       const { lab, namespace, kubectl, leftOf, migrate } = scene;
-      await kubectl.apply('east', [pod({ namespace, name: 'p', image: imageOf(lab, 'node-counter'), port: 8080 })]);
+      const containers = [
+        { name: 'ring', image: imageOf(lab, 'node-counter'), readinessProbe: { tcpSocket: { port: 8080 } } },
+        { name: 'huge', image: imageOf(lab, 'python'), command: ['python3', '-c', HUGE] },
+      ];
+      await kubectl.apply('east', [pod({ namespace, name: 'p', image: '', spec: { containers } })]);
       await kubectl.ready('east', namespace, 'p');
       const ended = await migrate(['pod', 'p', ...BETWEEN, '--yes']);
       expect(ended.code).toBe(5);
-      expect(ended.stderr).toMatch(/E150 .*io-uring/);
+      expect(ended.stderr).toMatch(/E150 +container ring: .*io-uring/);
+      expect(ended.stderr).toMatch(/E150 +container huge: .*huge-pages/);
       expect(await leftOf(ended)).toEqual([]);
     }));
 

@@ -34,18 +34,6 @@ function watching(lab: Parameters<typeof imageOf>[0], namespace: string, ...name
 }
 
 describe('files that a program watches', () => {
-  it('go on being watched in volumes', () =>
-    scenario('watch', async ({ lab, namespace, kubectl, migrate }) => {
-      const objects = watching(lab, namespace, '/conf', '/data');
-      await kubectl.apply('east', objects);
-      await kubectl.apply('west', objects.slice(0, 1));
-      await kubectl.ready('east', namespace, 'p');
-      expect((await migrate(['pod', 'p', ...BETWEEN])).code).toBe(0);
-      await kubectl.run('west', ['-n', namespace, 'exec', 'p', '--', 'touch', '/data/new']);
-      const logs = () => kubectl.run('west', ['-n', namespace, 'logs', 'p']);
-      await expect.poll(logs, { timeout: 10_000 }).toContain('event');
-    }));
-
   it('are found before the freeze where they would not be found again', () =>
     scenario('unwatch', async ({ lab, namespace, kubectl, migrate }) => {
       const objects = watching(lab, namespace, '/tmp', '/conf/a.conf');

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { coredns } from './build/coredns.ts';
 import { debianPrograms } from './build/debian-programs.ts';
+import { java } from './build/java.ts';
 import { obtain } from './cache.ts';
 import { type ImageParts, imageRecipe } from './images/image.ts';
 import { clusterImages, scenarioImages } from './images/index.ts';
@@ -13,6 +14,7 @@ import type { Say } from './progress.ts';
 export async function obtainImages(say: Say): Promise<Readonly<Record<string, string>>> {
   const parts: ImageParts = {
     debian: path.join(await obtain(debianPrograms, say), 'root'),
+    java: path.join(await obtain(java, say), 'java'),
     coredns: path.join(await obtain(coredns, say), 'coredns'),
   };
   const layouts: Record<string, string> = {};

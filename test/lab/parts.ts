@@ -4,6 +4,7 @@ import { coredns } from './build/coredns.ts';
 import { crio } from './build/crio.ts';
 import { criuShim } from './build/criu-shim.ts';
 import { debianPrograms } from './build/debian-programs.ts';
+import { java } from './build/java.ts';
 import { kubernetes } from './build/kubernetes.ts';
 import { nodeRoot } from './build/node-root.ts';
 import { lookUp, obtain, type Recipe } from './cache.ts';
@@ -66,7 +67,7 @@ export async function obtainParts(variant: Variant, progress: Progress, say: Say
   };
 }
 
-const bootstrapped: readonly Recipe[] = [pki, criuShim, nodeRoot, debianPrograms];
+const bootstrapped: readonly Recipe[] = [pki, criuShim, nodeRoot, debianPrograms, java];
 
 /** Made only when asked for. */
 const otherRuntimes: Readonly<Record<RuntimeName, Recipe>> = { 'containerd-2.4': containerd24, crio };

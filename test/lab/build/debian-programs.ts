@@ -3,7 +3,17 @@ import path from 'node:path';
 import type { Recipe } from '../cache.ts';
 import { bootstrap, suites } from './debian.ts';
 
-const packages = ['busybox-static', 'catatonit', 'postgresql', 'python3', 'redis-server', 'redis-tools', 'tzdata'];
+const packages = [
+  'busybox-static',
+  'catatonit',
+  'memcached',
+  'nginx',
+  'postgresql',
+  'python3',
+  'redis-server',
+  'redis-tools',
+  'tzdata',
+];
 
 /** Files of the Debian packages of which the lab's images take parts; nothing in it is set up to run as it is. */
 export const debianPrograms: Recipe = {

@@ -18,6 +18,8 @@ export interface LabImage {
 export interface ImageParts {
   /** Root of a Debian system whose programs can be copied. */
   readonly debian: string;
+  /** Folder with a Java runtime (`runtime`) and the Java program of the lab (`classes`). */
+  readonly java: string;
   /** The program of the cluster's DNS server. */
   readonly coredns: string;
 }

@@ -2,7 +2,10 @@ import { client } from './client.ts';
 import { corednsImage } from './coredns.ts';
 import { goServer } from './go-server.ts';
 import type { LabImage } from './image.ts';
+import { jvmCounter } from './jvm-counter.ts';
 import { loopbackPair } from './loopback-pair.ts';
+import { memcached } from './memcached.ts';
+import { nginx } from './nginx.ts';
 import { nodeCounter } from './node-counter.ts';
 import { pause } from './pause.ts';
 import { postgres } from './postgres.ts';
@@ -17,7 +20,10 @@ export const clusterImages: readonly LabImage[] = [pause, corednsImage];
 export const scenarioImages: readonly LabImage[] = [
   client,
   goServer,
+  jvmCounter,
   loopbackPair,
+  memcached,
+  nginx,
   nodeCounter,
   postgres,
   python,
