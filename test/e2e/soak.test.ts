@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
+import { type Measured, measure } from '../support/growth.ts';
 import { newMachine, whenRecorded } from '../support/kill.ts';
 import type { Context } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
@@ -8,6 +9,8 @@ import { accountForWrites } from '../support/redis-writes.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
 const MOVES = Number(process.env['SOAK_MOVES'] ?? 3);
+/** How many of the moves meet a fault. */
+const FAULTS = Number(process.env['SOAK_FAULTS'] ?? 1 / 3);
 const SEED = Number(process.env['SOAK_SEED'] ?? 1);
 
 /** The same numbers in [0, 1) for the same seed (mulberry32). */
@@ -54,12 +57,15 @@ describe('a pod that is moved again and again', () => {
         const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379');
         await load.going;
         const told: string[] = [];
+        const measured: Record<Context, Measured[]> = { east: [], west: [] };
+        const lines: number[] = [];
         let place: Context = 'east';
+        let moved = false;
         for (let move = 1; move <= MOVES; move++) {
           const to: Context = place === 'east' ? 'west' : 'east';
           const contexts = ['--context', place, '--to-context', to];
           const faults = faultsFor(scene, place, to);
-          const fault = random() < 1 / 3 ? faults[Math.floor(random() * faults.length)] : undefined;
+          const fault = random() < FAULTS ? faults[Math.floor(random() * faults.length)] : undefined;
           const line = 2 + Math.floor(random() * 14);
           const machine = newMachine();
           const ended = await migrate(
@@ -78,8 +84,14 @@ describe('a pod that is moved again and again', () => {
           }
           const found = await kubectl.try(to, ['-n', namespace, 'get', 'pod', 'redis']);
           if (found.code === 0) place = to;
+          const now = await measure(scene, { context: place, pod: 'redis', program: 'redis-server' });
+          // What a pod is before its first move is nothing to compare with.
+          moved ||= found.code === 0;
+          if (moved) measured[place].push(now);
+          if (ended.code === 0 && !fault) lines.push(machine.record()?.lines.length ?? 0);
           told.push(
-            `${move}: ${fault ? `${fault.name} at write ${line}` : 'undisturbed'}, exit ${ended.code}, ${place}`,
+            `${move}: ${fault ? `${fault.name} at write ${line}` : 'undisturbed'}, exit ${ended.code}, ${place}, ` +
+              `${/Down [\d.]+ s/.exec(ended.stdout)?.[0] ?? 'not measured'}, ${lines.at(-1)} lines, ${JSON.stringify(now)}`,
           );
         }
         process.stderr.write(`${told.join('\n')}\n`);
@@ -89,6 +101,9 @@ describe('a pod that is moved again and again', () => {
           `${account.acknowledged} acknowledged, ${account.lost.length} lost, ${account.twice.length} twice\n`,
         );
         expect(account).toMatchObject({ lost: [], twice: [] });
+        for (const each of Object.values(measured))
+          expect(new Set(each.map((one) => JSON.stringify(one))).size).toBeLessThan(2);
+        expect(new Set(lines).size).toBeLessThan(2);
         const other: Context = place === 'east' ? 'west' : 'east';
         expect((await kubectl.try(other, ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
       }),

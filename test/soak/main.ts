@@ -1,5 +1,5 @@
-// Moves a redis under write load back and forth, with a random fault in one of three moves.
-// Usage: main.ts [--moves N] [--seed S]
+// Moves a redis under write load back and forth, with a random fault in one of three moves unless told otherwise, and
+// looks whether anything grows. Usage: main.ts [--moves N] [--seed S] [--faults 0..1]
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
@@ -8,7 +8,11 @@ import { buildProgram } from '../../krew/build.ts';
 import { current } from '../lab/index.ts';
 
 const { values } = parseArgs({
-  options: { moves: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' } },
+  options: {
+    moves: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '1' },
+    faults: { type: 'string', default: String(1 / 3) },
+  },
 });
 const root = path.resolve(import.meta.dirname, '../..');
 if (!current()) {
@@ -25,6 +29,7 @@ const child = spawn(path.join(root, 'node_modules/.bin/vitest'), args, {
     KUBECTL_MIGRATE_PROGRAM: program,
     SOAK_MOVES: values.moves,
     SOAK_SEED: values.seed,
+    SOAK_FAULTS: values.faults,
   },
 });
 child.on('exit', (code) => process.exit(code ?? 1));
