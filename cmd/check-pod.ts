@@ -1,37 +1,48 @@
-import { isMigrateError, type Outcome } from '../src/domain/errors.ts';
-import { FINDINGS, type Finding, FROM_THE_NODES } from '../src/domain/finding.ts';
+import { isMigrateError, MigrateError, type Outcome } from '../src/domain/errors.ts';
+import { blocking, FINDINGS, type Finding, type FindingCode, FROM_THE_NODES } from '../src/domain/finding.ts';
+import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Pod } from '../src/kube/objects.ts';
 import { RESOURCES } from '../src/kube/resources.ts';
 import type { Candidate } from '../src/planner/checks/placement.ts';
 import { surveyNodes } from '../src/planner/survey.ts';
+import { lookAround } from '../src/runner/look.ts';
+import { LOOKING, lookingPlan } from '../src/steps/looking.ts';
 import { renderFinding } from '../src/ui/finding-view.ts';
+import { renderEffects } from '../src/ui/plan-view.ts';
 import { columns } from '../src/ui/table.ts';
 import { type Composition, compose } from './context.ts';
 import { structured } from './flags/output.ts';
 import type { PodOptions } from './migrate-pod.ts';
-import { output } from './output.ts';
+import { type Output, output } from './output.ts';
 import { plansFor } from './planning.ts';
 import type { Streams } from './streams.ts';
 
-export type CheckOptions = Omit<PodOptions, 'output'> & { readonly output: 'table' | 'json' | 'yaml' };
+export type CheckOptions = Omit<PodOptions, 'output'> & {
+  readonly output: 'table' | 'json' | 'yaml';
+  readonly probe: boolean;
+};
 
-/** Prints every finding about a move of the pod, and each node of the target with a verdict. Reads only. */
+/** Prints every finding about a move of the pod, and each node of the target with a verdict. Reads only, unless told to probe. */
 export async function checkPod(options: CheckOptions, streams: Streams): Promise<Outcome> {
   const form = structured(options.output);
   const out = output(form, streams);
   const given: PodOptions = { ...options, output: form };
   const composition = compose(options, streams, out.reporter);
   try {
-    const [{ plan, findings }, nodes] = await Promise.all([
+    const [{ plan, findings: known }, candidates] = await Promise.all([
       judge(given, composition, streams),
       judgeNodesFor(given, composition, streams),
     ]);
-    const movable = plan !== undefined;
-    const needProbe = FROM_THE_NODES.map((code) => ({ code, title: FINDINGS[code] }));
+    // What the API servers rule out needs no look from the nodes.
+    const seen = plan && options.probe ? await askNodes(plan, given, { composition, out, streams }) : undefined;
+    const findings = [...known, ...(seen ?? [])];
+    const nodes = seen && plan ? candidates.map((each) => withSeen(each, plan, seen)) : candidates;
+    const movable = plan !== undefined && blocking(findings).length === 0;
+    const needProbe = seen ? [] : FROM_THE_NODES.map((code) => ({ code, title: FINDINGS[code] }));
     out.result(
       { movable, findings, needProbe, nodes, ...(plan && { forecast: plan.forecast, node: plan.target.node }) },
-      () => render(given, { plan, findings, nodes }),
+      () => render(given, { plan, movable, probed: seen !== undefined, findings, nodes }),
     );
     return movable ? 'done' : 'declined';
   } finally {
@@ -42,6 +53,31 @@ export async function checkPod(options: CheckOptions, streams: Streams): Promise
 interface Judged {
   readonly plan: Plan | undefined;
   readonly findings: readonly Finding[];
+}
+
+/** Asks the source's node and the one that the plan chose, by helper pods that are made and removed again. */
+async function askNodes(
+  plan: Plan,
+  { yes, output: form }: PodOptions,
+  { composition, out, streams }: { composition: Composition; out: Output; streams: Streams },
+): Promise<readonly Finding[]> {
+  const looking = lookingPlan(plan);
+  const { source, target } = plan;
+  const nodes = `${source.context}/${source.node} and ${target.context}/${target.node}`;
+  if (form === undefined) streams.stderr.write(out.readable(`To ask ${nodes}:\n${renderEffects(looking)}`));
+  else out.event({ code: 'I401', text: `plan ${plan.id} made`, data: looking as unknown as Json });
+  if (!yes && !(await out.reporter.ask({ text: `Ask ${nodes} now?` }))) throw notAsked();
+  const session = await composition.begin(looking, false, 'check');
+  const { probe } = await session.onTheRecord('check', () => lookAround({ steps: LOOKING, ...session }));
+  return probe?.findings ?? [];
+}
+
+function notAsked(): MigrateError {
+  return new MigrateError('F304', {
+    detail: 'nothing was changed, and the nodes were not asked',
+    remedy: 'run the command again when you are ready, or without --probe',
+    outcome: 'declined',
+  });
 }
 
 /** A refusal is the answer here, not a failure. */
@@ -72,17 +108,31 @@ async function judgeNodesFor(
   }
 }
 
-function render(
-  { pod }: PodOptions,
-  { plan, findings, nodes }: Judged & { readonly nodes: readonly Candidate[] },
-): string {
-  const count = `${findings.length} ${findings.length === 1 ? 'reason' : 'reasons'} against it`;
-  const head = plan
-    ? `${pod} can be moved, to ${plan.target.context}/${plan.target.node} for instance\n`
-    : `${pod} cannot be moved: ${count}\n`;
+/** What the nodes say of one another; the other findings hold wherever the pod goes. */
+const ABOUT_NODES: readonly FindingCode[] = ['E130', 'E131', 'E133', 'E151'];
+
+function withSeen(candidate: Candidate, plan: Plan, seen: readonly Finding[]): Candidate {
+  if (candidate.node !== plan.target.node) return candidate;
+  const about = blocking(seen).filter(({ code }) => ABOUT_NODES.includes(code));
+  return { ...candidate, reasons: [...candidate.reasons, ...about.map(({ what }) => what)] };
+}
+
+interface Shown extends Judged {
+  readonly movable: boolean;
+  readonly probed: boolean;
+  readonly nodes: readonly Candidate[];
+}
+
+function render({ pod }: PodOptions, { plan, movable, probed, findings, nodes }: Shown): string {
+  const against = blocking(findings).length;
+  const count = `${against} ${against === 1 ? 'reason' : 'reasons'} against it`;
+  const head =
+    plan && movable
+      ? `${pod} can be moved, to ${plan.target.context}/${plan.target.node} for instance\n`
+      : `${pod} cannot be moved: ${count}\n`;
   const rows = nodes.map(({ node, reasons }) => [node, reasons.length === 0 ? '✓ fits' : '✗ no', reasons.join(', ')]);
   const table = rows.length === 0 ? '' : columns(rows, ['NODE', 'VERDICT', 'WHY']);
   const unseen = FROM_THE_NODES.map((code) => `${code} ${FINDINGS[code]}`).join(', ');
-  const probe = `Only the nodes can tell, which a move asks before its freeze: ${unseen}\n`;
-  return [head, ...findings.map(renderFinding), table, ...(plan ? [probe] : [])].join('');
+  const probe = `Only the nodes can tell, which a move asks before its freeze, and --probe now: ${unseen}\n`;
+  return [head, ...findings.map(renderFinding), table, ...(plan && !probed ? [probe] : [])].join('');
 }

@@ -23,9 +23,9 @@ export interface Composition {
   readonly reporter: Reporter;
   /**
    * Takes the lock and opens the journal of a plan. From here on the clusters are written to. `force`: also a lock that
-   * another migration left.
+   * another migration left. `operation`: what it is for, when it is not a move.
    */
-  begin(plan: Plan, force: boolean): Promise<Session>;
+  begin(plan: Plan, force: boolean, operation?: 'check'): Promise<Session>;
   /** A gateway that has the servers check what the plan declares, and keeps nothing of it. */
   dryRunGateway(plan: Plan): Gateway;
   /** Ends connections. Idempotent. */
@@ -40,7 +40,8 @@ export function compose(options: ConnectionOptions & RegistryFlags, streams: Str
     source,
     target,
     reporter,
-    begin: (plan, force) => begin(plan, { source, target, reporter }, { ...options, force }, streams),
+    begin: (plan, force, operation) =>
+      begin(plan, { source, target, reporter }, { ...options, force, operation }, streams),
     dryRunGateway: ({ effects }) =>
       createGateway({ source: source.api, target: target.api, effects, clock: systemClock, serverDryRun: true }),
     close: () => {
@@ -53,15 +54,16 @@ export function compose(options: ConnectionOptions & RegistryFlags, streams: Str
 async function begin(
   plan: Plan,
   parts: Pick<Composition, 'source' | 'target' | 'reporter'>,
-  options: RegistryFlags & { readonly force: boolean },
+  options: RegistryFlags & { readonly force: boolean; readonly operation: 'check' | undefined },
   streams: Streams,
 ) {
   const user = await parts.source.reader.whoAmI();
   return beginSession(plan, {
     ...parts,
     clock: systemClock,
-    copies: [createFileSink(journalFolder(streams.env))],
-    worker: { operation: 'pod', user, host: hostname(), version: VERSION },
+    // Of what only looked there is no history.
+    copies: options.operation === 'check' ? [] : [createFileSink(journalFolder(streams.env))],
+    worker: { operation: options.operation ?? 'pod', user, host: hostname(), version: VERSION },
     newUuid: randomUUID,
     forceUnlock: options.force,
     registryFor: (archive) => registryFor(archive, options, streams.env),

@@ -21,7 +21,7 @@ export const auditEntrySchema = z.strictObject({
   /** RFC 3339. */
   at: z.iso.datetime(),
   /** What somebody did, as the command is called; `migrate` is a whole move. */
-  action: z.enum(['migrate', 'resume', 'rollback', 'finalize']),
+  action: z.enum(['migrate', 'check', 'resume', 'rollback', 'finalize']),
   event: z.enum(['begun', 'ended']),
   migration: text,
   /** The machine that acted. */

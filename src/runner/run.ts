@@ -53,17 +53,7 @@ async function goToCommit(
 ): Promise<void> {
   const begun: Begun[] = [];
   try {
-    for (const step of steps) {
-      const context = contextFor(options, step, results, false);
-      const undo = (await step.capture?.(context)) ?? null;
-      // The commit is its own announcement.
-      if (step.phase !== 'commit') await chronicle.intend(step, undo, step.covered?.(context) === true);
-      begun.push({ step, undo });
-      const result = await perform(options, step, context, undo);
-      Object.assign(results, { [step.name]: result });
-      if (step.phase === 'commit') await chronicle.commit(result as Json);
-      else chronicle.done(step, result as Json);
-    }
+    await goThrough(options, steps, { results, chronicle, begun });
     const text = 'committed: the source never runs again';
     options.context.reporter.notify({ code: 'I408', phase: 'commit', text });
   } catch (thrown) {
@@ -78,6 +68,29 @@ async function goToCommit(
     }
     await rollBack(options, begun, results, error);
     throw error.outcome === 'interrupted' ? ledBack(options, error) : error;
+  }
+}
+
+/**
+ * One step after the other, each announced and noted; `begun` and `results` are filled in on the way. Throws what ends one
+ * of them.
+ */
+export async function goThrough(
+  options: RunOptions,
+  steps: readonly Step[],
+  way: { readonly results: StepResults; readonly chronicle: Chronicle; readonly begun: Begun[] },
+): Promise<void> {
+  const { results, chronicle, begun } = way;
+  for (const step of steps) {
+    const context = contextFor(options, step, results, false);
+    const undo = (await step.capture?.(context)) ?? null;
+    // The commit is its own announcement.
+    if (step.phase !== 'commit') await chronicle.intend(step, undo, step.covered?.(context) === true);
+    begun.push({ step, undo });
+    const result = await perform(options, step, context, undo);
+    Object.assign(results, { [step.name]: result });
+    if (step.phase === 'commit') await chronicle.commit(result as Json);
+    else chronicle.done(step, result as Json);
   }
 }
 

@@ -3,7 +3,7 @@ import { blocking } from '../domain/finding.ts';
 import type { Pod } from '../kube/objects.ts';
 import { asWritten } from '../workloads/placeholder-pod.ts';
 import { movedVolumes } from '../workloads/volumes.ts';
-import type { Step } from './step.ts';
+import type { Step, StepContext } from './step.ts';
 
 /** Looks at the containers and at both nodes from the nodes themselves; declines what cannot move, before the freeze. */
 export const probe: Step<'probe'> = {
@@ -15,12 +15,21 @@ export const probe: Step<'probe'> = {
   // It only looks; what it saw is in the journal.
   inspect: async ({ results }) => (results.probe ? 'done' : 'absent'),
   async apply(context) {
-    const { plan, engine, reporter } = context;
-    const volumes = movedVolumes(plan);
-    const { commandLines, findings, ...seen } = await engine.probe(context, volumes);
+    const { findings, ...seen } = await see(context);
     if (blocking(findings).length > 0) throw declined(blocking(findings));
-    for (const { code, what } of findings) reporter.notify({ code: 'W421', step: 'probe', text: `${code} ${what}` });
-    const written = asWritten(plan.manifest as unknown as Pod, commandLines);
-    return { ...seen, commandLines: written, volumes };
+    for (const { code, what } of findings)
+      context.reporter.notify({ code: 'W421', step: 'probe', text: `${code} ${what}` });
+    return seen;
   },
 };
+
+/** The same where looking is all that is done: yields what it found, whatever that is. */
+export const probeOnly: Step<'probe'> = { ...probe, apply: see };
+
+async function see(context: StepContext) {
+  const { plan, engine } = context;
+  const volumes = movedVolumes(plan);
+  const { commandLines, ...seen } = await engine.probe(context, volumes);
+  const written = asWritten(plan.manifest as unknown as Pod, commandLines);
+  return { ...seen, commandLines: written, volumes };
+}

@@ -1,3 +1,4 @@
+import type { Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
 import type { PodVolume } from '../domain/plan.ts';
 import type { Carried, Frozen, LaterPod, Restored, TargetPod } from '../engines/engine.ts';
@@ -14,6 +15,8 @@ export interface StepResults {
     readonly addresses: readonly string[];
     readonly memoryBytes: number;
     readonly processes: number;
+    /** Only where looking is all that is done. */
+    readonly findings?: readonly Finding[];
   };
   dependencies?: Record<string, never>;
   owner?: Record<string, never>;

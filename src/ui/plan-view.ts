@@ -15,17 +15,25 @@ export function renderPlan(plan: Plan): string {
   const { source, target, forecast } = plan;
   const from = `${source.context}/${source.node}`;
   const to = `${target.context}/${target.node}`;
-  const rows = plan.effects
-    .filter((effect) => !effect.undoes)
-    .toSorted((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase))
-    .map((effect) => [effect.phase, effect.verb, objectName(effect.object), clusterOf(plan, effect), effect.detail]);
   return [
     `Plan ${plan.id}  ${source.namespace}/${source.pod}  ${from} -> ${to}  (${plan.engine.name} engine, ${plan.transfer.name} transfer)\n`,
     `Forecast: ${seconds(forecast.downMs)} down, ${seconds(forecast.totalMs)} in all (${forecast.basis.join('; ')})\n`,
-    columns(rows, ['PHASE', 'VERB', 'OBJECT', 'CLUSTER', 'WHAT']),
+    renderEffects(plan),
     afterCommit(plan),
     ...(plan.warnings.length > 0 ? ['Warnings\n', ...plan.warnings.map(renderFinding)] : []),
   ].join('');
+}
+
+/** What a plan changes, for people, where nothing is moved: by phase, with its cluster. */
+export function renderEffects(plan: Plan): string {
+  return columns(effectRows(plan), ['PHASE', 'VERB', 'OBJECT', 'CLUSTER', 'WHAT']);
+}
+
+function effectRows(plan: Plan): string[][] {
+  return plan.effects
+    .filter((effect) => !effect.undoes)
+    .toSorted((a, b) => PHASES.indexOf(a.phase) - PHASES.indexOf(b.phase))
+    .map((effect) => [effect.phase, effect.verb, objectName(effect.object), clusterOf(plan, effect), effect.detail]);
 }
 
 function afterCommit({ request: { hold }, rehearsal }: Plan): string {

@@ -6,6 +6,7 @@ import { EXIT, FAILURES } from '../../src/domain/errors.ts';
 import { FINDINGS } from '../../src/domain/finding.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { MESSAGES } from '../../src/report/message.ts';
+import { isWrite } from '../fakes/fake-writes.ts';
 import { move } from '../fixtures/move.ts';
 import { node, runningPod, service } from '../fixtures/objects.ts';
 import { type Served, serveClusters } from '../fixtures/served.ts';
@@ -53,6 +54,24 @@ describe('check pod', () => {
       needProbe: expect.arrayContaining([{ code: 'E150', title: 'container holds something that cannot be moved' }]),
       nodes: [{ node: 'west-1' }, {}],
     });
+  });
+});
+
+describe('check pod --probe', () => {
+  it('shows what asking the nodes takes, and wants a yes', async () => {
+    const { code, stderr } = await run('check', 'pod', 'cart-0', '--to-context', 'west', '--probe');
+    expect(code).toBe(EXIT.usage);
+    expect(stderr).toMatch(/To ask east\/east-1 and west\/west-1:/);
+    expect(stderr).toMatch(/create +pod kubectl-migrate\/helper-m-\w+-target +west/);
+    expect(stderr).not.toMatch(/delete +pod shop/);
+    expect(stderr).toContain('F303');
+    expect([...clusters.east.calls, ...clusters.west.calls].filter(isWrite)).toEqual([]);
+  });
+
+  it('asks no node about what the API servers rule out', async () => {
+    const { code, stdout } = await run('check', 'pod', 'netty', '--to-context', 'west', '--probe', '-o', 'json');
+    expect(code).toBe(EXIT.declined);
+    expect(JSON.parse(stdout)).toMatchObject({ movable: false, findings: [{ code: 'E120' }] });
   });
 });
 

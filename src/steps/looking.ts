@@ -1,0 +1,21 @@
+import type { Effect } from '../domain/effect.ts';
+import type { Plan } from '../domain/plan.ts';
+import { pullPodRef } from '../engines/kubelet/pull-pod.ts';
+import { probeOnly } from './probe.ts';
+import { startHelpers } from './start-helpers.ts';
+import type { Step } from './step.ts';
+
+/** The steps of a move that look at the pod from the nodes, and nothing beyond. */
+export const LOOKING = [startHelpers, probeOnly] as readonly Step[];
+
+/**
+ * What is left of a plan when nothing but looking is done: lock, record, audit record and helper pods, which all lie in
+ * the program's own namespace, and that namespace. Pure.
+ */
+export function lookingPlan(plan: Plan): Plan {
+  const { namespace } = plan.helper;
+  // The way back of the kubelet engine makes sure that there is none.
+  const pulls = ({ verb, object }: Effect) => verb === 'delete' && object.name === pullPodRef(plan).name;
+  const isOwn = ({ object }: Effect) => object.namespace === namespace || object.kind === 'Namespace';
+  return { ...plan, effects: plan.effects.filter((effect) => isOwn(effect) || pulls(effect)) };
+}
