@@ -50,11 +50,8 @@ async function staticChecks(): Promise<void> {
 async function vitest(project: string, env: Record<string, string> = {}, files: readonly string[] = []): Promise<void> {
   const report = path.join(scratch, `${project}.json`);
   const args = ['run', '--config', 'test/vitest.config.ts', '--project', project, ...files];
-  const code = await run(
-    path.join(bin, 'vitest'),
-    [...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-    env,
-  );
+  const reporters = ['default', 'json', './test/support/scenario-results.ts'].map((name) => `--reporter=${name}`);
+  const code = await run(path.join(bin, 'vitest'), [...args, ...reporters, `--outputFile.json=${report}`], env);
   let failed = 0;
   try {
     const result = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>;

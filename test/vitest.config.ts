@@ -6,6 +6,7 @@ const root = path.resolve(import.meta.dirname, '..');
 export default defineConfig({
   root,
   test: {
+    reporters: ['default', './test/support/scenario-results.ts'],
     projects: [
       {
         root,

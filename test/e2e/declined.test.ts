@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { holds, shows } from '../support/compatibility.ts';
 import { imageOf, pod } from '../support/manifests.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
@@ -129,35 +130,43 @@ describe('what is declined before anything changes', () => {
       expect(await leftOf(ended)).toEqual([]);
     }));
 
-  it('an io_uring and explicit huge pages are found before the freeze', () =>
-    scenario('io-uring', async (scene) => {
-      const { lab, namespace, kubectl, leftOf, migrate } = scene;
-      const containers = [
-        { name: 'ring', image: imageOf(lab, 'node-counter'), readinessProbe: { tcpSocket: { port: 8080 } } },
-        { name: 'huge', image: imageOf(lab, 'python'), command: ['python3', '-c', HUGE] },
-      ];
-      await kubectl.apply('east', [pod({ namespace, name: 'p', image: '', spec: { containers } })]);
-      await kubectl.ready('east', namespace, 'p');
-      const ended = await migrate(['pod', 'p', ...BETWEEN, '--yes']);
-      expect(ended.code).toBe(5);
-      expect(ended.stderr).toMatch(/E150 +container ring: .*io-uring/);
-      expect(ended.stderr).toMatch(/E150 +container huge: .*huge-pages/);
-      expect(await leftOf(ended)).toEqual([]);
-    }));
+  it(
+    'an io_uring and explicit huge pages are found before the freeze',
+    shows(holds('io_uring', { declined: 'E150' }), holds('explicit huge pages', { declined: 'E150' })),
+    () =>
+      scenario('io-uring', async (scene) => {
+        const { lab, namespace, kubectl, leftOf, migrate } = scene;
+        const containers = [
+          { name: 'ring', image: imageOf(lab, 'node-counter'), readinessProbe: { tcpSocket: { port: 8080 } } },
+          { name: 'huge', image: imageOf(lab, 'python'), command: ['python3', '-c', HUGE] },
+        ];
+        await kubectl.apply('east', [pod({ namespace, name: 'p', image: '', spec: { containers } })]);
+        await kubectl.ready('east', namespace, 'p');
+        const ended = await migrate(['pod', 'p', ...BETWEEN, '--yes']);
+        expect(ended.code).toBe(5);
+        expect(ended.stderr).toMatch(/E150 +container ring: .*io-uring/);
+        expect(ended.stderr).toMatch(/E150 +container huge: .*huge-pages/);
+        expect(await leftOf(ended)).toEqual([]);
+      }),
+  );
 
-  it('a socket on the pod’s own address is found before the freeze', () =>
-    scenario('own-address', async (scene) => {
-      const { lab, namespace, kubectl } = scene;
-      const env = [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }];
-      const command = ['sh', '-c', 'exec redis-server --protected-mode no --save "" --bind "$IP"'];
-      await kubectl.apply('east', [
-        pod({ namespace, name: 'p', image: imageOf(lab, 'redis'), port: 6379, container: { env, command } }),
-      ]);
-      await kubectl.ready('east', namespace, 'p');
-      expect(await findings(scene, ['pod', 'p', ...BETWEEN, '--yes'])).toEqual([
-        expect.stringMatching(/^E150 .*pod-address-socket/),
-      ]);
-    }));
+  it(
+    'a socket on the pod’s own address is found before the freeze',
+    shows(holds('socket on the pod’s own address', { declined: 'E150' })),
+    () =>
+      scenario('own-address', async (scene) => {
+        const { lab, namespace, kubectl } = scene;
+        const env = [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }];
+        const command = ['sh', '-c', 'exec redis-server --protected-mode no --save "" --bind "$IP"'];
+        await kubectl.apply('east', [
+          pod({ namespace, name: 'p', image: imageOf(lab, 'redis'), port: 6379, container: { env, command } }),
+        ]);
+        await kubectl.ready('east', namespace, 'p');
+        expect(await findings(scene, ['pod', 'p', ...BETWEEN, '--yes'])).toEqual([
+          expect.stringMatching(/^E150 .*pod-address-socket/),
+        ]);
+      }),
+  );
 });
 
 it('a dry run prints the plan that would run, with what the target’s admission says, and changes nothing', () =>

@@ -3,6 +3,7 @@ import https from 'node:https';
 import { describe, expect, it } from 'vitest';
 import type { NodeName } from '../lab/index.ts';
 import { registryAuthority } from '../lab/registry.ts';
+import { program, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { ProcessOptions } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
@@ -60,67 +61,83 @@ function interruptAt(words: string): ProcessOptions {
 }
 
 describe('the kubelet engine', () => {
-  it('moves a redis that is written to, loses no acknowledged write, and leaves no archive anywhere', () =>
-    scenario('kubelet-redis', async (scene) => {
-      const { lab, namespace, kubectl, migrate } = scene;
-      await kubectl.apply('east', [
-        pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
-        service(namespace, 'redis', 6379),
-      ]);
-      await kubectl.ready('east', namespace, 'redis');
-      const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
-      const load = await redisLoad(client, 'redis:6379');
-      await load.going;
+  it(
+    'moves a redis that is written to, loses no acknowledged write, and leaves no archive anywhere',
+    shows(program('redis', { engine: 'kubelet' })),
+    () =>
+      scenario('kubelet-redis', async (scene) => {
+        const { lab, namespace, kubectl, migrate } = scene;
+        await kubectl.apply('east', [
+          pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
+          service(namespace, 'redis', 6379),
+        ]);
+        await kubectl.ready('east', namespace, 'redis');
+        const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
+        const load = await redisLoad(client, 'redis:6379');
+        await load.going;
 
-      const ended = await migrate(['pod', 'redis', ...byKubelet(scene)]);
-      expect(ended.code).toBe(0);
-      const account = await accountForWrites(kubectl, { context: 'west', namespace, pod: 'redis' }, await load.stop());
-      expect(account.acknowledged).toBeGreaterThan(200);
-      expect(account.lost).toEqual([]);
-      expect(account.twice).toEqual([]);
-      expect(ended.stderr).toMatch(/W210 .*unsealed/);
-      expect(await archivesOn(scene, 'east-2')).toEqual([]);
-      expect(await tagsOf(scene)).toBeNull();
-      await expect(kubectl.run('east', ['-n', namespace, 'get', 'pod', 'redis'])).rejects.toThrow(/not found/i);
-    }));
+        const ended = await migrate(['pod', 'redis', ...byKubelet(scene)]);
+        expect(ended.code).toBe(0);
+        const account = await accountForWrites(
+          kubectl,
+          { context: 'west', namespace, pod: 'redis' },
+          await load.stop(),
+        );
+        expect(account.acknowledged).toBeGreaterThan(200);
+        expect(account.lost).toEqual([]);
+        expect(account.twice).toEqual([]);
+        expect(ended.stderr).toMatch(/W210 .*unsealed/);
+        expect(await archivesOn(scene, 'east-2')).toEqual([]);
+        expect(await tagsOf(scene)).toBeNull();
+        await expect(kubectl.run('east', ['-n', namespace, 'get', 'pod', 'redis'])).rejects.toThrow(/not found/i);
+      }),
+  );
 
-  it('moves a Node.js program whose counter and clock go on, and which the helper engine moves back', () =>
-    scenario('kubelet-node', async (scene) => {
-      const { lab, namespace, kubectl, migrate } = scene;
-      const image = imageOf(lab, 'node-counter');
-      await kubectl.apply('east', [
-        pod({ namespace, name: 'c', image, node: 'east-2', port: 8080, ...WITHOUT_IO_URING }),
-      ]);
-      await kubectl.ready('east', namespace, 'c');
-      const before = await ask(kubectl, 'east', namespace, 'c');
-      expect((await migrate(['pod', 'c', ...byKubelet(scene)])).code).toBe(0);
-      const after = await ask<Counter>(kubectl, 'west', namespace, 'c');
-      expectSameProcess(before, after);
-      expect((await migrate(['pod', 'c', '--context', 'west', '--to-context', 'east', '--yes'])).code).toBe(0);
-      expectSameProcess(after, await ask<Counter>(kubectl, 'east', namespace, 'c'));
-      const { spec } = await kubectl.json<{ spec: { containers: { image: string }[] } }>('east', [
-        '-n',
-        namespace,
-        'pod',
-        'c',
-      ]);
-      expect(spec.containers[0]?.image).toBe(image);
-    }));
+  it(
+    'moves a Node.js program whose counter and clock go on, and which the helper engine moves back',
+    shows(program('Node.js', { engine: 'kubelet' })),
+    () =>
+      scenario('kubelet-node', async (scene) => {
+        const { lab, namespace, kubectl, migrate } = scene;
+        const image = imageOf(lab, 'node-counter');
+        await kubectl.apply('east', [
+          pod({ namespace, name: 'c', image, node: 'east-2', port: 8080, ...WITHOUT_IO_URING }),
+        ]);
+        await kubectl.ready('east', namespace, 'c');
+        const before = await ask(kubectl, 'east', namespace, 'c');
+        expect((await migrate(['pod', 'c', ...byKubelet(scene)])).code).toBe(0);
+        const after = await ask<Counter>(kubectl, 'west', namespace, 'c');
+        expectSameProcess(before, after);
+        expect((await migrate(['pod', 'c', '--context', 'west', '--to-context', 'east', '--yes'])).code).toBe(0);
+        expectSameProcess(after, await ask<Counter>(kubectl, 'east', namespace, 'c'));
+        const { spec } = await kubectl.json<{ spec: { containers: { image: string }[] } }>('east', [
+          '-n',
+          namespace,
+          'pod',
+          'c',
+        ]);
+        expect(spec.containers[0]?.image).toBe(image);
+      }),
+  );
 
-  it('declines an MPTCP listener before the freeze, with the remedy, and the program serves on', () =>
-    scenario('kubelet-go', async (scene) => {
-      const { lab, namespace, kubectl, migrate, objects } = scene;
-      const image = imageOf(lab, 'go-server');
-      await kubectl.apply('east', [pod({ namespace, name: 'go', image, node: 'east-2', port: 8080 })]);
-      await kubectl.ready('east', namespace, 'go');
-      const was = await objects();
-      const before = await ask(kubectl, 'east', namespace, 'go');
-      const ended = await migrate(['pod', 'go', ...byKubelet(scene)]);
-      expect(ended.code).toBe(5);
-      expect(ended.stderr).toMatch(/E152 .*MPTCP[\s\S]*GODEBUG=multipathtcp=0/);
-      expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'go'));
-      expect((await objects()).map(withoutSuffix)).toEqual(was.map(withoutSuffix));
-    }));
+  it(
+    'declines an MPTCP listener before the freeze, with the remedy, and the program serves on',
+    shows(program('Go (MPTCP listener)', { engine: 'kubelet', declined: 'E152' })),
+    () =>
+      scenario('kubelet-go', async (scene) => {
+        const { lab, namespace, kubectl, migrate, objects } = scene;
+        const image = imageOf(lab, 'go-server');
+        await kubectl.apply('east', [pod({ namespace, name: 'go', image, node: 'east-2', port: 8080 })]);
+        await kubectl.ready('east', namespace, 'go');
+        const was = await objects();
+        const before = await ask(kubectl, 'east', namespace, 'go');
+        const ended = await migrate(['pod', 'go', ...byKubelet(scene)]);
+        expect(ended.code).toBe(5);
+        expect(ended.stderr).toMatch(/E152 .*MPTCP[\s\S]*GODEBUG=multipathtcp=0/);
+        expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'go'));
+        expect((await objects()).map(withoutSuffix)).toEqual(was.map(withoutSuffix));
+      }),
+  );
 
   it('leads back when it is interrupted while the target restores: the source serves, the target pod is gone', () =>
     scenario('kubelet-back', async (scene) => {

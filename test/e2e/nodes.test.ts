@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { owner, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { Ended, Kubectl, ProcessOptions } from '../support/kubectl.ts';
 import { httpLoad, redisLoad } from '../support/load-client.ts';
@@ -88,75 +89,83 @@ function when(words: string, act: (said: string) => Promise<unknown>) {
 }
 
 describe('a pod of a Deployment', () => {
-  it('goes to another node as another pod of its ReplicaSet, and no third is made', () =>
-    scenario('node-replica', async (scene) => {
-      const { lab, namespace, kubectl } = scene;
-      await kubectl.apply('east', [
-        deployment({ namespace, name: 'web', image: imageOf(lab, 'static'), port: 8080, replicas: 2, ...ON_ONE }),
-        service(namespace, 'web', 8080),
-      ]);
-      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
-      const [chosen, other] = await podsOf(kubectl, namespace, 'web');
-      if (!chosen || !other) throw new Error('two pods were asked for');
-      const { name } = chosen.metadata;
-      const before = await ask<Counter>(kubectl, 'east', namespace, name);
-      const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
-      const load = await httpLoad(client, 'http://web:8080/');
-      await load.going;
-      const was = await takeSnapshot(kubectl, namespace);
+  it(
+    'goes to another node as another pod of its ReplicaSet, and no third is made',
+    shows(owner('Deployment', { to: 'node' })),
+    () =>
+      scenario('node-replica', async (scene) => {
+        const { lab, namespace, kubectl } = scene;
+        await kubectl.apply('east', [
+          deployment({ namespace, name: 'web', image: imageOf(lab, 'static'), port: 8080, replicas: 2, ...ON_ONE }),
+          service(namespace, 'web', 8080),
+        ]);
+        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
+        const [chosen, other] = await podsOf(kubectl, namespace, 'web');
+        if (!chosen || !other) throw new Error('two pods were asked for');
+        const { name } = chosen.metadata;
+        const before = await ask<Counter>(kubectl, 'east', namespace, name);
+        const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
+        const load = await httpLoad(client, 'http://web:8080/');
+        await load.going;
+        const was = await takeSnapshot(kubectl, namespace);
 
-      expect((await moved(scene, name, 'east-2')).code).toBe(0);
-      await load.stop();
-      const after = await podsOf(kubectl, namespace, 'web');
-      const target = after.find(({ metadata }) => metadata.uid !== other.metadata.uid);
-      if (!target) throw new Error('the other pod is the target');
-      expect(target.spec.nodeName).toBe('east-2');
-      expect(target.metadata.labels).toEqual(chosen.metadata.labels);
-      expect(target.metadata.ownerReferences).toEqual(chosen.metadata.ownerReferences);
-      expect(Object.keys(target.metadata.annotations ?? {}).join()).not.toContain('deletion-cost');
-      const now = await ask<Counter>(kubectl, 'east', namespace, target.metadata.name);
-      expect({ pid: now.pid, startedAt: now.startedAt }).toEqual({ pid: before.pid, startedAt: before.startedAt });
-      expect(now.count).toBeGreaterThan(before.count);
-      expect(
-        unexpected(changes(was, await takeSnapshot(kubectl, namespace)), [
-          `east Pod/${name} gone`,
-          `east Pod/${target.metadata.name} made`,
-          'east Pod/client gone',
-          /^east (Deployment|ReplicaSet)\/web[-\w]* status\./,
-          leadsTo('web'),
-        ]),
-      ).toEqual([]);
-    }));
+        expect((await moved(scene, name, 'east-2')).code).toBe(0);
+        await load.stop();
+        const after = await podsOf(kubectl, namespace, 'web');
+        const target = after.find(({ metadata }) => metadata.uid !== other.metadata.uid);
+        if (!target) throw new Error('the other pod is the target');
+        expect(target.spec.nodeName).toBe('east-2');
+        expect(target.metadata.labels).toEqual(chosen.metadata.labels);
+        expect(target.metadata.ownerReferences).toEqual(chosen.metadata.ownerReferences);
+        expect(Object.keys(target.metadata.annotations ?? {}).join()).not.toContain('deletion-cost');
+        const now = await ask<Counter>(kubectl, 'east', namespace, target.metadata.name);
+        expect({ pid: now.pid, startedAt: now.startedAt }).toEqual({ pid: before.pid, startedAt: before.startedAt });
+        expect(now.count).toBeGreaterThan(before.count);
+        expect(
+          unexpected(changes(was, await takeSnapshot(kubectl, namespace)), [
+            `east Pod/${name} gone`,
+            `east Pod/${target.metadata.name} made`,
+            'east Pod/client gone',
+            /^east (Deployment|ReplicaSet)\/web[-\w]* status\./,
+            leadsTo('web'),
+          ]),
+        ).toEqual([]);
+      }),
+  );
 });
 
 describe('a pod of a StatefulSet', () => {
-  it('goes to another node and back under its own name while it is written to', () =>
-    scenario('node-ordinal', async (scene) => {
-      const { lab, namespace, kubectl } = scene;
-      await kubectl.apply('east', [
-        statefulSet({ namespace, name: 'db', image: imageOf(lab, 'redis'), port: 6379, replicas: 2, ...ON_ONE }),
-        headless(namespace, 'db', 6379),
-      ]);
-      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
-      const [zero, one] = await podsOf(kubectl, namespace, 'db');
-      const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
-      const load = await redisLoad(client, 'db-1.db:6379');
-      await load.going;
-      const was = await takeSnapshot(kubectl, namespace);
+  it(
+    'goes to another node and back under its own name while it is written to',
+    shows(owner('StatefulSet', { to: 'node' })),
+    () =>
+      scenario('node-ordinal', async (scene) => {
+        const { lab, namespace, kubectl } = scene;
+        await kubectl.apply('east', [
+          statefulSet({ namespace, name: 'db', image: imageOf(lab, 'redis'), port: 6379, replicas: 2, ...ON_ONE }),
+          headless(namespace, 'db', 6379),
+        ]);
+        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+        const [zero, one] = await podsOf(kubectl, namespace, 'db');
+        const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
+        const load = await redisLoad(client, 'db-1.db:6379');
+        await load.going;
+        const was = await takeSnapshot(kubectl, namespace);
 
-      for (const node of ['east-2', 'east-1']) {
-        expect((await moved(scene, 'db-1', node)).code).toBe(0);
-        const [first, second] = await podsOf(kubectl, namespace, 'db');
-        expect(first?.metadata.uid).toBe(zero?.metadata.uid);
-        expect(second?.spec.nodeName).toBe(node);
-        expect(second?.metadata).toMatchObject({ name: 'db-1', labels: one?.metadata.labels });
-        expect(second?.metadata.ownerReferences).toEqual(one?.metadata.ownerReferences);
-      }
-      const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'db-1' }, await load.stop());
-      expect(account).toMatchObject({ lost: [], twice: [] });
-      expect(account.acknowledged).toBeGreaterThan(500);
-      expect(unexpected(changes(was, await takeSnapshot(kubectl, namespace)), ofTheMove('db-1'))).toEqual([]);
-    }));
+        for (const node of ['east-2', 'east-1']) {
+          expect((await moved(scene, 'db-1', node)).code).toBe(0);
+          const [first, second] = await podsOf(kubectl, namespace, 'db');
+          expect(first?.metadata.uid).toBe(zero?.metadata.uid);
+          expect(second?.spec.nodeName).toBe(node);
+          expect(second?.metadata).toMatchObject({ name: 'db-1', labels: one?.metadata.labels });
+          expect(second?.metadata.ownerReferences).toEqual(one?.metadata.ownerReferences);
+        }
+        const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'db-1' }, await load.stop());
+        expect(account).toMatchObject({ lost: [], twice: [] });
+        expect(account.acknowledged).toBeGreaterThan(500);
+        expect(unexpected(changes(was, await takeSnapshot(kubectl, namespace)), ofTheMove('db-1'))).toEqual([]);
+      }),
+  );
 
   it('leaves a sibling that dies meanwhile to its own program and its own template', () =>
     scenario('node-sibling', async (scene) => {
@@ -210,7 +219,7 @@ describe('a pod of a StatefulSet', () => {
 });
 
 describe('a bare pod', () => {
-  it('goes to another node and back under its own name', () =>
+  it('goes to another node and back under its own name', shows(owner('nobody (bare pod)', { to: 'node' })), () =>
     scenario('node-bare', async (scene) => {
       const { lab, namespace, kubectl } = scene;
       await kubectl.apply('east', [
@@ -230,5 +239,6 @@ describe('a bare pod', () => {
       }
       expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'db'));
       expect(unexpected(changes(was, await takeSnapshot(kubectl, namespace)), ofTheMove('db'))).toEqual([]);
-    }));
+    }),
+  );
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { owner, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { Context, Kubectl } from '../support/kubectl.ts';
 import { httpLoad, redisLoad } from '../support/load-client.ts';
@@ -35,164 +36,176 @@ function leadsTo(app: string): RegExp {
 }
 
 describe('a pod of a Deployment', () => {
-  it('is adopted in the other cluster, there and back, under load, and nothing else changes', () =>
-    scenario('deployment', async (scene) => {
-      const { lab, namespace, kubectl } = scene;
-      const image = imageOf(lab, 'static');
-      const bystander = { namespace, name: 'other', image, port: 8080, replicas: 2 };
-      await kubectl.apply('east', [
-        deployment({ namespace, name: 'web', image, port: 8080 }),
-        deployment(bystander),
-        service(namespace, 'web', 8080),
-      ]);
-      await kubectl.apply('west', [deployment(bystander)]);
-      for (const [context, name] of [
-        ['east', 'web'],
-        ['east', 'other'],
-        ['west', 'other'],
-      ] as const)
-        await kubectl.run(context, ['-n', namespace, 'rollout', 'status', `deployment/${name}`, '--timeout=60s']);
-      const { metadata } = await pod(kubectl, 'east', namespace, 'web');
-      const client = { lab, kubectl, context: 'east', namespace, name: 'client' } as const;
-      const load = await httpLoad(client, 'http://web:8080/');
-      await load.going;
-      const before = await takeSnapshot(kubectl, namespace);
+  it(
+    'is adopted in the other cluster, there and back, under load, and nothing else changes',
+    shows(owner('Deployment')),
+    () =>
+      scenario('deployment', async (scene) => {
+        const { lab, namespace, kubectl } = scene;
+        const image = imageOf(lab, 'static');
+        const bystander = { namespace, name: 'other', image, port: 8080, replicas: 2 };
+        await kubectl.apply('east', [
+          deployment({ namespace, name: 'web', image, port: 8080 }),
+          deployment(bystander),
+          service(namespace, 'web', 8080),
+        ]);
+        await kubectl.apply('west', [deployment(bystander)]);
+        for (const [context, name] of [
+          ['east', 'web'],
+          ['east', 'other'],
+          ['west', 'other'],
+        ] as const)
+          await kubectl.run(context, ['-n', namespace, 'rollout', 'status', `deployment/${name}`, '--timeout=60s']);
+        const { metadata } = await pod(kubectl, 'east', namespace, 'web');
+        const client = { lab, kubectl, context: 'east', namespace, name: 'client' } as const;
+        const load = await httpLoad(client, 'http://web:8080/');
+        await load.going;
+        const before = await takeSnapshot(kubectl, namespace);
 
-      await moved(scene, metadata.name, 'east', 'west');
-      const there = await takeSnapshot(kubectl, namespace);
-      const inWest = await pod(kubectl, 'west', namespace, 'web');
-      expect(inWest.metadata).toMatchObject({ name: metadata.name, labels: metadata.labels });
-      expect(inWest.metadata.ownerReferences?.[0]?.kind).toBe('ReplicaSet');
-      const hash = metadata.labels['pod-template-hash'];
-      expect(
-        unexpected(changes(before, there), [
-          `east Pod/${metadata.name} gone`,
-          'east Deployment/web spec.replicas: 1 -> 0',
-          'east Deployment/web status.',
-          `east ReplicaSet/web-${hash} spec.replicas: 1 -> 0`,
-          `east ReplicaSet/web-${hash} metadata.annotations[deployment.kubernetes.io/desired-replicas]`,
-          `east ReplicaSet/web-${hash} metadata.annotations[deployment.kubernetes.io/max-replicas]`,
-          `east ReplicaSet/web-${hash} status.`,
-          /^east Service\/web (spec\.selector|metadata\.annotations)/,
-          leadsTo('web'),
-          `west Pod/${metadata.name} made`,
-          'west Deployment/web made',
-          `west ReplicaSet/web-${hash} made`,
-          'west Service/web made',
-          /^west (Endpoints|EndpointSlice)\/web[-\w]* made/,
-        ]),
-      ).toEqual([]);
+        await moved(scene, metadata.name, 'east', 'west');
+        const there = await takeSnapshot(kubectl, namespace);
+        const inWest = await pod(kubectl, 'west', namespace, 'web');
+        expect(inWest.metadata).toMatchObject({ name: metadata.name, labels: metadata.labels });
+        expect(inWest.metadata.ownerReferences?.[0]?.kind).toBe('ReplicaSet');
+        const hash = metadata.labels['pod-template-hash'];
+        expect(
+          unexpected(changes(before, there), [
+            `east Pod/${metadata.name} gone`,
+            'east Deployment/web spec.replicas: 1 -> 0',
+            'east Deployment/web status.',
+            `east ReplicaSet/web-${hash} spec.replicas: 1 -> 0`,
+            `east ReplicaSet/web-${hash} metadata.annotations[deployment.kubernetes.io/desired-replicas]`,
+            `east ReplicaSet/web-${hash} metadata.annotations[deployment.kubernetes.io/max-replicas]`,
+            `east ReplicaSet/web-${hash} status.`,
+            /^east Service\/web (spec\.selector|metadata\.annotations)/,
+            leadsTo('web'),
+            `west Pod/${metadata.name} made`,
+            'west Deployment/web made',
+            `west ReplicaSet/web-${hash} made`,
+            'west Service/web made',
+            /^west (Endpoints|EndpointSlice)\/web[-\w]* made/,
+          ]),
+        ).toEqual([]);
 
-      await moved(scene, metadata.name, 'west', 'east');
-      const summary = await load.stop();
-      expect({ count: summary.countWentBack, uptime: summary.uptimeWentBack }).toEqual({ count: [], uptime: [] });
-      expect(summary.acknowledged).toBeGreaterThan(500);
-      expect(
-        unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
-          `east Pod/${metadata.name} `,
-          'east Pod/client gone',
-          leadsTo('web'),
-          'west Deployment/web made',
-          `west ReplicaSet/web-${hash} made`,
-          'west Service/web made',
-          /^west (Endpoints|EndpointSlice)\/web[-\w]* made/,
-        ]),
-      ).toEqual([]);
-    }));
+        await moved(scene, metadata.name, 'west', 'east');
+        const summary = await load.stop();
+        expect({ count: summary.countWentBack, uptime: summary.uptimeWentBack }).toEqual({ count: [], uptime: [] });
+        expect(summary.acknowledged).toBeGreaterThan(500);
+        expect(
+          unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
+            `east Pod/${metadata.name} `,
+            'east Pod/client gone',
+            leadsTo('web'),
+            'west Deployment/web made',
+            `west ReplicaSet/web-${hash} made`,
+            'west Service/web made',
+            /^west (Endpoints|EndpointSlice)\/web[-\w]* made/,
+          ]),
+        ).toEqual([]);
+      }),
+  );
 });
 
 describe('a pod of a StatefulSet', () => {
-  it('keeps name, ordinal, host name, labels and revision, there and back, and nothing else changes', () =>
-    scenario('stateful-set', async (scene) => {
-      const { lab, namespace, kubectl } = scene;
-      const image = imageOf(lab, 'redis');
-      await kubectl.apply('east', [
-        statefulSet({ namespace, name: 'db', image, port: 6379, replicas: 2 }),
-        headless(namespace, 'db', 6379),
-      ]);
-      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
-      const one = await kubectl.json<Found>('east', ['-n', namespace, 'pod', 'db-1']);
-      const client = { lab, kubectl, context: 'east', namespace, name: 'client' } as const;
-      const load = await redisLoad(client, 'db-1.db:6379');
-      await load.going;
-      const before = await takeSnapshot(kubectl, namespace);
+  it(
+    'keeps name, ordinal, host name, labels and revision, there and back, and nothing else changes',
+    shows(owner('StatefulSet')),
+    () =>
+      scenario('stateful-set', async (scene) => {
+        const { lab, namespace, kubectl } = scene;
+        const image = imageOf(lab, 'redis');
+        await kubectl.apply('east', [
+          statefulSet({ namespace, name: 'db', image, port: 6379, replicas: 2 }),
+          headless(namespace, 'db', 6379),
+        ]);
+        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+        const one = await kubectl.json<Found>('east', ['-n', namespace, 'pod', 'db-1']);
+        const client = { lab, kubectl, context: 'east', namespace, name: 'client' } as const;
+        const load = await redisLoad(client, 'db-1.db:6379');
+        await load.going;
+        const before = await takeSnapshot(kubectl, namespace);
 
-      await moved(scene, 'db-1', 'east', 'west');
-      const inWest = await pod(kubectl, 'west', namespace, 'db');
-      expect(inWest.metadata).toMatchObject({ name: 'db-1', labels: one.metadata.labels });
-      expect(inWest.metadata.ownerReferences?.[0]?.kind).toBe('StatefulSet');
-      expect(inWest.spec).toMatchObject({ hostname: 'db-1', subdomain: 'db' });
-      expect(
-        unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
-          'east Pod/db-1 gone',
-          'east StatefulSet/db spec.replicas: 2 -> 1',
-          'east StatefulSet/db status.',
-          /^east Service\/db (spec\.selector|metadata\.annotations)/,
-          leadsTo('db'),
-          'west Pod/db-1 made',
-          'west StatefulSet/db made',
-          /^west ControllerRevision\/db-\w+ made/,
-          'west Service/db made',
-          /^west (Endpoints|EndpointSlice)\/db[-\w]* made/,
-        ]),
-      ).toEqual([]);
+        await moved(scene, 'db-1', 'east', 'west');
+        const inWest = await pod(kubectl, 'west', namespace, 'db');
+        expect(inWest.metadata).toMatchObject({ name: 'db-1', labels: one.metadata.labels });
+        expect(inWest.metadata.ownerReferences?.[0]?.kind).toBe('StatefulSet');
+        expect(inWest.spec).toMatchObject({ hostname: 'db-1', subdomain: 'db' });
+        expect(
+          unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
+            'east Pod/db-1 gone',
+            'east StatefulSet/db spec.replicas: 2 -> 1',
+            'east StatefulSet/db status.',
+            /^east Service\/db (spec\.selector|metadata\.annotations)/,
+            leadsTo('db'),
+            'west Pod/db-1 made',
+            'west StatefulSet/db made',
+            /^west ControllerRevision\/db-\w+ made/,
+            'west Service/db made',
+            /^west (Endpoints|EndpointSlice)\/db[-\w]* made/,
+          ]),
+        ).toEqual([]);
 
-      await moved(scene, 'db-1', 'west', 'east');
-      const summary = await load.stop();
-      const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'db-1' }, summary);
-      expect(account).toMatchObject({ lost: [], twice: [] });
-      expect(account.acknowledged).toBeGreaterThan(500);
-      expect(
-        unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
-          'east Pod/db-1 ',
-          'east Pod/client gone',
-          leadsTo('db'),
-          'west StatefulSet/db made',
-          /^west ControllerRevision\/db-\w+ made/,
-          'west Service/db made',
-          /^west (Endpoints|EndpointSlice)\/db[-\w]* made/,
-        ]),
-      ).toEqual([]);
-    }));
+        await moved(scene, 'db-1', 'west', 'east');
+        const summary = await load.stop();
+        const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'db-1' }, summary);
+        expect(account).toMatchObject({ lost: [], twice: [] });
+        expect(account.acknowledged).toBeGreaterThan(500);
+        expect(
+          unexpected(changes(before, await takeSnapshot(kubectl, namespace)), [
+            'east Pod/db-1 ',
+            'east Pod/client gone',
+            leadsTo('db'),
+            'west StatefulSet/db made',
+            /^west ControllerRevision\/db-\w+ made/,
+            'west Service/db made',
+            /^west (Endpoints|EndpointSlice)\/db[-\w]* made/,
+          ]),
+        ).toEqual([]);
+      }),
+  );
 });
 
 describe('all pods of a StatefulSet', () => {
-  it('move from the highest ordinal down; one in the middle alone is declined', () =>
-    scenario('all-ordinals', async (scene) => {
-      const { lab, namespace, kubectl, migrate } = scene;
-      const image = imageOf(lab, 'static');
-      await kubectl.apply('east', [
-        statefulSet({ namespace, name: 'db', image, port: 8080, replicas: 3 }),
-        headless(namespace, 'db', 8080),
-      ]);
-      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
-      const names = ['db-0', 'db-1', 'db-2'];
-      const before = await Promise.all(names.map((name) => ask<Counter>(kubectl, 'east', namespace, name)));
-      const between = ['--context', 'east', '--to-context', 'west', '--yes'];
-      const declined = await migrate(['pod', 'db-1', ...between]);
-      expect(declined.code).toBe(5);
-      expect(declined.stderr).toContain('E126  db-1 lies between db-0 and db-2');
-      const ended = await migrate(['pod', 'db-1', ...between, '--all-replicas']);
-      expect(ended.code).toBe(0);
-      expect(ended.stdout.match(/^db-\d/gm)).toEqual(['db-2', 'db-1', 'db-0']);
-      const after = await Promise.all(names.map((name) => ask<Counter>(kubectl, 'west', namespace, name)));
-      after.forEach((counter, index) => {
-        expectSameProcess(before[index] ?? counter, counter);
-      });
-      const set = await kubectl.json<{ spec: { replicas: number; ordinals?: object } }>('west', [
-        '-n',
-        namespace,
-        'statefulset',
-        'db',
-      ]);
-      expect(set.spec).toMatchObject({ replicas: 3 });
-      expect(set.spec.ordinals).toBeUndefined();
-      expect(await kubectl.run('east', ['-n', namespace, 'get', 'pods', '-o', 'name'])).toBe('');
-    }));
+  it(
+    'move from the highest ordinal down; one in the middle alone is declined',
+    shows(owner('StatefulSet, all pods'), owner('StatefulSet, an ordinal in the middle', { declined: 'E126' })),
+    () =>
+      scenario('all-ordinals', async (scene) => {
+        const { lab, namespace, kubectl, migrate } = scene;
+        const image = imageOf(lab, 'static');
+        await kubectl.apply('east', [
+          statefulSet({ namespace, name: 'db', image, port: 8080, replicas: 3 }),
+          headless(namespace, 'db', 8080),
+        ]);
+        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+        const names = ['db-0', 'db-1', 'db-2'];
+        const before = await Promise.all(names.map((name) => ask<Counter>(kubectl, 'east', namespace, name)));
+        const between = ['--context', 'east', '--to-context', 'west', '--yes'];
+        const declined = await migrate(['pod', 'db-1', ...between]);
+        expect(declined.code).toBe(5);
+        expect(declined.stderr).toContain('E126  db-1 lies between db-0 and db-2');
+        const ended = await migrate(['pod', 'db-1', ...between, '--all-replicas']);
+        expect(ended.code).toBe(0);
+        expect(ended.stdout.match(/^db-\d/gm)).toEqual(['db-2', 'db-1', 'db-0']);
+        const after = await Promise.all(names.map((name) => ask<Counter>(kubectl, 'west', namespace, name)));
+        after.forEach((counter, index) => {
+          expectSameProcess(before[index] ?? counter, counter);
+        });
+        const set = await kubectl.json<{ spec: { replicas: number; ordinals?: object } }>('west', [
+          '-n',
+          namespace,
+          'statefulset',
+          'db',
+        ]);
+        expect(set.spec).toMatchObject({ replicas: 3 });
+        expect(set.spec.ordinals).toBeUndefined();
+        expect(await kubectl.run('east', ['-n', namespace, 'get', 'pods', '-o', 'name'])).toBe('');
+      }),
+  );
 });
 
 describe('one pod of a Deployment with several', () => {
-  it('moves with what it refers to, and the others stay', () =>
+  it('moves with what it refers to, and the others stay', shows(owner('Deployment, one pod of several')), () =>
     scenario('replicas', async (scene) => {
       const { lab, namespace, kubectl, migrate } = scene;
       const image = imageOf(lab, 'static');
@@ -221,5 +234,6 @@ describe('one pod of a Deployment with several', () => {
       expectSameProcess(before, await ask<Counter>(kubectl, 'west', namespace, name));
       const left = await kubectl.run('east', ['-n', namespace, 'get', 'pods', '-o', 'name']);
       expect(left.trim().split('\n')).toEqual(others);
-    }));
+    }),
+  );
 });

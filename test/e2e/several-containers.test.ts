@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ofPod, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { Context, Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
@@ -122,15 +123,19 @@ async function expectMoved(scene: Scenario, from: Context, to: Context): Promise
 }
 
 describe('a pod of several containers', () => {
-  it('moves with all of them, there and back: sidecar, shared memory and volume, connections between them', () =>
-    scenario('several', async (scene) => {
-      const { namespace, kubectl } = scene;
-      await kubectl.apply('east', [manifest(scene)]);
-      await kubectl.ready('east', namespace, 'app');
-      await expectMoved(scene, 'east', 'west');
-      await expectMoved(scene, 'west', 'east');
-      const count = 'n=0; while read line; do n=$((n+1)); done < /elsewhere/setup; echo $n';
-      const ran = await kubectl.run('east', ['-n', namespace, 'exec', 'app', '-c', 'redis', '--', 'sh', '-c', count]);
-      expect(ran.trim()).toBe('1');
-    }));
+  it(
+    'moves with all of them, there and back: sidecar, shared memory and volume, connections between them',
+    shows(ofPod('sidecars'), ofPod('/dev/shm shared by containers')),
+    () =>
+      scenario('several', async (scene) => {
+        const { namespace, kubectl } = scene;
+        await kubectl.apply('east', [manifest(scene)]);
+        await kubectl.ready('east', namespace, 'app');
+        await expectMoved(scene, 'east', 'west');
+        await expectMoved(scene, 'west', 'east');
+        const count = 'n=0; while read line; do n=$((n+1)); done < /elsewhere/setup; echo $n';
+        const ran = await kubectl.run('east', ['-n', namespace, 'exec', 'app', '-c', 'redis', '--', 'sh', '-c', count]);
+        expect(ran.trim()).toBe('1');
+      }),
+  );
 });

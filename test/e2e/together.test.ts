@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { holds, ofPod, program, shows } from '../support/compatibility.ts';
 import { ask, expectSameProcess } from '../support/counter.ts';
 import type { Context } from '../support/kubectl.ts';
 import { httpLoad } from '../support/load-client.ts';
@@ -65,56 +66,79 @@ function statistics(text: string) {
   return { uptime: value('uptime'), gets: value('cmd_get'), sets: value('cmd_set'), hits: value('get_hits') };
 }
 
-it('a JVM under load, nginx with its workers, memcached, and a program with every kernel object, in one pod', () =>
-  scenario('together', async (scene) => {
-    const { lab, namespace, kubectl, migrate } = scene;
-    const conf = {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'conf', namespace },
-      data: { 'a.conf': 'a' },
-    };
-    await Promise.all([
-      kubectl.apply('east', [conf, manifest(scene), service(namespace, 'app', 8080)]),
-      kubectl.apply('west', [conf]),
-    ]);
-    await kubectl.ready('east', namespace, 'app');
-    const load = await httpLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'http://app:8080/');
-    await load.going;
-    const { token, pid } = await kubectl.http<{ token: string; pid: number }>('east', namespace, 'app', 8082, '/put');
-    expect(await memcached(scene, 'east', 'set moved 0 0 5\\r\\nhello\\r\\nget moved\\r\\n')).toContain('STORED');
-    const before = {
-      jvm: await ask(kubectl, 'east', namespace, 'app'),
-      nginx: await nginx(scene, 'east'),
-      memcached: statistics(await memcached(scene, 'east', 'stats\\r\\n')),
-    };
-    expect(before.nginx.processes).toHaveLength(3);
+const OBJECTS = [
+  'deleted file',
+  'epoll',
+  'eventfd',
+  'flock',
+  'inotify watch on a volume',
+  'memfd',
+  'memory-mapped file',
+  'pipe between processes',
+  'signalfd with a signal in it',
+  'timerfd',
+  'UNIX socket pair',
+];
+const SHOWN = [
+  ...['JVM', 'memcached', 'nginx with workers'].map((name) => program(name)),
+  ...OBJECTS.map((name) => holds(name)),
+  ofPod('several containers'),
+];
 
-    const ended = await migrate(['pod', 'app', '--context', 'east', '--to-context', 'west', '--yes']);
-    expect(ended.code).toBe(0);
+it(
+  'a JVM under load, nginx with its workers, memcached, and a program with every kernel object, in one pod',
+  shows(...SHOWN),
+  () =>
+    scenario('together', async (scene) => {
+      const { lab, namespace, kubectl, migrate } = scene;
+      const conf = {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'conf', namespace },
+        data: { 'a.conf': 'a' },
+      };
+      await Promise.all([
+        kubectl.apply('east', [conf, manifest(scene), service(namespace, 'app', 8080)]),
+        kubectl.apply('west', [conf]),
+      ]);
+      await kubectl.ready('east', namespace, 'app');
+      const load = await httpLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'http://app:8080/');
+      await load.going;
+      const { token, pid } = await kubectl.http<{ token: string; pid: number }>('east', namespace, 'app', 8082, '/put');
+      expect(await memcached(scene, 'east', 'set moved 0 0 5\\r\\nhello\\r\\nget moved\\r\\n')).toContain('STORED');
+      const before = {
+        jvm: await ask(kubectl, 'east', namespace, 'app'),
+        nginx: await nginx(scene, 'east'),
+        memcached: statistics(await memcached(scene, 'east', 'stats\\r\\n')),
+      };
+      expect(before.nginx.processes).toHaveLength(3);
 
-    expect(await kubectl.http('west', namespace, 'app', 8082, '/take')).toEqual({
-      pid,
-      epoll: ['event', 'pair', 'signal', 'watch'],
-      eventfd: 7,
-      flock: true,
-      inotify: true,
-      signalfd: 10,
-      timerfd: true,
-      pipe: [30, 42],
-      socketpair: token,
-      deleted: token,
-      memfd: token,
-      mapped: [token, token],
-    });
-    expect(await nginx(scene, 'west')).toEqual({ ...before.nginx, requests: before.nginx.requests + 1 });
-    expect(await memcached(scene, 'west', 'get moved\\r\\n')).toContain('hello');
-    const { uptime, ...counts } = statistics(await memcached(scene, 'west', 'stats\\r\\n'));
-    expect(uptime).toBeGreaterThanOrEqual(before.memcached.uptime);
-    expect(counts).toEqual({ gets: 2, sets: 1, hits: 2 });
-    const summary = await load.stop();
-    expect(summary).toMatchObject({ countWentBack: [], uptimeWentBack: [] });
-    const after = await ask(kubectl, 'west', namespace, 'app');
-    expect(after.count).toBeGreaterThan(summary.acknowledged);
-    expectSameProcess({ ...before.jvm, count: after.count - 1 }, after);
-  }));
+      const ended = await migrate(['pod', 'app', '--context', 'east', '--to-context', 'west', '--yes']);
+      expect(ended.code).toBe(0);
+
+      expect(await kubectl.http('west', namespace, 'app', 8082, '/take')).toEqual({
+        pid,
+        epoll: ['event', 'pair', 'signal', 'watch'],
+        eventfd: 7,
+        flock: true,
+        inotify: true,
+        signalfd: 10,
+        timerfd: true,
+        pipe: [30, 42],
+        socketpair: token,
+        deleted: token,
+        memfd: token,
+        mapped: [token, token],
+      });
+      expect(await nginx(scene, 'west')).toEqual({ ...before.nginx, requests: before.nginx.requests + 1 });
+      expect(await memcached(scene, 'west', 'get moved\\r\\n')).toContain('hello');
+      const { uptime, ...counts } = statistics(await memcached(scene, 'west', 'stats\\r\\n'));
+      expect(uptime).toBeGreaterThanOrEqual(before.memcached.uptime);
+      expect(counts).toEqual({ gets: 2, sets: 1, hits: 2 });
+      const summary = await load.stop();
+      expect(summary).toMatchObject({ countWentBack: [], uptimeWentBack: [] });
+      const after = await ask(kubectl, 'west', namespace, 'app');
+      expect(after.count).toBeGreaterThan(summary.acknowledged);
+      expectSameProcess({ ...before.jvm, count: after.count - 1 }, after);
+    }),
+);

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folders } from '../lab/folders.ts';
+import { holds, ofPod, shows } from '../support/compatibility.ts';
 import { imageOf, pod } from '../support/manifests.ts';
 import { headless, statefulSet } from '../support/owned.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
@@ -62,57 +63,68 @@ async function withVolumes(name: string, claims: string[], act: (scene: Scenario
 }
 
 describe('a persistent volume', () => {
-  it('that one node may mount changes hands within its cluster, with lock and nameless file', () =>
-    withVolumes('volume-once', ['data-db-0'], async ({ lab, namespace, kubectl, migrate }) => {
-      const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: claimSpec('ReadWriteOnce') }];
-      await kubectl.apply('east', [
-        ...sharedVolume({ namespace, claim: 'data-db-0', mode: 'ReadWriteOnce', withClaim: false }),
-        statefulSet({
-          ...{ namespace, name: 'db', image: imageOf(lab, 'python'), container: container('greedy') },
-          owner: { volumeClaimTemplates },
-        }),
-        headless(namespace, 'db', 8080),
-      ]);
-      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
-      const { spec } = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
-      const other = spec.nodeName === 'east-1' ? 'east-2' : 'east-1';
+  it(
+    'that one node may mount changes hands within its cluster, with lock and nameless file',
+    shows(ofPod('ReadWriteOnce volume, within the cluster', { to: 'node' })),
+    () =>
+      withVolumes('volume-once', ['data-db-0'], async ({ lab, namespace, kubectl, migrate }) => {
+        const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: claimSpec('ReadWriteOnce') }];
+        await kubectl.apply('east', [
+          ...sharedVolume({ namespace, claim: 'data-db-0', mode: 'ReadWriteOnce', withClaim: false }),
+          statefulSet({
+            ...{ namespace, name: 'db', image: imageOf(lab, 'python'), container: container('greedy') },
+            owner: { volumeClaimTemplates },
+          }),
+          headless(namespace, 'db', 8080),
+        ]);
+        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+        const { spec } = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
+        const other = spec.nodeName === 'east-1' ? 'east-2' : 'east-1';
 
-      const ended = await migrate(['pod', 'db-0', '--context', 'east', '--to-node', other, '--yes']);
-      expect(ended.code).toBe(0);
-      expect(ended.stderr).toContain(`${spec.nodeName} unmounts data-db-0 before ${other} mounts it`);
-      const moved = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
-      expect(moved.spec.nodeName).toBe(other);
-      await goesOn(namespace, 'data-db-0');
-      // Nothing of CRIU's, and nothing of the rehearsal's.
-      expect(readdirSync(path.join(folders.shared, `${namespace}-data-db-0`)).toSorted()).toEqual(['held', 'log']);
-    }));
+        const ended = await migrate(['pod', 'db-0', '--context', 'east', '--to-node', other, '--yes']);
+        expect(ended.code).toBe(0);
+        expect(ended.stderr).toContain(`${spec.nodeName} unmounts data-db-0 before ${other} mounts it`);
+        const moved = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
+        expect(moved.spec.nodeName).toBe(other);
+        await goesOn(namespace, 'data-db-0');
+        // Nothing of CRIU's, and nothing of the rehearsal's.
+        expect(readdirSync(path.join(folders.shared, `${namespace}-data-db-0`)).toSorted()).toEqual(['held', 'log']);
+      }),
+  );
 
-  it('that both clusters mount is found there, unless the program holds what cannot be had twice', () =>
-    withVolumes('volume-many', ['data', 'held'], async ({ lab, namespace, kubectl, migrate }) => {
-      const image = imageOf(lab, 'python');
-      const many = (claim: string) => sharedVolume({ namespace, claim, mode: 'ReadWriteMany' });
-      const volumes = (claimName: string) => [{ name: 'data', persistentVolumeClaim: { claimName } }];
-      await Promise.all(
-        (['east', 'west'] as const).map((context) => kubectl.apply(context, [...many('data'), ...many('held')])),
-      );
-      await kubectl.apply('east', [
-        pod({ namespace, name: 'log', image, container: container(), spec: { volumes: volumes('data') } }),
-        pod({ namespace, name: 'greedy', image, container: container('greedy'), spec: { volumes: volumes('held') } }),
-      ]);
-      await Promise.all(['log', 'greedy'].map((name) => kubectl.ready('east', namespace, name)));
+  it(
+    'that both clusters mount is found there, unless the program holds what cannot be had twice',
+    shows(
+      ofPod('ReadWriteMany volume that both clusters mount'),
+      holds('lock or deleted file on a volume that both clusters mount', { declined: 'E150' }),
+    ),
+    () =>
+      withVolumes('volume-many', ['data', 'held'], async ({ lab, namespace, kubectl, migrate }) => {
+        const image = imageOf(lab, 'python');
+        const many = (claim: string) => sharedVolume({ namespace, claim, mode: 'ReadWriteMany' });
+        const volumes = (claimName: string) => [{ name: 'data', persistentVolumeClaim: { claimName } }];
+        await Promise.all(
+          (['east', 'west'] as const).map((context) => kubectl.apply(context, [...many('data'), ...many('held')])),
+        );
+        await kubectl.apply('east', [
+          pod({ namespace, name: 'log', image, container: container(), spec: { volumes: volumes('data') } }),
+          pod({ namespace, name: 'greedy', image, container: container('greedy'), spec: { volumes: volumes('held') } }),
+        ]);
+        await Promise.all(['log', 'greedy'].map((name) => kubectl.ready('east', namespace, name)));
 
-      const between = ['--context', 'east', '--to-context', 'west', '--yes'];
-      const ended = await migrate(['pod', 'log', ...between]);
-      expect(ended.code).toBe(0);
-      await goesOn(namespace, 'data');
+        const between = ['--context', 'east', '--to-context', 'west', '--yes'];
+        const ended = await migrate(['pod', 'log', ...between]);
+        expect(ended.code).toBe(0);
+        await goesOn(namespace, 'data');
 
-      const refused = await migrate(['pod', 'greedy', ...between, '-o', 'json']);
-      expect(refused.code).toBe(5);
-      const { error } = JSON.parse(refused.stdout) as { error: { findings: { what: string }[] } };
-      expect(error.findings.map(({ what }) => what).toSorted()).toEqual([
-        expect.stringContaining('has a deleted file open: /data/gone (shared-file)'),
-        expect.stringContaining('holds a lock on /data/held (shared-file)'),
-      ]);
-      await goesOn(namespace, 'held');
-    }));
+        const refused = await migrate(['pod', 'greedy', ...between, '-o', 'json']);
+        expect(refused.code).toBe(5);
+        const { error } = JSON.parse(refused.stdout) as { error: { findings: { what: string }[] } };
+        expect(error.findings.map(({ what }) => what).toSorted()).toEqual([
+          expect.stringContaining('has a deleted file open: /data/gone (shared-file)'),
+          expect.stringContaining('holds a lock on /data/held (shared-file)'),
+        ]);
+        await goesOn(namespace, 'held');
+      }),
+  );
 });

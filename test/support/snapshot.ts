@@ -14,10 +14,13 @@ export type Snapshot = ReadonlyMap<string, Found>;
 const NOISE = ['events', 'events.events.k8s.io', 'componentstatuses', 'leases.coordination.k8s.io'];
 /** Cluster-wide kinds of which other scenarios make some meanwhile, with their namespaces and Services. */
 const OF_OTHERS = ['namespaces', 'ipaddresses.networking.k8s.io'];
+/** Cluster-wide objects that a scenario makes for itself carry its namespace's name; roles of `doctor --roles` have their own. */
+const OF_A_SCENARIO = /\be2e-[a-z-]+-[0-9a-f]{6}\b/;
+const OF_DOCTOR = /ClusterRole(Binding)?\/kubectl-migrate-(helper|kubelet)-/;
 const LEFT_OUT = new Set([...NOISE, ...OF_OTHERS]);
-/** Fields that any write or any heartbeat changes. */
+/** Fields that any write or any heartbeat changes, and one that kubelet fills in when it comes to it. */
 const MOVING =
-  /(^|\.)(resourceVersion|generation|observedGeneration|managedFields|last\w*Time|lastHeartbeatTime|lastProbeTime)$/;
+  /^status\.resources\b|(^|\.)(resourceVersion|generation|observedGeneration|managedFields|last\w*Time|lastHeartbeatTime|lastProbeTime)$/;
 
 /** Takes both clusters as they are now. */
 export async function takeSnapshot(kubectl: Kubectl, namespace: string): Promise<Snapshot> {
@@ -27,7 +30,8 @@ export async function takeSnapshot(kubectl: Kubectl, namespace: string): Promise
       list(kubectl, context, false, []),
     ]),
   );
-  return new Map(parts.flat());
+  const isOfOthers = (name: string) => OF_DOCTOR.test(name) || (OF_A_SCENARIO.test(name) && !name.includes(namespace));
+  return new Map(parts.flat().filter(([name]) => !isOfOthers(name)));
 }
 
 const known = new Map<string, Promise<string[]>>();

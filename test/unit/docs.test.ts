@@ -6,6 +6,7 @@ import { flagsOfCommand } from '../../cmd/introspect.ts';
 import { COMMAND } from '../../src/domain/names.ts';
 import { demoLine } from '../demo/line.ts';
 import { PAGES } from '../docs/pages.ts';
+import { isScenario, keptFile, readResults, takeIn } from '../docs/results.ts';
 import { lasting, transcriptsOf } from '../docs/transcripts.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -65,6 +66,40 @@ describe('the documentation', () => {
     const places = { from: { context: 'east', node: 'east-2' }, to: { context: 'west', node: 'west-1' } };
     expect(lasting(account)).toBe(lasting(demoLine({ ...places, longestGapMs: 1, acknowledged: 1, lost: 1 })));
     expect(lasting(read(TYPED)).split('\n')).toContain(lasting(fact));
+  });
+
+  it('says of every scenario that shows what moves how it went, and of no other', () => {
+    const { scenarios } = readResults(keptFile);
+    expect(scenarios.filter(({ passed }) => !passed)).toEqual([]);
+    expect(scenarios.filter(({ scenario }) => !isScenario(scenario))).toEqual([]);
+    const files = globSync('test/e2e/**/*.test.ts', { cwd: root });
+    const declared = files.map((file) => [file, read(file).match(/(?<![.\w])shows\(/g)?.length ?? 0] as const);
+    const kept = files.map((file) => [
+      file,
+      scenarios.filter(({ scenario }) => scenario.startsWith(`${file} > `)).length,
+    ]);
+    expect(kept, 'run the scenarios, then npm run docs').toEqual(declared);
+  });
+
+  it('keeps what an older run has shown, unless that was on other versions or the scenario is gone', () => {
+    const ran = (names: readonly string[], passed: boolean, versions = ['1']) => ({
+      on: '2026-01-01',
+      versions,
+      scenarios: names.map((scenario) => ({ scenario, passed, shows: [] })),
+    });
+    const names = (results: ReturnType<typeof takeIn>) => results.scenarios.map((each) => [each.scenario, each.passed]);
+    const kept = ran(['a', 'b', 'gone'], true);
+    const exists = (name: string) => name !== 'gone';
+    expect(names(takeIn(kept, ran(['b', 'c'], false), exists))).toEqual([
+      ['a', true],
+      ['b', false],
+      ['c', false],
+    ]);
+    expect(names(takeIn(kept, ran([], true, []), exists))).toEqual([
+      ['a', true],
+      ['b', true],
+    ]);
+    expect(names(takeIn(kept, ran(['c'], true, ['2']), exists))).toEqual([['c', true]]);
   });
 
   it('types nothing that is no command or flag', () => {
