@@ -1,12 +1,10 @@
 import { parseArgs } from 'node:util';
 import { sendArchive } from './archive.ts';
-import { runAttach } from './attach.ts';
-import { runBulk } from './bulk/program.ts';
-import { archiveSchema, channelSchema } from './protocol.ts';
+import { archiveSchema } from './protocol.ts';
 import { tryAddress } from './reach.ts';
 import { serve } from './serve.ts';
 
-const USAGE = 'usage: helper serve --deadline-ms N | attach | bulk send|receive CHANNEL | archive PATH\n';
+const USAGE = 'usage: helper serve --deadline-ms N | archive PATH\n';
 const LONGEST_DEADLINE_MS = 7 * 86_400_000;
 
 async function main(argv: string[]): Promise<number> {
@@ -15,16 +13,12 @@ async function main(argv: string[]): Promise<number> {
     allowPositionals: true,
     options: { 'deadline-ms': { type: 'string', default: '3600000' } },
   });
-  const [act, direction, channel] = positionals;
+  const [act, subject, timeoutMs] = positionals;
   const deadlineMs = Number(values['deadline-ms']);
   if (act === 'serve' && deadlineMs > 0 && deadlineMs <= LONGEST_DEADLINE_MS) return serve({ deadlineMs });
-  if (act === 'attach') return runAttach();
-  if (act === 'bulk' && (direction === 'send' || direction === 'receive') && channelSchema.safeParse(channel).success) {
-    return runBulk(direction, channel ?? '');
-  }
-  if (act === 'archive' && archiveSchema.safeParse(direction).success) return sendArchive(direction ?? '');
-  if (act === 'reach' && direction && Number(channel) > 0) {
-    process.stdout.write(JSON.stringify(await tryAddress(direction, Number(channel))));
+  if (act === 'archive' && archiveSchema.safeParse(subject).success) return sendArchive(subject ?? '');
+  if (act === 'reach' && subject && Number(timeoutMs) > 0) {
+    process.stdout.write(JSON.stringify(await tryAddress(subject, Number(timeoutMs))));
     return 0;
   }
   process.stderr.write(USAGE);

@@ -1,5 +1,13 @@
 // What a helper pod must look like for the helper to work; the plugin builds the pod with these.
 
+/** Where control streams find the helper's main process. */
+export const CONTROL_SOCKET = '/run/kubectl-migrate/control.sock';
+/** Where bulk streams find it. */
+export const BULK_SOCKET = '/run/kubectl-migrate/bulk.sock';
+
+/** native/join.c: joins the exec's stdin and stdout with a socket. */
+const JOIN = '/usr/bin/join';
+
 /** Where the images are kept: an emptyDir with `medium: Memory`. */
 export const IMAGES_DIR = '/images';
 
@@ -12,14 +20,14 @@ export function helperCommand(deadlineMs: number): string[] {
 }
 
 /** Exec that carries requests and replies. */
-export const ATTACH_COMMAND: readonly string[] = ['/usr/bin/node', '/helper.cjs', 'attach'];
+export const ATTACH_COMMAND: readonly string[] = [JOIN, CONTROL_SOCKET];
 
 /** Exec that writes the archive of a checkpoint to stdout. */
 export function archiveCommand(archive: string): string[] {
   return ['/usr/bin/node', '/helper.cjs', 'archive', archive];
 }
 
-/** Exec that carries the bulk stream of one channel. */
-export function bulkCommand(direction: 'send' | 'receive', channel: string): string[] {
-  return ['/usr/bin/node', '/helper.cjs', 'bulk', direction, channel];
+/** Exec that carries the bulk stream of one channel, which it introduces itself as. */
+export function bulkCommand(channel: string): string[] {
+  return [JOIN, BULK_SOCKET, JSON.stringify({ channel })];
 }

@@ -5,15 +5,14 @@ export * from './envelope.ts';
 export * from './facts.ts';
 
 // The contract between the plugin and a helper pod; the only file of src/helper that the plugin imports, together with
-// placeholder-spec.ts.
+// placeholder-spec.ts and pod-spec.ts.
 //
-// One exec of `node /helper.cjs attach` per helper pod carries NDJSON: requests to the helper, replies and events back.
+// One exec of `join` (native/join.c) per helper pod carries NDJSON: requests to the helper, replies and events back.
 // The pod's main process is `node /helper.cjs serve --deadline-ms N`. A lost stream is attached anew; a request sent
 // again under its id returns the remembered reply, or waits for the act that is still under way.
 //
-// Bulk data has execs of its own: `node /helper.cjs bulk send CHANNEL` on the source, whose stdout the plugin feeds to
-// the stdin of `node /helper.cjs bulk receive CHANNEL` on the target. They are opened before the freeze and stay open
-// for any number of transfers, each framed and with its digest; the plugin carries bytes and looks at none of them.
+// Bulk data has execs of its own: the plugin feeds stdout of the one on the source to stdin of the one on the target.
+// They are opened before the freeze and stay open for any number of transfers, each framed and with its digest; the plugin carries bytes and looks at none of them.
 // A channel ends by `close-channel`, and when a transfer on it or the freeze fails: open another one then. Both ends' replies carry bytes and sha256.
 
 /** More containers than any pod has. */

@@ -2,14 +2,13 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { z } from 'zod';
-import { CONTROL_SOCKET } from './attach.ts';
 import { Channels } from './bulk/channels.ts';
-import { BULK_SOCKET } from './bulk/program.ts';
 import { endWhenForgotten } from './deadline.ts';
 import { type Dispatch, makeDispatch } from './dispatch.ts';
 import type { HelperEvent } from './envelope.ts';
 import { splitLines } from './lines.ts';
 import { makeOperations } from './operations.ts';
+import { BULK_SOCKET, CONTROL_SOCKET } from './pod-spec.ts';
 import { channelSchema } from './protocol.ts';
 import { firstDeadline } from './record.ts';
 
@@ -75,7 +74,7 @@ async function readRequests(socket: Socket, dispatch: Dispatch): Promise<void> {
 
 const introductionSchema = z.strictObject({ channel: channelSchema });
 
-/** A bulk program says first which stream it is; everything after that line belongs to the transfers. */
+/** A bulk stream says first which stream it is; everything after that line belongs to the transfers. */
 async function introduce(socket: Socket, channels: Channels): Promise<void> {
   socket.on('error', () => {});
   let head = Buffer.alloc(0);

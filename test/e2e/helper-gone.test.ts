@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { ATTACH_COMMAND } from '../../src/helper/pod-spec.ts';
 import { PROTOCOL_VERSION } from '../../src/helper/protocol.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
@@ -20,8 +21,7 @@ async function sealed({ namespace, kubectl }: Scenario, id: string): Promise<str
   const containerIds = pod.status.containerStatuses.map(({ containerID }) => containerID.replace(/^.*:\/\//, ''));
   const podLogs = `${namespace}_redis_${pod.metadata.uid}`;
   const request = { v: PROTOCOL_VERSION, id: `test-${Date.now()}`, op: 'seal', args: { containerIds, podLogs } };
-  const attach = ['/usr/bin/node', '/helper.cjs', 'attach'];
-  const exec = ['-n', 'kubectl-migrate', 'exec', '-i', `helper-${id}-source`, '--', ...attach];
+  const exec = ['-n', 'kubectl-migrate', 'exec', '-i', `helper-${id}-source`, '--', ...ATTACH_COMMAND];
   return (await kubectl.try('east', exec, `${JSON.stringify(request)}\n`)).stdout;
 }
 

@@ -125,8 +125,8 @@ export class HelperPods {
     onBytes: (bytes: number, bytesPerSecond: number) => void,
   ): Promise<void> {
     const [sender, receiver] = await Promise.all([
-      this.exec(from, bulkCommand('send', channel)),
-      this.exec(to, bulkCommand('receive', channel)),
+      this.exec(from, bulkCommand(channel)),
+      this.exec(to, bulkCommand(channel)),
     ]);
     const relay = startRelay(sender, receiver, {
       onProgress: ({ bytes, bytesPerSecond }) => onBytes(bytes, bytesPerSecond),

@@ -62,6 +62,7 @@ async function codeLayer(cacheDir: string, root: string, descriptor: string) {
     const work = await mkdtemp(path.join(tmpdir(), 'helper-native-'));
     try {
       await compiledNative(['mount-helper.c'], path.join(work, 'mount-helper'));
+      await compiledNative(['join.c'], path.join(work, 'join'));
       await compiledNative(['placeholder.c', 'startup.c'], path.join(work, 'placeholder'));
       const entries: LayerEntry[] = [
         directory('opt'),
@@ -70,6 +71,7 @@ async function codeLayer(cacheDir: string, root: string, descriptor: string) {
         await program('opt/criu/mount-helper', path.join(work, 'mount-helper')),
         link('opt/criu/bin/tar', '../mount-helper'),
         await program('placeholder', path.join(work, 'placeholder')),
+        await program('usr/bin/join', path.join(work, 'join')),
         await program('usr/bin/packet-rules', await compiledPacketRules(root, work)),
         { kind: 'file', path: 'helper.cjs', data: bundle, mode: 0o644 },
         { kind: 'file', path: 'criu-images.json', data: Buffer.from(descriptor), mode: 0o644 },
