@@ -9,8 +9,8 @@ import { MOST_CONTAINERS } from '../protocol.ts';
 // What travels on a bulk stream. A frame is a type (1 byte), a length (4 bytes, big endian) and that many bytes.
 // A transfer is: parts, each a `part` frame (JSON) followed by its `data` frames; then `end` (JSON: what was counted).
 // A `packed` frame is a data frame compressed with zstd: an exec stream passes two API servers and two kubelets, and a
-// byte costs more there than here. `known` comes before the data of an image: pages of it that the other end has from a
-// transfer of memory; the data fill what is between them. `close` ends the stream. The digest covers type and content of
+// byte costs more there than here. `known` comes before the data of a stretch of an image: pages of it that the other end
+// has from a transfer of memory; the data fill what is between them. `close` ends the stream. The digest covers type and content of
 // every part, known and data frame in their order, unpacked.
 
 /** Frame types. */
@@ -87,7 +87,7 @@ export class FrameWriter {
     }
   }
 
-  /** Pages of the image that follows which the other end has. */
+  /** Pages of the image that the other end has, of a stretch of it that follows. */
   async known(known: readonly Known[]): Promise<void> {
     await this.#counted(FRAME.known, packKnown(known));
   }
@@ -110,6 +110,16 @@ export class FrameWriter {
     await this.#write(FRAME.close, Buffer.alloc(0));
   }
 
+  /** Lets what was written go at once. */
+  async flush(): Promise<void> {
+    if (this.#pending.length === 0) return;
+    if (this.#stream.destroyed) throw broken('the bulk stream is gone');
+    const together = Buffer.concat(this.#pending);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    if (!this.#stream.write(together)) await drained(this.#stream);
+  }
+
   #reset(): void {
     this.#hash = createHash('sha256');
     this.#bytes = 0;
@@ -127,12 +137,7 @@ export class FrameWriter {
     this.#pending.push(frameHead(type, data.byteLength), data);
     this.#pendingBytes += data.byteLength;
     const whole = type === FRAME.end || type === FRAME.failed || type === FRAME.close;
-    if (!whole && this.#pendingBytes < WRITE_BYTES) return;
-    if (this.#stream.destroyed) throw broken('the bulk stream is gone');
-    const together = Buffer.concat(this.#pending);
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    if (!this.#stream.write(together)) await drained(this.#stream);
+    if (whole || this.#pendingBytes >= WRITE_BYTES) await this.flush();
   }
 }
 

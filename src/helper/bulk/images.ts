@@ -12,8 +12,11 @@ import { writeAll } from './write-all.ts';
 /** System V objects of the pod: every container's dump has them, the last one as they were in the end. */
 const OF_POD = /^ipcns-(shm|msg|sem)-/;
 
-/** What the other end has of the images of a container, by their names. */
-export type KnownOf = (container: number, directory: string) => ReadonlyMap<string, readonly Known[]>;
+/**
+ * What the other end has of the images of a container, by their names: a stretch of an image after the other, so that it
+ * puts one together while the next is looked at here.
+ */
+export type KnownOf = (container: number, directory: string) => ReadonlyMap<string, Iterable<readonly Known[]>>;
 
 /** Sends every file of the containers' directories. `knownBytes`: what was left out because the other end has it. */
 export async function sendImages(
@@ -37,16 +40,19 @@ export async function sendImages(
 }
 
 /** Returns how many bytes were left out. */
-async function sendFile(file: string, known: readonly Known[], writer: FrameWriter): Promise<number> {
+async function sendFile(file: string, stretches: Iterable<readonly Known[]>, writer: FrameWriter): Promise<number> {
   const fd = openSync(file, 'r');
   let at = 0;
   let left = 0;
   try {
-    if (known.length > 0) await writer.known(known);
-    for (const { image, pages } of known) {
-      await sendRange(fd, at, image * PAGE, writer);
-      at = (image + pages) * PAGE;
-      left += pages * PAGE;
+    for (const known of stretches) {
+      await writer.known(known);
+      for (const { image, pages } of known) {
+        await sendRange(fd, at, image * PAGE, writer);
+        at = (image + pages) * PAGE;
+        left += pages * PAGE;
+      }
+      await writer.flush();
     }
     await sendRange(fd, at, fstatSync(fd).size, writer);
     return left;
@@ -105,20 +111,26 @@ export function imageSink(directories: readonly string[], base: string): Transfe
 class ImageFile {
   readonly #fd: number;
   #at = 0;
-  /** What is there already, and how much of it is passed. */
+  /** What is there already of this stretch, and how much of it is passed. */
   #known: readonly Known[] = [];
   #passed = 0;
+  /** Pages that were known so far. */
+  #taken = 0;
 
   constructor(file: string) {
     this.#fd = openSync(file, 'wx', 0o600);
   }
 
+  /** A stretch begins where the one before it has ended. */
   take(known: readonly Known[], base: string): void {
+    this.#expectWhole();
+    if ((known[0]?.image ?? 0) * PAGE < this.#at) throw new HelperFailure('transfer-broken', 'an image goes backwards');
     const from = openSync(base, 'r');
     try {
       // Each page of it is of one place only.
-      const total = known.reduce((sum, { pages }) => sum + pages * PAGE, 0);
-      if (total > fstatSync(from).size) throw new HelperFailure('transfer-broken', 'more is known than was sent');
+      this.#taken += known.reduce((sum, { pages }) => sum + pages, 0);
+      if (this.#taken * PAGE > fstatSync(from).size)
+        throw new HelperFailure('transfer-broken', 'more is known than was sent');
       for (const run of known) this.#copy(from, run);
     } finally {
       closeSync(from);
@@ -173,6 +185,10 @@ class ImageFile {
   /** Throws `transfer-broken` when something between what is known did not come. */
   close(): void {
     closeSync(this.#fd);
+    this.#expectWhole();
+  }
+
+  #expectWhole(): void {
     if (this.#passed < this.#known.length) throw new HelperFailure('transfer-broken', 'an image is incomplete');
   }
 }

@@ -6,12 +6,14 @@ import { writeAll } from '../bulk/write-all.ts';
 import { innerPid, processTree } from '../processes.ts';
 import { criuImages } from '../trust/installed.ts';
 import { createBase, removeBase } from './base.ts';
-import { joined, type Known, MOST_KNOWN } from './known.ts';
+import { joined, type Known } from './known.ts';
 import { pageLayouts, rehearseLayouts } from './layout.ts';
 import { equalPages, heldPages, PAGE, privateRegions, type Region, type Run } from './pages.ts';
 
 /** Memory is read, compared and sent in blocks of so many pages. */
 const BLOCK = 64;
+/** Pages that are compared before the other end is told of them: 8 MiB, which take a few ms on either side. */
+const STRETCH = 2048;
 /** Entries of /proc/PID/pagemap that are read at once: those of 512 MiB of addresses. */
 const MAP_ENTRIES = 128 * 1024;
 
@@ -84,10 +86,10 @@ export class MemoryAhead {
   readonly known: KnownOf = (container, directory) => {
     const base = this.#fd;
     if (base === undefined) return new Map();
-    const known = new Map<string, Known[]>();
+    const known = new Map<string, Iterable<Known[]>>();
     for (const [name, { process, runs }] of pageLayouts(criuImages(), directory)) {
       const candidates = overlaps(runs, this.#copied.get(keyOf(container, process)) ?? []);
-      known.set(name, joined(equalParts(path.join(directory, name), base, candidates)).slice(0, MOST_KNOWN));
+      known.set(name, equalParts(path.join(directory, name), base, candidates));
     }
     return known;
   };
@@ -190,25 +192,42 @@ export function overlaps(layout: readonly Run[], copied: readonly CopiedRun[]): 
   return found;
 }
 
-/** The parts of candidates whose content is the same in a file and in the copy. */
-function equalParts(file: string, copy: number, candidates: readonly Known[]): Known[] {
-  const one = Buffer.allocUnsafe(BLOCK * PAGE);
-  const other = Buffer.allocUnsafe(BLOCK * PAGE);
-  const found: Known[] = [];
+/** The parts of candidates whose content is the same in a file and in the copy, a stretch at a time. */
+function* equalParts(file: string, copy: number, candidates: readonly Known[]): Generator<Known[]> {
   const fd = openSync(file, 'r');
   try {
-    for (const candidate of candidates)
-      for (let done = 0; done < candidate.pages; done += BLOCK) {
-        const [image, base] = [candidate.image + done, candidate.base + done];
-        const pages = Math.min(BLOCK, candidate.pages - done);
-        const length = pages * PAGE;
-        if (readSync(fd, one, 0, length, image * PAGE) !== length) break;
-        if (readSync(copy, other, 0, length, base * PAGE) !== length) break;
-        for (const equal of equalPages(one, other, 0, pages))
-          found.push({ image: image + equal.page, base: base + equal.page, pages: equal.pages });
-      }
-    return found;
+    let found: Known[] = [];
+    let compared = 0;
+    for (const block of blocksOf(candidates)) {
+      found.push(...equalIn(fd, copy, block));
+      compared += block.pages;
+      if (compared < STRETCH) continue;
+      if (found.length > 0) yield joined(found);
+      found = [];
+      compared = 0;
+    }
+    if (found.length > 0) yield joined(found);
   } finally {
     closeSync(fd);
   }
+}
+
+function* blocksOf(candidates: readonly Known[]): Generator<Known> {
+  for (const { image, base, pages } of candidates)
+    for (let done = 0; done < pages; done += BLOCK)
+      yield { image: image + done, base: base + done, pages: Math.min(BLOCK, pages - done) };
+}
+
+const one = Buffer.allocUnsafe(BLOCK * PAGE);
+const other = Buffer.allocUnsafe(BLOCK * PAGE);
+
+function equalIn(file: number, copy: number, { image, base, pages }: Known): Known[] {
+  const length = pages * PAGE;
+  if (readSync(file, one, 0, length, image * PAGE) !== length) return [];
+  if (readSync(copy, other, 0, length, base * PAGE) !== length) return [];
+  return equalPages(one, other, 0, pages).map((equal) => ({
+    image: image + equal.page,
+    base: base + equal.page,
+    pages: equal.pages,
+  }));
 }

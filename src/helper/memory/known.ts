@@ -9,9 +9,6 @@ export interface Known {
 }
 
 const BYTES = 12;
-/** As many as one frame takes with room to spare; what is beyond is sent like any other page. */
-export const MOST_KNOWN = 80_000;
-
 /** Puts what lies beside each other in both together. Pure. */
 export function joined(known: readonly Known[]): Known[] {
   const runs: { image: number; base: number; pages: number }[] = [];

@@ -82,7 +82,7 @@ describe('pages that the other end knows', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   /** Sends an image and yields what arrived. */
-  async function carry(image: Buffer, known: readonly Known[], base: Buffer) {
+  async function carry(image: Buffer, stretches: readonly (readonly Known[])[], base: Buffer) {
     const [from, to, copy] = ['from', 'to', 'base'].map((name) => path.join(folder, name)) as [string, string, string];
     rmSync(from, { recursive: true, force: true });
     writeFileSync(copy, base);
@@ -90,7 +90,7 @@ describe('pages that the other end knows', () => {
     imageSink([from], copy);
     writeFileSync(path.join(from, 'pages-1.img'), image);
     writeFileSync(copy, base);
-    const sent = await sendImages([from], new FrameWriter(stream), () => new Map([['pages-1.img', known]]));
+    const sent = await sendImages([from], new FrameWriter(stream), () => new Map([['pages-1.img', stretches]]));
     const received = await new FrameReader(stream).transfer(imageSink([to], copy), () => {});
     expect(received?.sha256).toBe(sent.sha256);
     return { sent, arrived: readFileSync(path.join(to, 'pages-1.img')) };
@@ -98,26 +98,34 @@ describe('pages that the other end knows', () => {
 
   it('are put between those that come', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.boolean(), { minLength: 1, maxLength: 30 }), fc.nat(100), async (same, tail) => {
-        const image = Buffer.concat([pagesOf(same.map((_, page) => page + 1)), Buffer.alloc(tail, 7)]);
-        // The copy has its pages in another order.
-        const base = pagesOf(same.map((_, page) => same.length - page));
-        const known = joined(
-          same.flatMap((equal, page) => (equal ? [{ image: page, base: same.length - 1 - page, pages: 1 }] : [])),
-        );
-        const { sent, arrived } = await carry(image, known, base);
-        expect(arrived.equals(image)).toBe(true);
-        expect(sent.knownBytes).toBe(same.filter(Boolean).length * PAGE);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.boolean(), { minLength: 1, maxLength: 30 }),
+        fc.nat(100),
+        fc.nat(30),
+        async (same, tail, cut) => {
+          const image = Buffer.concat([pagesOf(same.map((_, page) => page + 1)), Buffer.alloc(tail, 7)]);
+          // The copy has its pages in another order.
+          const base = pagesOf(same.map((_, page) => same.length - page));
+          const known = joined(
+            same.flatMap((equal, page) => (equal ? [{ image: page, base: same.length - 1 - page, pages: 1 }] : [])),
+          );
+          const stretches = [known.slice(0, cut), known.slice(cut)].filter(({ length }) => length > 0);
+          const { sent, arrived } = await carry(image, stretches, base);
+          expect(arrived.equals(image)).toBe(true);
+          expect(sent.knownBytes).toBe(same.filter(Boolean).length * PAGE);
+        },
+      ),
       { numRuns: 60 },
     );
   });
 
   it.each([
-    ['beyond the copy', [{ image: 0, base: 9, pages: 1 }], /never sent/],
-    ['more than was sent', [{ image: 0, base: 0, pages: 3 }], /more is known/],
-  ])('are refused when they are %s', async (_, known, why) => {
-    await expect(carry(pagesOf([1, 2, 3]), known, pagesOf([1, 2]))).rejects.toThrow(why);
+    ['beyond the copy', [[{ image: 0, base: 9, pages: 1 }]], /never sent/],
+    ['more than was sent', [[{ image: 0, base: 0, pages: 3 }]], /more is known/],
+    ['more than was sent, taken together', stretchesOf([0, 0, 2], [2, 0, 1]), /more is known/],
+    ['before what is there already', stretchesOf([1, 1, 1], [0, 0, 1]), /backwards/],
+  ])('are refused when they are %s', async (_, stretches, why) => {
+    await expect(carry(pagesOf([1, 2, 3]), stretches, pagesOf([1, 2]))).rejects.toThrow(why);
   });
 
   it('travel as they are, and only forwards', () => {
@@ -138,6 +146,8 @@ describe('pages that the other end knows', () => {
   });
 });
 
+const stretchesOf = (...runs: readonly [number, number, number][]) =>
+  runs.map(([image, base, pages]) => [{ image, base, pages }]);
 const range = (from: number, count: number) => Array.from({ length: count }, (_, index) => from + index);
 const pagesOf = (values: readonly number[]) => Buffer.concat(values.map((value) => Buffer.alloc(PAGE, value)));
 
