@@ -56,8 +56,8 @@ function frameHead(type: number, length: number): Buffer {
 const SENT_FRAME_BYTES = 256 * 1024;
 /** Frames are written together up to so many bytes. */
 const WRITE_BYTES = 32 * 1024;
-/** Less is not worth compressing. */
-const PACK_FROM_BYTES = 1024;
+/** Less takes longer to compress than to carry: most images of a dump are a few KiB. */
+const PACK_FROM_BYTES = 16 * 1024;
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /** Writes frames to a stream and waits whenever the stream asks for it. */
