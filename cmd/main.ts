@@ -1,4 +1,3 @@
-import '../src/domain/interpreted-schemas.ts';
 import process from 'node:process';
 import { MigrateError } from '../src/domain/errors.ts';
 import { runCommandLine } from './root.ts';

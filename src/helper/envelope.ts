@@ -1,3 +1,4 @@
+import './interpreted-schemas.ts';
 import { z } from 'zod';
 
 /** Version of the helper's wire protocol. Both ends refuse any other. */

@@ -1,3 +1,4 @@
+import './interpreted-schemas.ts';
 import { z } from 'zod';
 
 const bytes = z.number().int().nonnegative();

@@ -1,4 +1,3 @@
-import '../domain/interpreted-schemas.ts';
 import { parseArgs } from 'node:util';
 import { sendArchive } from './archive.ts';
 import { archiveSchema } from './protocol.ts';

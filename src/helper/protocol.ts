@@ -1,3 +1,4 @@
+import './interpreted-schemas.ts';
 import { z } from 'zod';
 import { absolutePath, containerFactsSchema, nodeFactsSchema, volumeSchema } from './facts.ts';
 

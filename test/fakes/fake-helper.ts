@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { BULK_SOCKET } from '../../src/helper/pod-spec.ts';
 import {
   type ContainerFacts,
   type Handover,
@@ -112,9 +113,9 @@ export class FakeHelper {
   /** What an operation does beyond that; what it throws as an error body is the helper’s refusal, what it yields its result. */
   play: (op: HelperOp, args: unknown) => unknown = () => undefined;
 
-  /** Plays the helper's commands: `attach`, `archive` and the two ends of a bulk stream. */
+  /** Plays the helper's commands: a control stream, `archive` and the two ends of a bulk stream. */
   async run(command: readonly string[], io: CommandIo): Promise<number> {
-    if (command.includes('bulk')) {
+    if (command.includes(BULK_SOCKET)) {
       io.stdin.resume();
       return await new Promise<number>(() => undefined);
     }

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { beginSession, takeUpSession, type Workplace } from '../../cmd/session.ts';
 import type { MigrationRequest, Plan } from '../../src/domain/plan.ts';
 import type { Side } from '../../src/domain/refs.ts';
+import { BULK_SOCKET } from '../../src/helper/pod-spec.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import { createReader } from '../../src/kube/client.ts';
 import type { OwnerObject } from '../../src/kube/owner-objects.ts';
@@ -111,7 +112,7 @@ export class CrashWorld {
     const helper = this.clusters.helpers[side];
     cluster.onExec(async ({ command }, { stdin, stdout }) => {
       const life = this.#life;
-      if (command.includes('bulk')) return await new Promise<number>(() => stdin.resume());
+      if (command.includes(BULK_SOCKET)) return await new Promise<number>(() => stdin.resume());
       for await (const line of createInterface({ input: stdin })) {
         const { op } = JSON.parse(line) as { op: string };
         const reply = async () => helper.reply(line);

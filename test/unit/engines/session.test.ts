@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MigrateError } from '../../../src/domain/errors.ts';
 import { HelperSession } from '../../../src/engines/helper/session.ts';
+import { ATTACH_COMMAND } from '../../../src/helper/pod-spec.ts';
 import { HELPER_ERROR_CODES, PROTOCOL_VERSION } from '../../../src/helper/protocol.ts';
 import { type Line, openLine } from '../../fixtures/helper-line.ts';
 
@@ -13,7 +14,7 @@ async function session(refuse: (attempt: number) => Error | undefined = () => un
   const waiting = new Set<() => void>();
   let attempts = 0;
   const talk = new HelperSession('source', async (command) => {
-    expect(command).toContain('attach');
+    expect(command).toEqual(ATTACH_COMMAND);
     attempts += 1;
     const error = refuse(attempts);
     if (error) throw error;
