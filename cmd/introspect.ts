@@ -31,23 +31,27 @@ interface Inside {
   getInternalMethods(): { getUsageInstance(): { getDescriptions(): Readonly<Record<string, string | undefined>> } };
 }
 
-/** As kubectl does: the last one of a flag that is given twice counts, and `--no-x` is no other spelling of `--x=false`. */
-export const PARSING = {
-  'duplicate-arguments-array': false,
+/** As kubectl does: each use of a flag has one value, and `--no-x` is no other spelling of `--x=false`. */
+const PARSING_OF_FLAGS = {
+  'greedy-arrays': false,
   'parse-positional-numbers': false,
   'boolean-negation': false,
-  'camel-case-expansion': false,
 };
+export const PARSING = { ...PARSING_OF_FLAGS, 'camel-case-expansion': false };
+
+/** As kubectl does: of a flag that is given twice the last one counts, unless it is one that may be repeated. */
+export function lastOfEach<T extends object>(given: T, declared: Argv<unknown>): T {
+  const repeatable = new Set((declared as unknown as Inside).getOptions().array);
+  const last = ([name, value]: [string, unknown]) =>
+    Array.isArray(value) && name !== '_' && !repeatable.has(name) ? [name, value.at(-1)] : [name, value];
+  return Object.fromEntries(Object.entries(given).map(last)) as T;
+}
 
 /** A parser that neither prints nor ends the process, with what all commands have in common. */
 export function bareParser(): Argv {
   return yargs([])
     .detectLocale(false)
-    .parserConfiguration({
-      'duplicate-arguments-array': false,
-      'parse-positional-numbers': false,
-      'boolean-negation': false,
-    })
+    .parserConfiguration(PARSING_OF_FLAGS)
     .help(false)
     .version(false)
     .exitProcess(false)

@@ -9,7 +9,7 @@ import { commandFirst } from './command-word.ts';
 import { COMMANDS, PARENTS } from './commands/index.ts';
 import { equivalentCommand } from './equivalent.ts';
 import { commandHelp, parentHelp, rootHelp } from './help.ts';
-import { declareFlags, flagsOfCommand, PARSING } from './introspect.ts';
+import { declareFlags, flagsOfCommand, lastOfEach, PARSING } from './introspect.ts';
 import { loadSettings, type Setting, withSettings } from './settings.ts';
 import { isInteractive, type Streams } from './streams.ts';
 import { nearest } from './suggest.ts';
@@ -102,7 +102,7 @@ function addCommand(parser: Argv, command: AnyCommand, { words, streams, state, 
     (flags) => withSettings(declareFlags(flags as Argv, command), command, settings),
     async (given) => {
       try {
-        const options = await completed(command, given, words, streams);
+        const options = await completed(command, lastOfEach(given, parser), words, streams);
         const complaints = command.validate(options);
         if (complaints.length > 0) throw usage(complaints.join('\n'), fullWord(command));
         state.ended = { outcome: await command.run(options, streams) };

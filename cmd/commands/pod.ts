@@ -71,7 +71,7 @@ export const podCommand = defineCommand({
           type: 'string',
           array: true,
           default: [] as string[],
-          nargs: 1,
+          requiresArg: true,
           describe: 'have the source’s NAME or KIND/NAME in the target, where the two differ; may be repeated',
         })
         .option('hold', {

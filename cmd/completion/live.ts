@@ -12,7 +12,7 @@ import { age } from '../../src/ui/format.ts';
 import { connectSide, kubeconfigOf } from '../connection.ts';
 import { knownRecords } from '../evidence.ts';
 import { type ConnectionOptions, clusterFlags } from '../flags/clusters.ts';
-import { bareParser } from '../introspect.ts';
+import { bareParser, lastOfEach } from '../introspect.ts';
 import type { Streams } from '../streams.ts';
 import type { Candidate } from './complete.ts';
 
@@ -90,7 +90,8 @@ type Given = Partial<ConnectionOptions> & { readonly namespace?: string };
 
 function flagsIn(words: readonly string[]): Given {
   try {
-    return clusterFlags(bareParser()).parseSync([...words]) as Given;
+    const parser = clusterFlags(bareParser());
+    return lastOfEach(parser.parseSync([...words]) as Given, parser);
   } catch {
     return {};
   }
