@@ -5,6 +5,7 @@ import { replicasOf } from '../src/planner/replicas.ts';
 import { plannedChanges, plannedWrites } from '../src/steps/planned-writes.ts';
 import { type Rehearsed, rehearse } from '../src/steps/rehearsal.ts';
 import { renderChanges, renderPlan, renderRehearsal } from '../src/ui/plan-view.ts';
+import { bookkeepingWrites } from './bookkeeping.ts';
 import { type CarriedOut, carryOut, consent } from './carry-out.ts';
 import { type Composition, compose } from './context.ts';
 import type { ConnectionOptions, PlaceOptions, TargetPlaceOptions } from './flags/clusters.ts';
@@ -104,7 +105,8 @@ async function look(plan: Plan, how: 'client' | 'server', { composition, streams
   const writes = await plannedWrites(readers);
   const changes = await plannedChanges(readers, writes);
   const gateway = how === 'server' ? composition.dryRunGateway(plan) : undefined;
-  const rehearsed = gateway ? await rehearse(plan, writes, gateway, { signal: streams.interrupt }) : [];
+  const all = gateway ? [...writes, ...(await bookkeepingWrites(plan, readers))] : writes;
+  const rehearsed = gateway ? await rehearse(plan, all, gateway, { signal: streams.interrupt }) : [];
   const text = [renderPlan(plan), renderChanges(plan, changes), gateway ? renderRehearsal(plan, rehearsed) : ''].join(
     '',
   );

@@ -7,7 +7,7 @@ export type AuditSubject = Omit<AuditEntry, 'id' | 'at' | 'event' | 'outcome' | 
 
 export interface AuditedOptions {
   /** The chains of the clusters that the act concerns. */
-  readonly chains: readonly AuditChain[];
+  readonly chains: readonly Pick<AuditChain, 'place' | 'append'>[];
   readonly subject: AuditSubject;
   /** RFC 3339. */
   readonly now: () => string;

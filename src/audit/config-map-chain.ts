@@ -22,6 +22,12 @@ export interface KeptChain {
   readonly unreadable: readonly string[];
 }
 
+/** The writes that an entry can become. */
+export interface AppendRehearsal {
+  readonly create: ConfigMap;
+  readonly patch?: { readonly name: string; readonly body: { readonly data: Readonly<Record<string, string>> } };
+}
+
 /** The chain of one cluster. */
 export interface AuditChain {
   /** Where it is kept, for messages. */
@@ -30,6 +36,11 @@ export interface AuditChain {
   read(options?: ReadOptions): Promise<KeptChain>;
   /** The end of the chain. */
   head(options?: ReadOptions): Promise<Head>;
+  /**
+   * What adding an entry would send: a patch of the newest ConfigMap, or a new one when that is full or there is none.
+   * Both, where there is one, so that an API server can be asked about either. Read-only.
+   */
+  rehearsal(entry: AuditEntry, options?: ReadOptions): Promise<AppendRehearsal>;
   /** Adds an entry. Idempotent by the entry's id within the newest segment. Throws F351. */
   append(entry: AuditEntry, options?: ReadOptions): Promise<void>;
 }
@@ -78,23 +89,29 @@ export function createAuditChain({ reader, gateway, namespace = SYSTEM_NAMESPACE
       return keptIn(await reader.list<ConfigMap>(RESOURCES.configMap, { ...options, namespace, labelSelector }));
     },
     head: async (options) => headOf(await newest(options)),
+    rehearsal: async (entry, options) => {
+      const found = await newest(options);
+      const { seq, data } = nextLink(found, entry);
+      const number = segmentOf(seq);
+      const ref = segmentRef(side, number, namespace);
+      const isThere = found?.metadata.name === ref.name;
+      const made = newSegment(isThere ? segmentRef(side, number + 1, namespace) : ref, data);
+      return { create: made, ...(isThere && { patch: { name: ref.name, body: { data } } }) };
+    },
     append: async (entry, options = {}) => {
       if (!gateway) throw new Error('this chain was opened for reading');
       for (let tries = 1; ; tries++) {
         const found = await newest(options);
         if (linksOf(found).some((link) => link.entry.id === entry.id)) return;
-        const link = linkAfter(headOf(found), entry);
-        const ref = segmentRef(side, segmentOf(link.seq), namespace);
-        const data = { [keyOf(link.seq)]: JSON.stringify(link) };
+        const { seq, data } = nextLink(found, entry);
+        const ref = segmentRef(side, segmentOf(seq), namespace);
         try {
           if (found && found.metadata.name === ref.name) {
             const { resourceVersion = '' } = found.metadata;
             const change = { metadata: { resourceVersion }, data };
             await gateway.patch({ ...ref, resource: RESOURCES.configMap }, 'merge', change, options);
           } else {
-            const metadata = { name: ref.name, namespace, labels: LABELS };
-            const made: ConfigMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
-            await gateway.create(side, RESOURCES.configMap, made, options);
+            await gateway.create(side, RESOURCES.configMap, newSegment(ref, data), options);
           }
           return;
         } catch (error) {
@@ -103,6 +120,16 @@ export function createAuditChain({ reader, gateway, namespace = SYSTEM_NAMESPACE
       }
     },
   };
+}
+
+/** The link that an entry becomes, as it is kept. */
+function nextLink(newest: ConfigMap | undefined, entry: AuditEntry) {
+  const link = linkAfter(headOf(newest), entry);
+  return { seq: link.seq, data: { [keyOf(link.seq)]: JSON.stringify(link) } };
+}
+
+function newSegment({ name, namespace }: { name: string; namespace: string }, data: Record<string, string>): ConfigMap {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace, labels: LABELS }, data };
 }
 
 /** The largest number from 1 on for which `exists` holds without a gap; 1 when there is none. */

@@ -146,7 +146,8 @@ function keyOf(serial: number): string {
   return `entry-${String(serial).padStart(4, '0')}`;
 }
 
-function newConfigMap(header: JournalHeader, namespace: string): ConfigMap {
+/** The ConfigMap of a record without entries. Pure. */
+export function newConfigMap(header: JournalHeader, namespace = SYSTEM_NAMESPACE): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',

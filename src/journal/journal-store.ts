@@ -103,7 +103,8 @@ async function failing(act: () => Promise<void>): Promise<unknown> {
   }
 }
 
-function newHeader(start: JournalStart, options: JournalStoreOptions): JournalHeader {
+/** What a migration's record begins with. Throws F350 for a plan that is too large to be recorded. */
+export function newHeader(start: JournalStart, options: Pick<JournalStoreOptions, 'clock' | 'newUuid'>): JournalHeader {
   const header: JournalHeader = {
     schemaVersion: SCHEMA_VERSION,
     id: checkId(start.id),

@@ -175,8 +175,10 @@ async function deleteObject(
     await api.request({ method: 'DELETE', path, body, signal: options.signal });
   } catch (error) {
     const code = statusCode(error);
-    if (code === 404) return;
-    if (code === 409 && options.uid !== undefined && (await isOther(api, path, options.uid, options.signal))) return;
+    // Asked beforehand, that nothing is there is no yes.
+    if (code === 404 && !dryRun) return;
+    if (code === 409 && !dryRun && options.uid !== undefined && (await isOther(api, path, options.uid, options.signal)))
+      return;
     throw error;
   }
 }

@@ -2,16 +2,18 @@ import type { Effect } from '../domain/effect.ts';
 import type { Json } from '../domain/json.ts';
 import type { Plan } from '../domain/plan.ts';
 import { SIDES } from '../domain/refs.ts';
-import { type FieldChange, fieldChanges, mergePatch, type Write } from '../domain/write.ts';
+import { type FieldChange, fieldChanges, type Write, written } from '../domain/write.ts';
 import { helperPod, systemNamespace } from '../engines/helper/helper-pod.ts';
 import { pullPod, pullPodRef } from '../engines/kubelet/pull-pod.ts';
 import type { KubeObject, Pod } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { routeWrites, type WriteReaders } from '../routes/route-writes.ts';
+import { routeWrites } from '../routes/route-writes.ts';
+import { copyWrites } from '../workloads/copies.ts';
 import { ownerWrites } from '../workloads/owner-writes.ts';
 import { withCommandLines } from '../workloads/placeholder-pod.ts';
 import { rehearsalPod } from '../workloads/rehearsal-pod.ts';
+import type { Reading } from '../workloads/workload.ts';
 
 /** An object that is there already and that a plan changes. */
 export interface ObjectChange {
@@ -24,13 +26,10 @@ export interface ObjectChange {
  * write conditional. Read-only. The
  * others depend on what the move finds.
  */
-export async function plannedWrites(readers: WriteReaders): Promise<Write[]> {
+export async function plannedWrites(readers: Reading): Promise<Write[]> {
   const { plan } = readers;
-  return [
-    ...plan.effects.flatMap((effect) => fixedWrite(plan, effect)),
-    ...ownerWrites(plan),
-    ...(await routeWrites(readers)),
-  ];
+  const read = await Promise.all([copyWrites(readers), ownerWrites(readers), routeWrites(readers)]);
+  return [...plan.effects.flatMap((effect) => fixedWrite(plan, effect)), ...read.flat()];
 }
 
 function fixedWrite(plan: Plan, effect: Effect): Write[] {
@@ -61,21 +60,33 @@ function fixedWrite(plan: Plan, effect: Effect): Write[] {
   return whole(rehearsal ? rehearsalPod(pod, rehearsal.pod) : pod);
 }
 
-/** Field by field what the plan changes of objects that are there. Read-only. */
-export async function plannedChanges(readers: WriteReaders, writes: readonly Write[]): Promise<ObjectChange[]> {
-  const patches = writes.filter(({ form }) => form === 'merge');
+/** Field by field what the plan changes of objects that are there, as far as it is known before the move. Read-only. */
+export async function plannedChanges(readers: Reading, writes: readonly Write[]): Promise<ObjectChange[]> {
+  const known = writes.filter(({ effect, body, standIn }) => effect.verb !== 'create' && body && !standIn);
   const changes = await Promise.all(
-    patches.map(async ({ effect, body }): Promise<ObjectChange> => {
-      const { object } = effect;
+    known.map(async (write): Promise<ObjectChange[]> => {
+      const { effect, name } = write;
+      const object = { ...effect.object, ...(name !== undefined && { name }) };
       const found = await readers[object.side].get<KubeObject>(resourceOf(effect), object.name, {
         ...(object.namespace !== undefined && { namespace: object.namespace }),
-        ...(readers.signal && { signal: readers.signal }),
+        signal: readers.signal,
       });
-      const before = found as unknown as Json | undefined;
-      return { effect, fields: fieldChanges(before, mergePatch(before, body)) };
+      if (!found) return [];
+      const before = found as unknown as Json;
+      const fields = fieldChanges(before, written(before, write));
+      return [{ effect: { ...effect, object }, fields: object.kind === 'Secret' ? fields.map(hidden) : fields }];
     }),
   );
-  return changes.filter(({ fields }) => fields.length > 0);
+  return changes.flat().filter(({ fields }) => fields.length > 0);
+}
+
+/** That a value of a Secret changes may be told; what it is may not. */
+function hidden({ field, before, after }: FieldChange): FieldChange {
+  const told = (value: Json | undefined, what: string) => (value === undefined ? undefined : what);
+  const isValue = /^(data|stringData)(\.|$)/.test(field);
+  return isValue
+    ? { field, before: told(before, '(not shown)'), after: told(after, '(another)') }
+    : { field, before, after };
 }
 
 /** How the object of an effect is reached. Throws for a kind that this program does not know: a defect. */

@@ -4,12 +4,13 @@ import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { PlanDraft, PlannedCopy } from '../domain/plan.ts';
+import { type Write, writeOf } from '../domain/write.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { refOf } from './counted-owner.ts';
 import { copyOf, digestOf } from './dependencies.ts';
-import type { WorkloadContext } from './workload.ts';
+import type { Reading, WorkloadContext } from './workload.ts';
 
 const KINDS: Readonly<Record<string, Resource>> = {
   ConfigMap: RESOURCES.configMap,
@@ -73,26 +74,48 @@ export async function makeCopies(context: WorkloadContext): Promise<void> {
     if (!here || digestOf(here) !== copy.digest) throw changed(copy, plan.source);
     if (copy.act === 'create' && there && !isOurs(context, there)) throw changed(copy, plan.target);
     if (copy.act === 'overwrite' && there && !isOurs(context, there)) await keep(context, copy, there);
-    const made = copyOf(here, plan.target.namespace);
-    const annotations = { ...made.metadata.annotations, [MIGRATION_ANNOTATION]: plan.id };
-    const force = copy.act === 'overwrite';
-    await gateway.apply(
-      'target',
-      resource,
-      { ...made, metadata: { ...made.metadata, annotations } },
-      { signal, force },
-    );
+    await gateway.apply('target', resource, marked(plan, here, copy.name), { signal, force: isForced(copy) });
   }
+}
+
+/** What `makeCopies` will send, values of Secrets included. Read-only. */
+export async function copyWrites(context: Reading): Promise<Write[]> {
+  const { plan } = context;
+  const writes = plan.copies.map(async (copy): Promise<(Write | undefined)[]> => {
+    const [here, there] = await Promise.all([
+      readIn(context, 'source', copy, copy.name),
+      readIn(context, 'target', copy, copy.name),
+    ]);
+    const write = (verb: Effect['verb'], name: string, object: KubeObject | undefined, force: boolean) => {
+      const { resource: _resource, ...ref } = refIn(plan, copy, name);
+      if (!object) return undefined;
+      const body = marked(plan, object, name) as unknown as Json;
+      return writeOf(plan, { verb, object: ref }, { form: 'object', body, ...(force && { force }) });
+    };
+    return [
+      write('apply', copy.name, here, isForced(copy)),
+      isForced(copy) ? write('create', keptName(plan, copy), there, false) : undefined,
+    ];
+  });
+  return (await Promise.all(writes)).flat().filter((write) => write !== undefined);
+}
+
+function isForced({ act }: PlannedCopy): boolean {
+  return act === 'overwrite';
+}
+
+/** An object as it is made in the target, under that name and with the mark of this migration. */
+function marked(plan: Pick<PlanDraft, 'id' | 'target'>, object: KubeObject, name: string): KubeObject {
+  const made = copyOf(object, plan.target.namespace);
+  const annotations = { ...made.metadata.annotations, [MIGRATION_ANNOTATION]: plan.id };
+  return { ...made, metadata: { ...made.metadata, name, annotations } };
 }
 
 async function keep(context: WorkloadContext, copy: PlannedCopy, there: KubeObject): Promise<void> {
   const { plan, gateway, signal } = context;
   const name = keptName(plan, copy);
   if (await readIn(context, 'target', copy, name)) return;
-  const kept = copyOf(there, plan.target.namespace);
-  const annotations = { ...kept.metadata.annotations, [MIGRATION_ANNOTATION]: plan.id };
-  const metadata = { ...kept.metadata, name, annotations };
-  await gateway.create('target', resourceOf(copy), { ...kept, metadata }, { signal });
+  await gateway.create('target', resourceOf(copy), marked(plan, there, name), { signal });
 }
 
 /** Takes back `makeCopies`: what was made goes, what was overwritten says again what it said. Idempotent. */
@@ -153,7 +176,7 @@ function refIn({ target: { namespace } }: Pick<PlanDraft, 'target'>, copy: Plann
   return { side: 'target', apiVersion, kind, namespace, name, resource } as const;
 }
 
-function readIn(context: WorkloadContext, side: 'source' | 'target', copy: PlannedCopy, name: string) {
+function readIn(context: Reading, side: 'source' | 'target', copy: PlannedCopy, name: string) {
   const { plan, signal } = context;
   return context[side].get<KubeObject>(resourceOf(copy), name, { namespace: plan[side].namespace, signal });
 }

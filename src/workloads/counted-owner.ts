@@ -10,7 +10,7 @@ import { condition } from '../kube/pod-status.ts';
 import type { Resource, Verdict } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { siblingsOf } from './owner-facts.ts';
-import type { WorkloadContext } from './workload.ts';
+import type { Reading, WorkloadContext } from './workload.ts';
 
 /** Between two looks at an owner's pods, in ms. */
 const LOOK_MS = 500;
@@ -34,7 +34,7 @@ export function ownerRef(plan: Ends, side: Side, resource: Resource, name: strin
 }
 
 /** Reads an owner of either side. */
-export function readOwner(context: WorkloadContext, side: Side, resource: Resource, name: string) {
+export function readOwner(context: Reading, side: Side, resource: Resource, name: string) {
   const { plan, signal } = context;
   return context[side].get<OwnerObject>(resource, name, { namespace: plan[side].namespace, signal });
 }

@@ -8,7 +8,7 @@ import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { hold, ownerRef, ownerSettles, readOwner, recount } from './counted-owner.ts';
 import { wanted } from './owner-findings.ts';
-import type { WorkloadContext } from './workload.ts';
+import type { Reading, WorkloadContext } from './workload.ts';
 
 /**
  * A ReplicaSet that is told to want one pod more makes one at once, and one that has one more than it wants deletes one;
@@ -84,7 +84,7 @@ export async function openGate(
 }
 
 /** The ReplicaSet of the Deployment's revision. Its controller has made it by the time that it has observed the Deployment. */
-async function currentReplicaSet(context: WorkloadContext, side: Side, owner: OwnerObject): Promise<OwnerObject> {
+export async function currentReplicaSet(context: Reading, side: Side, owner: OwnerObject): Promise<OwnerObject> {
   const { plan, signal } = context;
   const revision = owner.metadata.annotations?.[REVISION];
   const all = await context[side].list<OwnerObject>(REPLICA_SET, { namespace: plan[side].namespace, signal });
@@ -109,7 +109,8 @@ async function write(
   await gateway.patch(ownerRef(plan, side, resource, name), 'merge', { spec }, { signal });
 }
 
-function closed({ spec }: OwnerObject): Json {
+/** What an owner's template says behind a closed gate. Pure. */
+export function closed({ spec }: OwnerObject): Json {
   const gates = [...gatesOf(spec.template).filter(({ name }) => name !== GATE), { name: GATE }];
   return { spec: { serviceAccountName: NOBODY, serviceAccount: NOBODY, schedulingGates: gates } };
 }

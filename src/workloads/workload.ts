@@ -17,6 +17,9 @@ export interface WorkloadContext {
   readonly waiting: (why: string) => void;
 }
 
+/** What it takes to look at both clusters and to change nothing. */
+export type Reading = Pick<WorkloadContext, 'plan' | 'source' | 'target' | 'signal'>;
+
 /** Whether a kind of workload can hand the pod over. Findings of a usable one are warnings. */
 export type Detection<Planned extends PlannedWorkload = PlannedWorkload> =
   | { readonly usable: Planned; readonly findings: readonly Finding[] }

@@ -109,6 +109,29 @@ describe('plan pod', () => {
   });
 });
 
+describe('a flag that is given twice', () => {
+  it('has both values where it may be repeated, and takes no other word', async () => {
+    const { stderr } = await run(
+      'plan',
+      'pod',
+      '--overwrite',
+      'one',
+      '--overwrite',
+      'two',
+      'cart-0',
+      '--to-context',
+      'west',
+    );
+    expect(stderr).toMatch(/E112 +--overwrite one names nothing[\s\S]*E112 +--overwrite two names nothing/);
+  });
+
+  it('has the last value elsewhere, as with kubectl', async () => {
+    const flags = ['--to-context', 'nowhere', '--to-context', 'west', '-o', 'json', '-o', 'yaml'];
+    const { code, stdout } = await run('plan', 'pod', 'cart-0', ...flags);
+    expect({ code, target: parse(stdout).target.context }).toEqual({ code: 0, target: 'west' });
+  });
+});
+
 describe('a dry run on the servers', () => {
   it('asks about every write that stands for itself, keeps nothing, and calls the others not checkable', async () => {
     const { code, stdout } = await run('plan', 'pod', 'cart-0', '--to-context', 'west', '--dry-run=server');

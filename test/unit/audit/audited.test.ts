@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { audited } from '../../../src/audit/audited.ts';
-import { NO_LINKS } from '../../../src/audit/chain.ts';
 import type { AuditChain } from '../../../src/audit/config-map-chain.ts';
 import type { AuditEntry } from '../../../src/audit/entry.ts';
 import { MigrateError } from '../../../src/domain/errors.ts';
 import { auditEntry } from '../../fixtures/audit.ts';
 
 /** A chain that refuses the entries that `broken` names. */
-function chain(place: string, broken?: AuditEntry['event']): AuditChain & { readonly entries: AuditEntry[] } {
+function chain(
+  place: string,
+  broken?: AuditEntry['event'],
+): Pick<AuditChain, 'place' | 'append'> & { readonly entries: AuditEntry[] } {
   const entries: AuditEntry[] = [];
   return {
     place,
     entries,
-    read: async () => ({ links: [], unreadable: [] }),
-    head: async () => NO_LINKS,
     append: async (entry) => {
       if (entry.event === broken) throw new MigrateError('F351', { detail: place, remedy: 'mend it' });
       entries.push(entry);
