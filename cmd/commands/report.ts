@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
-import { connectionComplaints, sourceFlags } from '../flags/clusters.ts';
+import { clusterFlags } from '../flags/clusters.ts';
+import { migrationComplaints } from '../flags/migration.ts';
 
 /** `kubectl migrate report`: what a migration did, for a change record. */
 export const reportCommand = defineCommand({
@@ -7,9 +8,12 @@ export const reportCommand = defineCommand({
   summary: 'Print what a migration did, as one page for a change record',
   description:
     'Print what a migration did: facts, timeline, sizes, checks and every declared change, as one self-contained page.',
-  examples: [['$0 report m-7f3kq9 -o html > report.html', 'a page for the change record']],
+  examples: [
+    ['$0 report m-7f3kq9 -o html > report.html', 'a page for the change record'],
+    ['$0 report m-7f3kq9 --to-context west', 'by the copy in the target, where the source cluster is gone'],
+  ],
   arguments: (yargs) =>
-    sourceFlags(yargs)
+    clusterFlags(yargs)
       .positional('id', { type: 'string', demandOption: true, describe: 'id of the migration' })
       .option('output', {
         alias: 'o',
@@ -17,6 +21,6 @@ export const reportCommand = defineCommand({
         default: 'html' as const,
         describe: 'form of the report',
       }),
-  validate: (options) => connectionComplaints(options),
+  validate: ({ output: _form, ...options }) => migrationComplaints(options, true),
   run: async (options, streams) => (await import('../show-report.ts')).showReport(options, streams),
 });

@@ -109,7 +109,7 @@ export function newHeader(start: JournalStart, options: Pick<JournalStoreOptions
     schemaVersion: SCHEMA_VERSION,
     id: checkId(start.id),
     lineage: options.newUuid(),
-    createdAt: new Date(options.clock.now()).toISOString(),
+    createdAt: timeOf(options.clock),
     user: start.user,
     host: start.host,
     version: start.version,
@@ -256,6 +256,7 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
   const inTurn = createQueue();
   return {
     record: () => record,
+    now: () => timeOf(options.clock),
     append: (entries, write) => inTurn(() => append(entries, write)),
     commit: (data, write) =>
       inTurn(async () => {
@@ -274,9 +275,13 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
   };
 }
 
+function timeOf(clock: Clock): string {
+  return new Date(clock.now()).toISOString();
+}
+
 function stamp(record: JournalRecord, clock: Clock): (entry: NewEntry, index: number) => JournalEntry {
-  const time = new Date(clock.now()).toISOString();
-  return ({ step, kind, data }, index) => ({
+  const now = timeOf(clock);
+  return ({ step, kind, time = now, data }, index) => ({
     serial: record.entries.length + 1 + index,
     time,
     step,

@@ -6,6 +6,8 @@ import type { EntryKind, JournalHeader, JournalRecord, JournalWrite } from './re
 export interface NewEntry {
   readonly step: string;
   readonly kind: EntryKind;
+  /** RFC 3339 with ms: when it happened, where that is before the write. */
+  readonly time?: string;
   /** What undo needs, or the result. Holds no secrets: the caller cleans it. */
   readonly data?: Json;
 }
@@ -39,6 +41,8 @@ export interface CommitOptions extends WriteOptions {
 export interface Journal {
   /** The record as it is known here. */
   record(): JournalRecord;
+  /** The time of the record's own clock, RFC 3339 with ms: for entries that are written later. */
+  now(): string;
   /**
    * Adds several entries in one write: the result of one step and the intent of the next go together. After a failure
    * the act must not begin; the entries are written together with those of the next call. Nothing is written for none.

@@ -6,7 +6,8 @@ import type { Step } from '../steps/step.ts';
 /**
  * Tells the journal what a run does. The result of one step and the intent of the next are one write. The write comes
  * before the act wherever the way back or a resume rests on it. Acts that an earlier intent covers are told with the next
- * write that somebody has to wait for: within the freeze, where every write is downtime, that is the commit itself.
+ * write that somebody has to wait for: within the freeze, where every write is downtime, that is the commit itself. They
+ * bear the time at which they happened.
  */
 export class Chronicle {
   readonly #journal: Journal;
@@ -20,14 +21,14 @@ export class Chronicle {
 
   /** Announces a step. Returns when the act may begin. Throws what the journal throws. */
   async intend(step: Step, undo: Json, covered: boolean): Promise<void> {
-    const intent: NewEntry = { step: step.name, kind: 'intent', data: undo };
+    const intent: NewEntry = { step: step.name, kind: 'intent', time: this.#journal.now(), data: undo };
     if (covered) this.#pending.push(intent);
     else await this.#write([intent]);
   }
 
   /** Notes a result; it is written with the next intent, and after the commit, when nobody waits any more, at once. */
   done(step: Step, result: Json): void {
-    this.#pending.push({ step: step.name, kind: 'done', data: result });
+    this.#pending.push({ step: step.name, kind: 'done', time: this.#journal.now(), data: result });
     if (this.#committed) this.#later(this.#write([]));
   }
 

@@ -173,6 +173,16 @@ describe('history and report', () => {
     );
   });
 
+  it('has it from the copy in the target where the source cluster is gone', async () => {
+    const { plan } = await move(clusters);
+    const { code, stdout, stderr } = await run(
+      ...['report', plan.id, '--context', 'gone', '--to-context', 'west', '--request-timeout', '1s', '-o', 'json'],
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ id: plan.id, state: 'done', pod: 'cart-0' });
+    expect(stderr).toMatch(/could not be asked, and may know more/);
+  });
+
   it('say that an id is not known', async () => {
     const { code, stderr } = await run('report', 'm-nobody');
     expect({ code, stderr }).toMatchObject({ code: EXIT.usage, stderr: expect.stringContaining('F374') });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RESOURCES } from '../../../src/kube/resources.ts';
+import { timeline } from '../../../src/report/timeline.ts';
 import { run } from '../../../src/runner/run.ts';
 import { type Act, failure, only, PROGRAM, program, record } from '../../fixtures/steps.ts';
 import { inFakeTime } from '../../support/fake-time.ts';
@@ -57,6 +58,16 @@ describe('a run', () => {
       'restore done',
       'commit commit',
     ]);
+  });
+
+  it('bears the times at which things happened, within the freeze as well', async () => {
+    const world = await program({
+      freeze: { apply: () => world.clock.sleep(90).then(() => ({})) },
+      restore: { apply: () => world.clock.sleep(60).then(() => ({})), covered: () => true },
+    });
+    await run(world.options);
+    const took = new Map(timeline(await record(world)).map(({ step, fromMs, toMs }) => [step, toMs - fromMs]));
+    expect([took.get('freeze'), took.get('restore')]).toEqual([90, 60]);
   });
 
   it('commits after the last act before it and before the first act behind it', async () => {
