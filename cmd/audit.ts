@@ -28,8 +28,8 @@ export async function listAudit(options: AuditOptions, streams: Streams): Promis
       return [place.split(':')[0] ?? '', String(seq), at, who, action, event, migration, source.pod, ended];
     }),
   );
-  out.result({ schema: 'kubectl-migrate/audit-v1', chains }, () =>
-    columns(rows, ['CLUSTER', 'NO', 'AT', 'WHO', 'WHAT', '', 'ID', 'POD', 'OUTCOME']),
+  out.result({ schema: 'kubectl-migrate/audit-v1', chains }, (width) =>
+    columns(rows, ['CLUSTER', 'NO', 'AT', 'WHO', 'WHAT', '', 'ID', 'POD', 'OUTCOME'], width),
   );
   return 'done';
 }

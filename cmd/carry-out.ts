@@ -48,7 +48,7 @@ export async function carryOut(
 /** Confirming plans covers all that they show, the removal of the sources included. Throws F304, F303, F306. */
 export async function consent(plans: readonly Plan[], options: Consent, streams: Streams, out: Output): Promise<void> {
   for (const plan of plans) {
-    if (options.output === undefined) streams.stderr.write(out.readable(renderPlan(plan)));
+    if (options.output === undefined) streams.stderr.write(out.readable((width) => renderPlan(plan, width)));
     else out.event({ code: 'I401', text: `plan ${plan.id} made`, data: plan as unknown as Json });
   }
   if (options.yes) return;

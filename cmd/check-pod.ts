@@ -42,7 +42,7 @@ export async function checkPod(options: CheckOptions, streams: Streams): Promise
     const needProbe = seen ? [] : FROM_THE_NODES.map((code) => ({ code, title: FINDINGS[code] }));
     out.result(
       { movable, findings, needProbe, nodes, ...(plan && { forecast: plan.forecast, node: plan.target.node }) },
-      () => render(given, { plan, movable, probed: seen !== undefined, findings, nodes }),
+      (width) => render(given, { plan, movable, probed: seen !== undefined, findings, nodes }, width),
     );
     return movable ? 'done' : 'declined';
   } finally {
@@ -64,7 +64,8 @@ async function askNodes(
   const looking = lookingPlan(plan);
   const { source, target } = plan;
   const nodes = `${source.context}/${source.node} and ${target.context}/${target.node}`;
-  if (form === undefined) streams.stderr.write(out.readable(`To ask ${nodes}:\n${renderEffects(looking)}`));
+  if (form === undefined)
+    streams.stderr.write(out.readable((width) => `To ask ${nodes}:\n${renderEffects(looking, width)}`));
   else out.event({ code: 'I401', text: `plan ${plan.id} made`, data: looking as unknown as Json });
   if (!yes && !(await out.reporter.ask({ text: `Ask ${nodes} now?` }))) throw notAsked();
   const session = await composition.begin(looking, false, 'check');
@@ -123,7 +124,11 @@ interface Shown extends Judged {
   readonly nodes: readonly Candidate[];
 }
 
-function render({ pod }: PodOptions, { plan, movable, probed, findings, nodes }: Shown): string {
+function render(
+  { pod }: PodOptions,
+  { plan, movable, probed, findings, nodes }: Shown,
+  width: number | undefined,
+): string {
   const against = blocking(findings).length;
   const count = `${against} ${against === 1 ? 'reason' : 'reasons'} against it`;
   const head =
@@ -131,8 +136,10 @@ function render({ pod }: PodOptions, { plan, movable, probed, findings, nodes }:
       ? `${pod} can be moved, to ${plan.target.context}/${plan.target.node} for instance\n`
       : `${pod} cannot be moved: ${count}\n`;
   const rows = nodes.map(({ node, reasons }) => [node, reasons.length === 0 ? '✓ fits' : '✗ no', reasons.join(', ')]);
-  const table = rows.length === 0 ? '' : columns(rows, ['NODE', 'VERDICT', 'WHY']);
+  const table = rows.length === 0 ? '' : columns(rows, ['NODE', 'VERDICT', 'WHY'], width);
   const unseen = FROM_THE_NODES.map((code) => `${code} ${FINDINGS[code]}`).join(', ');
   const probe = `Only the nodes can tell, which a move asks before its freeze, and --probe now: ${unseen}\n`;
-  return [head, ...findings.map(renderFinding), table, ...(plan && !probed ? [probe] : [])].join('');
+  return [head, ...findings.map((each) => renderFinding(each, width)), table, ...(plan && !probed ? [probe] : [])].join(
+    '',
+  );
 }

@@ -74,7 +74,7 @@ async function diagnose(
   ]);
   const all = found.flat();
   const well = all.every(({ verdict }) => verdict !== 'problem');
-  out.result({ well, findings: all }, () => render(all, well));
+  out.result({ well, findings: all }, (width) => render(all, well, width));
   return well ? ('done' as const) : ('declined' as const);
 }
 
@@ -125,11 +125,12 @@ async function printRoles(clusters: readonly Cluster[], options: DoctorOptions, 
   return 'done' as const;
 }
 
-function render(all: readonly Diagnosis[], well: boolean): string {
+function render(all: readonly Diagnosis[], well: boolean, width: number | undefined): string {
   const marks = { ok: '✓', note: '·', problem: '✗' };
   const table = columns(
     all.map(({ where, check, verdict, what }) => [marks[verdict], where, check, what]),
     ['', 'WHERE', 'CHECK', 'WHAT'],
+    width,
   );
   const remedies = all.flatMap(({ where, check, remedy }) =>
     remedy === undefined ? [] : [`  ${where}, ${check}: ${remedy}\n`],

@@ -1,7 +1,6 @@
 import type { Outcome } from '../src/domain/errors.ts';
 import { listContexts as contextNames, selectContext } from '../src/kube/kubeconfig.ts';
 import { columns } from '../src/ui/table.ts';
-import { readable, terminalOf } from '../src/ui/terminal.ts';
 import { connectSide, kubeconfigOf } from './connection.ts';
 import type { ConnectionFlags } from './flags/clusters.ts';
 import { output } from './output.ts';
@@ -28,10 +27,9 @@ export interface ListContextsOptions extends ConnectionFlags {
 export async function listContexts(options: ListContextsOptions, streams: Streams): Promise<Outcome> {
   const rows = await contextRows(options, streams);
   const form = options.output === 'json' || options.output === 'yaml' ? options.output : undefined;
-  output(form, streams).result({ contexts: rows }, () => {
+  output(form, streams).result({ contexts: rows }, (width) => {
     if (options.output === 'name') return rows.map(({ name }) => `${name}\n`).join('');
-    const terminal = terminalOf(streams.stdout, streams.env);
-    const table = columns(
+    return columns(
       rows.map(({ current, name, namespace, reachable, about }) => [
         current ? '*' : '',
         name,
@@ -40,8 +38,8 @@ export async function listContexts(options: ListContextsOptions, streams: Stream
         about,
       ]),
       ['CURRENT', 'NAME', 'NAMESPACE', 'REACHABLE', 'ABOUT'],
+      width,
     );
-    return terminal.live ? readable(table, terminal) : table;
   });
   return 'done';
 }

@@ -28,7 +28,9 @@ export async function list(options: ListOptions, streams: Streams, only?: 'unfin
   const shown = rows
     .filter(({ state }) => only === undefined || !isFinished(state))
     .filter(({ pod }) => namespace === undefined || pod.startsWith(`${namespace}/`));
-  out.result({ migrations: shown }, () => renderList(shown, { form: options.output, now: Date.now(), namespace }));
+  out.result({ migrations: shown }, (width) =>
+    renderList(shown, { form: options.output, now: Date.now(), namespace, width }),
+  );
   return 'done';
 }
 

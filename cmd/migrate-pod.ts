@@ -90,12 +90,12 @@ async function show(plans: readonly Plan[], how: 'client' | 'server', showing: S
   const { out } = showing;
   const refused = shown.flatMap(({ rehearsed }) => rehearsed.filter(({ verdict }) => verdict === 'refused'));
   if (refused.length > 0) throw wouldBeRefused(refused);
-  out.results(plans.map(savedPlan), () => shown.map(({ text }) => text).join('\n'));
+  out.results(plans.map(savedPlan), (width) => shown.map(({ text }) => text(width)).join('\n'));
   return 'done';
 }
 
 interface Looked {
-  readonly text: string;
+  readonly text: (width: number | undefined) => string;
   readonly rehearsed: readonly Rehearsed[];
 }
 
@@ -107,9 +107,10 @@ async function look(plan: Plan, how: 'client' | 'server', { composition, streams
   const gateway = how === 'server' ? composition.dryRunGateway(plan) : undefined;
   const all = gateway ? [...writes, ...(await bookkeepingWrites(plan, readers))] : writes;
   const rehearsed = gateway ? await rehearse(plan, all, gateway, { signal: streams.interrupt }) : [];
-  const text = [renderPlan(plan), renderChanges(plan, changes), gateway ? renderRehearsal(plan, rehearsed) : ''].join(
-    '',
-  );
+  const text = (width: number | undefined) => {
+    const checked = gateway ? renderRehearsal(plan, rehearsed, width) : '';
+    return `${renderPlan(plan, width)}${renderChanges(plan, changes)}${checked}`;
+  };
   return { text, rehearsed };
 }
 

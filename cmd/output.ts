@@ -6,7 +6,7 @@ import { lineRenderer } from '../src/ui/line-renderer.ts';
 import { liveRenderer } from '../src/ui/live-renderer.ts';
 import { ndjsonRenderer } from '../src/ui/ndjson-renderer.ts';
 import type { PromptStreams } from '../src/ui/prompt/index.ts';
-import { shownOn, terminalOf } from '../src/ui/terminal.ts';
+import { shownOn, terminalOf, widthOf } from '../src/ui/terminal.ts';
 import { isInteractive, type Streams } from './streams.ts';
 import { telling } from './told.ts';
 
@@ -15,16 +15,19 @@ const LEVELS: Readonly<Partial<Record<Message['code'], number>>> = { I412: 6 };
 /** What --quiet leaves. */
 const LOUD = new Set<Message['code']>(['W421', 'W423']);
 
+/** What people read, in a terminal that is so many columns wide; undefined where it goes to none. */
+type Human = (width: number | undefined) => string;
+
 export interface Output {
   readonly reporter: Reporter;
   /** The one result on stdout: the value itself in JSON or YAML, or as people read it. */
-  result(value: unknown, human: () => string): void;
+  result(value: unknown, human: Human): void;
   /** Several results: as YAML one document each, as JSON a list unless there is only one. */
-  results(values: readonly unknown[], human: () => string): void;
+  results(values: readonly unknown[], human: Human): void;
   /** For programs only: people get what it says in another form. */
   event(message: Message): void;
-  /** Text for people as their terminal can show it. */
-  readable(text: string): string;
+  /** Text for people as their terminal can show it, on stderr. */
+  readable(text: Human): string;
 }
 
 interface Renderer {
@@ -48,7 +51,7 @@ export function output(form: 'json' | 'yaml' | undefined, streams: Streams): Out
     renderer.stop();
     if (form === 'json') streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
     else if (form === 'yaml') streams.stdout.write(stringify(value));
-    else streams.stdout.write(shownOn(streams.stdout, human(), streams.env));
+    else streams.stdout.write(shownOn(streams.stdout, human(widthOf(streams.stdout, streams.env)), streams.env));
   };
   return {
     reporter: { notify, ask: ({ text }) => ask(text, streams) },
@@ -60,7 +63,7 @@ export function output(form: 'json' | 'yaml' | undefined, streams: Streams): Out
     event: (message) => {
       if (form !== undefined) notify(message);
     },
-    readable: (text) => shownOn(streams.stderr, text, streams.env),
+    readable: (text) => shownOn(streams.stderr, text(widthOf(streams.stderr, streams.env)), streams.env),
   };
 }
 

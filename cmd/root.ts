@@ -3,7 +3,7 @@ import { asMigrateError, EXIT, MigrateError, type Outcome } from '../src/domain/
 import { COMMAND } from '../src/domain/names.ts';
 import { type Situation, situationOf } from '../src/report/situation.ts';
 import { renderError, renderTrace } from '../src/ui/error-view.ts';
-import { shownOn, terminalOf } from '../src/ui/terminal.ts';
+import { shownOn, terminalOf, widthOf } from '../src/ui/terminal.ts';
 import { type AnyCommand, commandWord } from './command.ts';
 import { commandFirst } from './command-word.ts';
 import { COMMANDS, PARENTS } from './commands/index.ts';
@@ -208,7 +208,9 @@ interface Reporting {
 function report(error: MigrateError, situation: Situation | undefined, { structured, streams }: Reporting): void {
   if ((streams.volume?.verbosity ?? 0) >= TRACE_LEVEL) streams.stderr.write(renderTrace(error));
   if (!structured) {
-    streams.stderr.write(shownOn(streams.stderr, renderError(error, situation), streams.env));
+    streams.stderr.write(
+      shownOn(streams.stderr, renderError(error, situation, widthOf(streams.stderr, streams.env)), streams.env),
+    );
     return;
   }
   const { code, message: summary, detail, remedy, outcome, findings } = error;

@@ -27,7 +27,7 @@ export async function showHistory(options: HistoryOptions, streams: Streams): Pr
       .map(row)
       .filter((each) => namespace === undefined || each.namespace === namespace)
       .toSorted((a, b) => b.at.localeCompare(a.at));
-    out.result({ moves: rows }, () => render(rows, options.output));
+    out.result({ moves: rows }, (width) => render(rows, options.output, width));
     return 'done';
   } finally {
     cluster.close();
@@ -55,7 +55,7 @@ function row(record: JournalRecord) {
   };
 }
 
-function render(rows: readonly Row[], form: string): string {
+function render(rows: readonly Row[], form: string, width: number | undefined): string {
   if (form === 'name') return rows.map(({ id }) => `${id}\n`).join('');
   if (rows.length === 0) return 'No moves are known here.\n';
   const wide = form === 'wide';
@@ -83,6 +83,7 @@ function render(rows: readonly Row[], form: string): string {
       'FORECAST',
       ...(wide ? ['IN ALL', 'BYTES', 'USER'] : []),
     ],
+    width,
   );
   return `${table}Each in full, for the change record: ${COMMAND} report ${rows[0]?.id} -o html > report.html\n`;
 }

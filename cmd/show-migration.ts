@@ -35,7 +35,9 @@ export async function showMigration(
     const inspection = isFinished(found.record.state) ? undefined : await inspect(found, place);
     const report = reportOf(found, holder, inspection);
     const value = extent === 'describe' ? { ...report, plan: found.plan, entries: found.record.entries } : report;
-    out.result(value, () => renderMigration(report, extent === 'describe' ? found.record.entries : [], Date.now()));
+    out.result(value, (width) =>
+      renderMigration(report, extent === 'describe' ? found.record.entries : [], { now: Date.now(), width }),
+    );
     return 'done';
   } finally {
     place.close();

@@ -24,11 +24,12 @@ export async function showSettings(
   });
   const form = options.output === 'table' ? undefined : options.output;
   const { file } = configFile(streams.env);
-  output(form, streams).result({ file, settings: rows }, () =>
+  output(form, streams).result({ file, settings: rows }, (width) =>
     [
       columns(
         rows.map(({ name, value, from }) => [name, value ?? '', from]),
         ['NAME', 'VALUE', 'FROM'],
+        width,
       ),
       `File: ${file}\n`,
     ].join(''),

@@ -2,7 +2,9 @@ import { FAILURES } from '../../src/domain/errors.ts';
 import { FINDINGS } from '../../src/domain/finding.ts';
 import { type Code, EXPLANATIONS } from '../../src/report/explanations.ts';
 import { MESSAGES } from '../../src/report/message.ts';
+import { wrapped } from '../../src/ui/format.ts';
 import { columns } from '../../src/ui/table.ts';
+import { shownOn, widthOf } from '../../src/ui/terminal.ts';
 import { defineCommand } from '../command.ts';
 import { nearest } from '../suggest.ts';
 
@@ -28,26 +30,17 @@ export const explainCommand = defineCommand({
   run: async ({ code }, streams) => {
     const found = code === undefined ? undefined : codeOf(code);
     const text = found
-      ? `${found}  ${SUMMARIES[found]}\n\n${wrapped(EXPLANATIONS[found], Math.min(streams.stdout.columns ?? 80, 100))}\n`
+      ? `${found}  ${SUMMARIES[found]}\n\n${wrapped(EXPLANATIONS[found], Math.min(streams.stdout.columns ?? 80, 100)).join('\n')}\n`
       : columns(
           CODES.map((each) => [each, SUMMARIES[each] ?? '']),
           ['CODE', 'MEANING'],
+          widthOf(streams.stdout, streams.env),
         );
-    streams.stdout.write(text);
+    streams.stdout.write(shownOn(streams.stdout, text, streams.env));
     return 'done';
   },
 });
 
 function codeOf(text: string): Code | undefined {
   return CODES.find((code) => code === text.toUpperCase());
-}
-
-function wrapped(text: string, width: number): string {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.join('\n');
 }

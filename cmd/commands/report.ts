@@ -4,7 +4,7 @@ import { migrationComplaints } from '../flags/migration.ts';
 
 /** `kubectl migrate report`: what a migration did, for a change record. */
 export const reportCommand = defineCommand({
-  usage: 'report <id>',
+  usage: 'report [id]',
   summary: 'Print what a migration did, as one page for a change record',
   description:
     'Print what a migration did: facts, timeline, sizes, checks and every declared change, as one self-contained page.',
@@ -14,7 +14,7 @@ export const reportCommand = defineCommand({
   ],
   arguments: (yargs) =>
     clusterFlags(yargs)
-      .positional('id', { type: 'string', demandOption: true, describe: 'id of the migration' })
+      .positional('id', { type: 'string', describe: 'id of the migration' })
       .option('output', {
         alias: 'o',
         choices: ['html', 'json', 'yaml'] as const,
@@ -22,5 +22,6 @@ export const reportCommand = defineCommand({
         describe: 'form of the report',
       }),
   validate: ({ output: _form, ...options }) => migrationComplaints(options, true),
-  run: async (options, streams) => (await import('../show-report.ts')).showReport(options, streams),
+  run: async (options, streams) =>
+    (await import('../show-report.ts')).showReport({ ...options, id: options.id ?? '' }, streams),
 });

@@ -1,4 +1,5 @@
 import type { Json } from '../domain/json.ts';
+import { PHASES } from '../domain/phase.ts';
 import { describeRecord } from './record-summary.ts';
 import type { JournalLike } from './record-view.ts';
 import { type TimelineStep, timeline } from './timeline.ts';
@@ -6,15 +7,18 @@ import { type TimelineStep, timeline } from './timeline.ts';
 const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --done: #2e7d32; --failed: #c62828; --back: #757575; --open: #ef6c00; }
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-th { font-weight: 600; white-space: nowrap } code, td.mono { font-family: ui-monospace, monospace; font-size: .85em; overflow-wrap: anywhere }
+td:first-child { white-space: nowrap } h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere }
+th { font-weight: 600; white-space: nowrap; overflow-wrap: normal } code, td.mono { font-family: ui-monospace, monospace; font-size: .85em; overflow-wrap: anywhere }
 .bar { position: relative; height: 1rem; background: var(--line); border-radius: 3px; min-width: 16rem }
 .bar span { position: absolute; top: 0; bottom: 0; border-radius: 3px; min-width: 2px }
 .done { background: var(--done) } .failed { background: var(--failed) } .taken-back { background: var(--back) } .not-finished { background: var(--open) }
 .facts td:first-child { width: 14rem }
 @media print { body { margin: 0; max-width: none } }
 `;
+
+/** Of one value of a step's result, in characters. */
+const LONGEST_TEXT = 100;
 
 /** What a page says at its top. */
 export interface ReportFacts {
@@ -72,15 +76,36 @@ function timelineTable(steps: readonly TimelineStep[]): string {
   return `<table><tr><th>Step</th><th></th><th>Begins</th><th>Takes</th><th>Outcome</th></tr>${rows.join('')}</table>`;
 }
 
+/** What each step has told of itself; steps that have nothing to tell are left out. */
 function checkRows(record: JournalLike): string[][] {
   return record.entries
     .filter(({ kind }) => kind === 'done' || kind === 'commit' || kind === 'failed')
-    .map(({ step, data }) => [step, compact(data)]);
+    .map(({ step, data }) => [step, told(data).join(' · ')])
+    .filter(([, text]) => text !== '');
+}
+
+/** Numbers and short texts by their path; of a list of objects how many there are. */
+function told(data: Json | undefined, path = ''): string[] {
+  if (data === null || data === undefined || data === '') return [];
+  if (typeof data === 'number')
+    return [`${path} ${data.toLocaleString('en', { maximumFractionDigits: 1, useGrouping: path.endsWith('ytes') })}`];
+  if (typeof data !== 'object') return [`${path} ${String(data).slice(0, LONGEST_TEXT)}`];
+  if (Array.isArray(data)) {
+    const texts = data.filter((each) => typeof each !== 'object');
+    if (data.length === 0) return [];
+    return texts.length === data.length
+      ? [`${path} ${texts.join(' ').slice(0, LONGEST_TEXT)}`]
+      : [`${path}: ${data.length}`];
+  }
+  // Moments are on the timeline.
+  const fields = Object.entries(data).filter(([key]) => !key.endsWith('At'));
+  return fields.flatMap(([key, value]) => told(value, path === '' ? key : `${path}.${key}`));
 }
 
 function effectRows(plan: Json): string[][] {
   return listAt(plan, 'effects')
     .filter((effect) => field(effect, 'undoes') !== true)
+    .toSorted((a, b) => phaseOf(a) - phaseOf(b))
     .map((effect) => {
       const object = field(effect, 'object');
       const name = [textAt(object, 'namespace'), textAt(object, 'name')].filter(Boolean).join('/');
@@ -92,6 +117,10 @@ function effectRows(plan: Json): string[][] {
         textAt(effect, 'detail'),
       ];
     });
+}
+
+function phaseOf(effect: Json): number {
+  return (PHASES as readonly string[]).indexOf(textAt(effect, 'phase'));
 }
 
 function warnings(plan: Json): string {
@@ -114,15 +143,11 @@ function stateText(state: string): string {
     done: 'done: the pod serves from the target',
     running: 'not finished',
     committed: 'committed, not finished',
+    held: 'committed: the pod serves from the target, the source is kept stopped',
     'rolled-back': 'rolled back: the source serves as before',
     'rollback-incomplete': 'rolled back, with something left behind',
   };
   return texts[state] ?? state;
-}
-
-function compact(data: Json | undefined): string {
-  const text = JSON.stringify(data ?? {});
-  return text.length > 400 ? `${text.slice(0, 400)}…` : text;
 }
 
 function field(value: Json | undefined, key: string): Json | undefined {

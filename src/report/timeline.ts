@@ -15,7 +15,7 @@ export function timeline(record: JournalLike): TimelineStep[] {
   const at = (entry: JournalEntryLike): number => Date.parse(entry.time) - start;
   const end = Math.max(0, ...record.entries.map(at));
   const steps = new Map<string, TimelineStep>();
-  for (const entry of record.entries) {
+  for (const [index, entry] of record.entries.entries()) {
     const known = steps.get(entry.step);
     switch (entry.kind) {
       case 'intent':
@@ -23,9 +23,10 @@ export function timeline(record: JournalLike): TimelineStep[] {
         break;
       case 'done':
       case 'commit':
+        // The commit is its own announcement: it begins when what was before it has ended.
         steps.set(entry.step, {
           step: entry.step,
-          fromMs: known?.fromMs ?? at(entry),
+          fromMs: known?.fromMs ?? at(record.entries[index - 1] ?? entry),
           toMs: at(entry),
           outcome: 'done',
         });

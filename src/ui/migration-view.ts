@@ -80,10 +80,12 @@ export interface ListView {
   readonly now: number;
   /** Of which namespace they are; undefined for all. */
   readonly namespace: string | undefined;
+  /** Columns of the terminal; undefined where there is none. */
+  readonly width?: number | undefined;
 }
 
 /** Migrations for people, the newest first; the last line says what comes next. */
-export function renderList(rows: readonly MigrationSummary[], { form, now, namespace }: ListView): string {
+export function renderList(rows: readonly MigrationSummary[], { form, now, namespace, width }: ListView): string {
   if (form === 'name') return rows.map(({ id }) => `${id}\n`).join('');
   if (rows.length === 0)
     return `No migrations${namespace === undefined ? '' : ` of namespace ${namespace}`}. Next: ${COMMAND} pod\n`;
@@ -98,6 +100,7 @@ export function renderList(rows: readonly MigrationSummary[], { form, now, names
       ...(wide ? [createdAt, user] : []),
     ]),
     ['ID', 'POD', 'FROM -> TO', 'STATE', 'AGE', ...(wide ? ['BEGUN', 'USER'] : [])],
+    width,
   );
   const open = rows.find(({ state }) => state !== 'done' && state !== 'rolled-back');
   return `${table}${open ? `${open.id}: ${open.words}. Next: ${open.next}` : `All of them have ended. Next: ${COMMAND} cleanup --all-finished`}\n`;
@@ -107,7 +110,7 @@ export function renderList(rows: readonly MigrationSummary[], { form, now, names
 export function renderMigration(
   report: MigrationReport,
   entries: readonly { readonly serial: number; readonly time: string; readonly step: string; readonly kind: string }[],
-  now: number,
+  { now, width }: { readonly now: number; readonly width?: number | undefined },
 ): string {
   const { id, pod, from, to, user, host, version, createdAt, places, lock, inspection, words, next } = report;
   const lines = [
@@ -125,11 +128,12 @@ export function renderMigration(
     ? columns(
         inspection.steps.map(({ step, recorded, found }) => [step, recorded ?? '-', found ?? 'cannot be asked']),
         ['STEP', 'RECORD', 'CLUSTERS'],
+        width,
       )
     : '';
   const history = entries.map(({ serial, time, step, kind }) => [String(serial), time, step, kind]);
-  const table = history.length > 0 ? columns(history, ['#', 'TIME', 'STEP', 'WHAT']) : '';
-  return `${columns(lines)}${steps}${table}${renderStanding({ words, next })}\n`;
+  const table = history.length > 0 ? columns(history, ['#', 'TIME', 'STEP', 'WHAT'], width) : '';
+  return `${columns(lines, undefined, width)}${steps}${table}${renderStanding({ words, next })}\n`;
 }
 
 /** Where a migration stands and what comes next, in a line. */

@@ -5,28 +5,30 @@ import type { Plan } from '../domain/plan.ts';
 import { objectName } from '../domain/refs.ts';
 import type { FieldChange } from '../domain/write.ts';
 import { renderFinding } from './finding-view.ts';
-import { seconds } from './format.ts';
+import { seconds, wrapped } from './format.ts';
 import { columns } from './table.ts';
 
 const LONGEST_VALUE = 60;
 
 /** The plan for people: where from, where to, how long, every change by phase with its cluster, and what to know before. */
-export function renderPlan(plan: Plan): string {
+export function renderPlan(plan: Plan, width?: number): string {
   const { source, target, forecast } = plan;
   const from = `${source.context}/${source.node}`;
   const to = `${target.context}/${target.node}`;
+  const head = `Plan ${plan.id}  ${source.namespace}/${source.pod}  ${from} -> ${to}  (${plan.engine.name} engine, ${plan.transfer.name} transfer)`;
+  const forecastLine = `Forecast: ${seconds(forecast.downMs)} down, ${seconds(forecast.totalMs)} in all (${forecast.basis.join('; ')})`;
   return [
-    `Plan ${plan.id}  ${source.namespace}/${source.pod}  ${from} -> ${to}  (${plan.engine.name} engine, ${plan.transfer.name} transfer)\n`,
-    `Forecast: ${seconds(forecast.downMs)} down, ${seconds(forecast.totalMs)} in all (${forecast.basis.join('; ')})\n`,
-    renderEffects(plan),
-    afterCommit(plan),
-    ...(plan.warnings.length > 0 ? ['Warnings\n', ...plan.warnings.map(renderFinding)] : []),
+    ...paragraph(head, width),
+    ...paragraph(forecastLine, width),
+    renderEffects(plan, width),
+    ...afterCommit(plan).flatMap((text) => paragraph(text, width)),
+    ...(plan.warnings.length > 0 ? ['Warnings\n', ...plan.warnings.map((each) => renderFinding(each, width))] : []),
   ].join('');
 }
 
 /** What a plan changes, for people, where nothing is moved: by phase, with its cluster. */
-export function renderEffects(plan: Plan): string {
-  return columns(effectRows(plan), ['PHASE', 'VERB', 'OBJECT', 'CLUSTER', 'WHAT']);
+export function renderEffects(plan: Plan, width?: number): string {
+  return columns(effectRows(plan), ['PHASE', 'VERB', 'OBJECT', 'CLUSTER', 'WHAT'], width);
 }
 
 function effectRows(plan: Plan): string[][] {
@@ -36,12 +38,21 @@ function effectRows(plan: Plan): string[][] {
     .map((effect) => [effect.phase, effect.verb, objectName(effect.object), clusterOf(plan, effect), effect.detail]);
 }
 
-function afterCommit({ request: { hold }, rehearsal }: Plan): string {
-  const until = 'until then every failure leads back to it.\n';
+/** Text in lines that end with a newline, the second and all after it indented. */
+function paragraph(text: string, width = Number.POSITIVE_INFINITY): string[] {
+  return wrapped(text, width - 2).map((line, index) => `${index === 0 ? '' : '  '}${line}\n`);
+}
+
+function afterCommit({ request: { hold }, rehearsal }: Plan): string[] {
+  const until = 'until then every failure leads back to it.';
   if (hold !== undefined)
-    return `After the commit the source is kept stopped for ${seconds(hold)}: rollback brings it back without what the target did since; ${until}`;
-  const nothing = rehearsal ? ' There is no hold, only the archive, until the target runs.' : '';
-  return `After the commit the source never runs again; ${until}${nothing && `${nothing.trim()}\n`}`;
+    return [
+      `After the commit the source is kept stopped for ${seconds(hold)}: rollback brings it back without what the target did since; ${until}`,
+    ];
+  return [
+    `After the commit the source never runs again; ${until}`,
+    ...(rehearsal ? ['There is no hold, only the archive, until the target runs.'] : []),
+  ];
 }
 
 export interface ShownChange {
@@ -66,7 +77,7 @@ export interface ShownRehearsal {
 }
 
 /** What the API servers said of each write. */
-export function renderRehearsal(plan: Plan, rehearsed: readonly ShownRehearsal[]): string {
+export function renderRehearsal(plan: Plan, rehearsed: readonly ShownRehearsal[], width?: number): string {
   const rows = rehearsed.map(({ effect, verdict, why }) => [
     verdict,
     effect.verb,
@@ -76,7 +87,7 @@ export function renderRehearsal(plan: Plan, rehearsed: readonly ShownRehearsal[]
   ]);
   const count = (verdict: string) => rehearsed.filter((each) => each.verdict === verdict).length;
   const sum = `${count('accepted')} accepted, ${count('refused')} refused, ${count('not checkable')} not checkable\n`;
-  return `Checked by the API servers: ${sum}${columns(rows, ['VERDICT', 'VERB', 'OBJECT', 'CLUSTER', 'WHY'])}`;
+  return `Checked by the API servers: ${sum}${columns(rows, ['VERDICT', 'VERB', 'OBJECT', 'CLUSTER', 'WHY'], width)}`;
 }
 
 function clusterOf({ source, target }: Plan, { object }: Effect): string {

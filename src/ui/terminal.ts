@@ -38,6 +38,12 @@ export function terminalOf(screen: Screen, env: Env): Terminal {
   };
 }
 
+/** How wide text for people may be; undefined where it goes to no terminal: then as wide as it is. */
+export function widthOf(screen: Screen, env: Env): number | undefined {
+  const terminal = terminalOf(screen, env);
+  return terminal.live ? terminal.columns() : undefined;
+}
+
 /** POSIX: the first of these that is set decides. Windows Terminal sets none of them and can. */
 function speaksUnicode(env: Env): boolean {
   const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'];

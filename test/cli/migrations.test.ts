@@ -165,6 +165,7 @@ describe('an id', () => {
 
   it.each([
     [['resume'], 'which migration'],
+    [['report'], 'which migration'],
     [['status', '../x'], 'is not the id of a migration'],
     [['cleanup', 'm-one', '--all-finished'], 'not both'],
   ])('%j is complained about', async (argv, words) => {

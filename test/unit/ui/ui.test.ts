@@ -43,6 +43,56 @@ describe('the plan for people', () => {
   });
 });
 
+describe('a terminal of 60 columns', () => {
+  const lines = (text: string) => text.trimEnd().split('\n');
+
+  it('shows a plan with nothing lost, cut or broken within a word', async () => {
+    const made = await plan(twoClusters({ services: [service('cart')] }), { hold: 60_000 });
+    const wide = renderPlan(made);
+    const table =
+      renderPlan(made, 60)
+        .split(/^PHASE.*\n/m)[1]
+        ?.split(/^After/m)[0] ?? '';
+    for (const line of lines(table)) expect(line.length, line).toBeLessThanOrEqual(60);
+    const words = (text: string) => text.split(/\s+/).filter(Boolean).toSorted();
+    expect(words(renderPlan(made, 60))).toEqual(words(wide));
+    const first = made.effects.find(({ undoes }) => !undoes);
+    expect(table).toMatch(/^prepare {2,}create {2}\S+ \S+\n {4}east {2}\S/m);
+    expect(table).toContain(`${first?.detail}\n`);
+  });
+
+  it('keeps columns that fit under one another, and the last one in its place', () => {
+    const rows = [
+      ['✓', 'east', 'API server', 'Kubernetes v1.37.2 at https://10.98.0.11:6443, which is its address'],
+      ['✗', 'west', 'metrics', 'not served'],
+    ];
+    expect(columns(rows, ['', 'WHERE', 'CHECK', 'WHAT'], 60)).toBe(
+      [
+        '   WHERE  CHECK       WHAT',
+        '✓  east   API server  Kubernetes v1.37.2 at',
+        '                      https://10.98.0.11:6443, which is its',
+        '                      address',
+        '✗  west   metrics     not served',
+        '',
+      ].join('\n'),
+    );
+    expect(columns(rows, undefined, 200)).toBe(columns(rows));
+  });
+
+  it('breaks what a finding says between words, and no command', () => {
+    const remedy = `kubectl --context west create namespace ${'x'.repeat(40)}`;
+    const text = renderError(
+      declined([{ ...finding, why: 'only running processes have a memory, '.repeat(3), remedy }]),
+      undefined,
+      60,
+    );
+    const [, ...told] = lines(text);
+    for (const line of told.filter((each) => !each.includes('do:'))) expect(line.length, line).toBeLessThanOrEqual(60);
+    expect(text).toContain(`        do:  ${remedy}\n`);
+    expect(text).toMatch(/why: only running processes have a memory, only\n {13}\S/);
+  });
+});
+
 describe('an error for people', () => {
   it('says what, why and what to do', () => {
     const text = renderError(new MigrateError('F310', { detail: 'one\ntwo', remedy: 'mend' }));
