@@ -26,6 +26,11 @@ export interface Output {
   results(values: readonly unknown[], human: Human): void;
   /** For programs only: people get what it says in another form. */
   event(message: Message): void;
+  /**
+   * Tells somebody at a terminal what is at stake, and whether they have typed the word that goes on all the same. False
+   * where there is no terminal: then a flag of that name has to say it. Throws F306 when they end the question.
+   */
+  askForWord(word: string, stake: string): Promise<boolean>;
   /** Text for people as their terminal can show it, on stderr. */
   readable(text: Human): string;
 }
@@ -63,6 +68,10 @@ export function output(form: 'json' | 'yaml' | undefined, streams: Streams): Out
     event: (message) => {
       if (form !== undefined) notify(message);
     },
+    askForWord: (word, stake) => {
+      renderer.stop();
+      return askForWord(word, stake, streams);
+    },
     readable: (text) => shownOn(streams.stderr, text(widthOf(streams.stderr, streams.env)), streams.env),
   };
 }
@@ -85,6 +94,13 @@ async function ask(text: string, streams: Streams): Promise<boolean> {
   if (!isInteractive(streams)) throw nobodyToAsk();
   const { confirm } = await import('../src/ui/prompt/index.ts');
   return confirm(text, promptStreams(streams));
+}
+
+async function askForWord(word: string, stake: string, streams: Streams): Promise<boolean> {
+  if (!isInteractive(streams)) return false;
+  const { typed } = await import('../src/ui/prompt/index.ts');
+  streams.stderr.write(shownOn(streams.stderr, `${stake}\n`, streams.env));
+  return (await typed(`Type ${word} if that may be so:`, promptStreams(streams))) === word;
 }
 
 function nobodyToAsk(): MigrateError {

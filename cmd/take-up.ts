@@ -12,6 +12,9 @@ import { output } from './output.ts';
 import { takeUpSession } from './session.ts';
 import type { Streams } from './streams.ts';
 
+/** What somebody types, as a flag or at a terminal, who gives up what the target did in a hold. */
+const ACCEPT_LOSS = 'accept-loss';
+
 export interface TakeUpOptions extends MigrationFlags, MigrationOptions, GivenDeadlines {
   readonly id?: string | undefined;
   readonly 'discard-target'?: boolean;
@@ -40,7 +43,8 @@ export async function takeUp(operation: keyof typeof ACTS, options: TakeUpOption
   try {
     const session = await takeUpSession(plan, { ...place, deadlines: givenDeadlines(options) });
     const discardTarget = options['discard-target'] === true;
-    const acceptLoss = options['accept-loss'] === true;
+    const acceptLoss = async (loss: string) =>
+      options[ACCEPT_LOSS] === true || (await out.askForWord(ACCEPT_LOSS, `${loss}.`));
     const taken = { ...session, steps: STEPS, operation, discardTarget, acceptLoss };
     const ending = await session.onTheRecord(operation, () => ACTS[operation](taken));
     const { state, next } = endOf(plan, ending, session.journal.record());

@@ -15,7 +15,7 @@ export const rollbackCommand = defineCommand({
       .option('accept-loss', {
         type: 'boolean',
         default: false,
-        describe: 'within a hold: what the target did since the commit may be lost',
+        describe: 'within a hold: what the target did since the commit may be lost; a terminal asks for this word',
       })
       .option('discard-target', {
         type: 'boolean',

@@ -20,8 +20,8 @@ export interface TakenUp extends RunOptions {
   readonly operation: string;
   /** The target’s stopped copy may go although the source has no processes of that time any more. */
   readonly discardTarget?: boolean;
-  /** What the target did since the commit may be lost, to have the held source back. */
-  readonly acceptLoss?: boolean;
+  /** Asked with what is lost to have the held source back; without it nothing may be. */
+  readonly acceptLoss?: (loss: string) => Promise<boolean>;
 }
 
 /**
@@ -193,17 +193,23 @@ async function backFromHold(options: TakenUp, record: JournalRecord, view: Engin
   const { context, journal, acceptLoss } = options;
   const change = await sourceChange({ ...context, signal: new AbortController().signal });
   if (change !== undefined) throw nothingToGoBackTo(options, change);
-  if (!acceptLoss) throw lossNotAccepted(options, record);
+  const loss = lossOf(options, record);
+  if (!(await acceptLoss?.(loss))) throw lossNotAccepted(options, loss);
   // From here on there is only the way back, whoever takes it up.
   await journal.close('rollback-incomplete');
   return back(options, journal.record(), view);
 }
 
-function lossNotAccepted({ context: { plan } }: RunOptions, record: JournalRecord): MigrateError {
+/** Exactly what the way back from a hold loses, and what is there afterwards. */
+function lossOf({ context: { plan } }: RunOptions, record: JournalRecord): string {
   const { pod, context, node } = plan.target;
   const since = record.entries.find(({ kind }) => kind === 'commit')?.time ?? 'the commit';
+  return `${pod} has served from ${context}/${node} since ${since}. Everything since then is lost: what it wrote to memory and files, and what it answered its clients. ${plan.source.pod} goes on in ${plan.source.context}/${plan.source.node} as it was at the freeze`;
+}
+
+function lossNotAccepted({ context: { plan } }: RunOptions, loss: string): MigrateError {
   return new MigrateError('F373', {
-    detail: `${pod} has served from ${context}/${node} since ${since}. Everything since then is lost: what it wrote to memory and files, and what it answered its clients. ${plan.source.pod} goes on in ${plan.source.context}/${plan.source.node} as it was at the freeze`,
+    detail: loss,
     remedy: `if that may be lost: ${COMMAND} rollback ${plan.id} --accept-loss; to keep it: ${COMMAND} finalize ${plan.id}`,
     outcome: 'declined',
   });

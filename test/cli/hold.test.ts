@@ -1,16 +1,23 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT } from '../../src/domain/errors.ts';
 import type { Pod } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { move } from '../fixtures/move.ts';
 import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, twoClusters } from '../fixtures/two-clusters.ts';
+import { bundledProgram } from '../support/bundled.ts';
 import { type Ended, kubectlMigrate } from '../support/cli.ts';
+import { KEYS, TerminalSession } from '../support/terminal.ts';
 
 const BOTH = ['--context', 'east', '--to-context', 'west'];
 
 let clusters: Clusters;
 let served: Served;
+let program = '';
+
+beforeAll(async () => {
+  program = await bundledProgram();
+}, 120_000);
 
 beforeEach(async () => {
   clusters = twoClusters();
@@ -59,6 +66,32 @@ describe('a source that is held', () => {
     expect(refused.stderr).toMatch(/Everything since then is lost[\s\S]*--accept-loss/);
     expect(source()).toBeDefined();
   });
+
+  it.each(['xterm-256color', 'dumb'])(
+    'is had back in a terminal (%s) by typing that word, and by no other',
+    async (TERM) => {
+      const id = await held();
+      const asked = async () => {
+        const env = { ...served.env, TERM };
+        const at = new TerminalSession(['rollback', id, ...BOTH], { program: [process.execPath, program], env });
+        const question = await at.shows(/Type accept-loss if that may be so:/, 30_000);
+        expect(question).toMatch(/Everything since then is lost: what it wrote to memory and files/);
+        return at;
+      };
+      const other = await asked();
+      other.type(`accept${KEYS.enter}`);
+      expect(await other.exit()).toBe(EXIT.declined);
+      expect(other.screen()).toMatch(/error F373/);
+      const stands = async () => lastLine(await run('status', id, ...BOTH));
+      expect(await stands()).toMatch(/is kept stopped until/);
+      // There is no helper to be had behind these fakes: that the way back is begun is enough.
+      const right = await asked();
+      right.type(`accept-loss${KEYS.enter}`);
+      await expect.poll(stands, { timeout: 30_000 }).not.toMatch(/is kept stopped until/);
+      await right.end();
+    },
+    90_000,
+  );
 
   it('goes with finalize, and the record with cleanup', async () => {
     const id = await held();

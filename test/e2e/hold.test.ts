@@ -3,6 +3,7 @@ import type { Ended } from '../support/kubectl.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { killOn, processesOf } from '../support/node-processes.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
+import { KEYS } from '../support/terminal.ts';
 
 const TO_WEST = ['--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--hold', '30m', '--yes'];
 const SOON = { timeout: 30_000, interval: 500 };
@@ -63,8 +64,11 @@ it('a held source stays stopped and out of its Service, and comes back without w
     expect(refused.stderr).toMatch(/Everything since then is lost[\s\S]*rollback m-\w+ --accept-loss/);
     expect(await program.states()).toEqual(['T']);
 
-    const back = await migrate(['rollback', id, '--accept-loss']);
-    expect(back).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
+    const at = scene.terminal(['rollback', id], { columns: 160 });
+    await at.shows(/Everything since then is lost[\s\S]*Type accept-loss if that may be so:/, 60_000);
+    at.type(`accept-loss${KEYS.enter}`);
+    expect(await at.exit()).toBe(0);
+    expect(at.screen()).toContain('as before the move');
     await kubectl.ready('east', namespace, 'redis');
     expect([await cli('east', 'GET', 'before'), await cli('east', 'GET', 'since')]).toEqual(['kept\n', '\n']);
     expect((await program.read()).metadata.labels).toEqual(labels);

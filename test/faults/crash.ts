@@ -86,7 +86,12 @@ export class CrashWorld {
     const life = this.#newLife(death);
     const work = async () => {
       const session = await takeUpSession(made, this.#workplace(life));
-      return ACTS[command]({ ...session, steps: stepsOf(life), operation: command, acceptLoss });
+      return ACTS[command]({
+        ...session,
+        steps: stepsOf(life),
+        operation: command,
+        acceptLoss: async () => acceptLoss,
+      });
     };
     return bounded(() => Promise.race([life.died.then(() => 'killed' as const), work()]));
   }

@@ -32,13 +32,31 @@ export async function pick(config: Omit<PickerConfig, 'terminal'>, at: PromptStr
 /** Asks yes or no, no being the default. As `pick` otherwise. */
 export async function confirm(text: string, at: PromptStreams): Promise<boolean> {
   const { terminal } = at;
-  if (!terminal.moves) return answered(at, (context) => confirmPlainly(`${text} (y/N) `, context));
+  if (!terminal.moves) return /^y(es)?$/i.test(await answered(at, (context) => askPlainly(`${text} (y/N) `, context)));
   const { createPromptModule } = await import('inquirer').then(({ default: inquirer }) => inquirer);
-  const plain = (value: string) => value;
-  const style = terminal.color ? {} : { answer: plain, message: plain, defaultAnswer: plain, highlight: plain };
-  const theme = { prefix: { idle: '?', done: '?' }, style };
+  const theme = themeOf(terminal);
   const question = { type: 'confirm', name: 'yes', message: readable(text, terminal), default: false, theme } as const;
   return answered(at, async (context) => (await createPromptModule(context)<{ yes: boolean }>([question])).yes);
+}
+
+/** Asks for a line of text; what is around it does not count. As `pick` otherwise. */
+export async function typed(text: string, at: PromptStreams): Promise<string> {
+  const { terminal } = at;
+  if (!terminal.moves) return answered(at, (context) => askPlainly(`${text} `, context));
+  const { createPromptModule } = await import('inquirer').then(({ default: inquirer }) => inquirer);
+  const question = {
+    type: 'input',
+    name: 'word',
+    message: readable(text, terminal),
+    theme: themeOf(terminal),
+  } as const;
+  return answered(at, async (context) => (await createPromptModule(context)<{ word: string }>([question])).word.trim());
+}
+
+function themeOf({ color }: Terminal) {
+  const plain = (value: string) => value;
+  const style = color ? {} : { answer: plain, message: plain, defaultAnswer: plain, highlight: plain };
+  return { prefix: { idle: '?', done: '?' }, style };
 }
 
 interface Context {
@@ -80,11 +98,11 @@ function isEnd(error: unknown): boolean {
   return error instanceof Error && names.includes(error.name);
 }
 
-async function confirmPlainly(question: string, { input, output, signal }: Context): Promise<boolean> {
+async function askPlainly(question: string, { input, output, signal }: Context): Promise<string> {
   const { createInterface } = await import('node:readline/promises');
   const lines = createInterface({ input, output, terminal: false });
   try {
-    return /^y(es)?$/i.test((await lines.question(question, { signal })).trim());
+    return (await lines.question(question, { signal })).trim();
   } finally {
     lines.close();
   }
