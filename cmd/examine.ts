@@ -5,7 +5,8 @@ import { SIDES, type Side } from '../src/domain/refs.ts';
 import type { Cluster } from '../src/kube/connect.ts';
 import { serverVersion } from '../src/kube/server-version.ts';
 import { type Diagnosis, diagnoseCluster } from '../src/planner/diagnose.ts';
-import { accessOfMoves, minimalRoles } from '../src/planner/permissions.ts';
+import { accessOfMoves } from '../src/planner/permissions.ts';
+import { minimalRoles } from '../src/planner/roles.ts';
 import { STEPS } from '../src/steps/index.ts';
 import { parseImage } from '../src/transfer/registry/reference.ts';
 import { columns } from '../src/ui/table.ts';
@@ -25,6 +26,7 @@ interface DoctorOptions
   readonly 'helper-image'?: string | undefined;
   readonly engine: EngineName;
   readonly roles: boolean;
+  readonly 'roles-for'?: string | undefined;
   readonly output: 'table' | 'json' | 'yaml';
 }
 
@@ -45,10 +47,16 @@ function sidesOf(options: DoctorOptions): readonly Side[] {
   return options['to-context'] === undefined && options['to-kubeconfig'] === undefined ? ['source'] : SIDES;
 }
 
-function accessFor(clusters: readonly Cluster[], options: DoctorOptions, engine: EngineName) {
+/** What is needed with an engine; `createNamespaceIn`: where the helpers' namespace is not there yet. */
+function accessFor(
+  clusters: readonly Cluster[],
+  options: DoctorOptions,
+  { engine, createNamespaceIn }: { engine: EngineName; createNamespaceIn: readonly Side[] },
+) {
   const namespace = options.namespace ?? clusters[0]?.namespace ?? 'default';
   const targetNamespace = options['to-namespace'] ?? namespace;
-  return accessOfMoves({ namespace, targetNamespace, oneCluster: clusters.length === 1 }, STEPS, engine);
+  const oneCluster = clusters.length === 1;
+  return accessOfMoves({ namespace, targetNamespace, oneCluster, createNamespaceIn }, STEPS, engine);
 }
 
 async function diagnose(
@@ -58,13 +66,17 @@ async function diagnose(
 ) {
   // The one that is meant first.
   const engines = [options.engine, ...ENGINES.filter((engine) => engine !== options.engine)];
-  const access = engines.map((engine) => ({ engine, of: accessFor(clusters, options, engine) }));
+  const accessOf = (side: Side) => (engine: EngineName) => ({
+    engine,
+    access: (makesNamespace: boolean) =>
+      accessFor(clusters, options, { engine, createNamespaceIn: makesNamespace ? [side] : [] })[side],
+  });
   const helperImage = options['helper-image'] || undefined;
   const signal = streams.interrupt;
   const found = await Promise.all([
     ...clusters.map(({ reader, api }) =>
       diagnoseCluster(reader, {
-        engines: access.map(({ engine, of }) => ({ engine, access: of[reader.side] })),
+        engines: engines.map(accessOf(reader.side)),
         helperImage,
         signal,
         version: () => serverVersion(api, signal),
@@ -114,10 +126,13 @@ async function diagnoseImage(
 }
 
 async function printRoles(clusters: readonly Cluster[], options: DoctorOptions, streams: Streams) {
-  const access = accessFor(clusters, options, options.engine);
+  const { engine } = options;
+  // The namespace is among what is applied.
+  const access = accessFor(clusters, options, { engine, createNamespaceIn: [] });
   for (const { reader, context } of clusters) {
-    const user = (await reader.whoAmI({ signal: streams.interrupt })) || 'USER';
-    const objects = minimalRoles(access[reader.side], user);
+    const user = options['roles-for'] || (await reader.whoAmI({ signal: streams.interrupt })) || 'USER';
+    const of = clusters.length === 1 ? 'within' : reader.side;
+    const objects = minimalRoles(access[reader.side], { engine, of, user });
     streams.stdout.write(
       `# for ${context}: kubectl --context ${context} apply -f\n${objects.map((each) => stringify(each)).join('---\n')}---\n`,
     );

@@ -27,6 +27,7 @@ export default defineConfig({
         root,
         test: {
           name: 'lab',
+          globalSetup: 'test/support/printed-roles.ts',
           include: ['test/e2e/*.test.ts', 'test/contract/**/*.lab.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 180_000,
@@ -39,6 +40,7 @@ export default defineConfig({
         test: {
           // Nothing else can run on the lab meanwhile.
           name: 'faults',
+          globalSetup: 'test/support/printed-roles.ts',
           include: ['test/e2e/faults/*.test.ts'],
           maxWorkers: 1,
         },
@@ -56,6 +58,7 @@ export default defineConfig({
         root,
         test: {
           name: 'isolated',
+          globalSetup: 'test/support/printed-roles.ts',
           include: ['test/e2e/isolated/*.test.ts'],
           testTimeout: 240_000,
         },

@@ -16,6 +16,10 @@ export const doctorCommand = defineCommand({
       '$0 doctor --context east --to-context west -n shop --roles',
       'print the roles that a move needs, for kubectl apply',
     ],
+    [
+      '$0 doctor --context east --to-context west -n shop --roles --roles-for jane@example.org',
+      'the same for somebody else',
+    ],
     ['$0 doctor --context east -n shop --roles', 'the same for moves from node to node of one cluster'],
   ],
   arguments: (yargs) =>
@@ -30,6 +34,11 @@ export const doctorCommand = defineCommand({
         type: 'boolean',
         default: false,
         describe: 'print minimal roles and bindings as YAML instead',
+      })
+      .option('roles-for', {
+        type: 'string',
+        implies: 'roles',
+        describe: 'the user whom they are for, as the API servers know it (default: you)',
       }),
   validate: (options) => connectionComplaints(options),
   run: async (options, streams) => (await import('../examine.ts')).examine(options, streams),

@@ -28,7 +28,8 @@ export interface DiagnoseOptions extends ReadOptions {
 
 export interface EngineAccess {
   readonly engine: EngineName;
-  readonly access: readonly Access[];
+  /** `makesNamespace`: a move would make the namespace of the helper pods. */
+  readonly access: (makesNamespace: boolean) => readonly Access[];
 }
 
 const ENFORCE = 'pod-security.kubernetes.io/enforce';
@@ -59,20 +60,17 @@ export async function diagnoseCluster(cluster: ClusterReader, options: DiagnoseO
     tell('ok', `Kubernetes ${await options.version()} at ${cluster.server}`),
   ]);
   if (reach.some(({ verdict }) => verdict === 'problem')) return reach;
+  const home = cluster.get(RESOURCES.namespace, SYSTEM_NAMESPACE, read);
   const rest = await Promise.all([
     guarded('nodes', async (tell) => nodes(await cluster.list<Node>(RESOURCES.node, read), options.helperImage, tell)),
     ...options.engines.map(({ engine, access }, at) =>
-      guarded(`${engine} engine`, async (tell) =>
-        permissions(
-          await refusedAccess(cluster, access, read),
-          { asked: access.length, meant: at === 0, engine },
-          tell,
-        ),
-      ),
+      guarded(`${engine} engine`, async (tell) => {
+        const asked = access((await home) === undefined);
+        const refused = await refusedAccess(cluster, asked, read);
+        return permissions(refused, { asked: asked.length, meant: at === 0, engine }, tell);
+      }),
     ),
-    guarded('helper namespace', async (tell) => [
-      namespace(await cluster.get(RESOURCES.namespace, SYSTEM_NAMESPACE, read), cluster, tell),
-    ]),
+    guarded('helper namespace', async (tell) => [namespace(await home, cluster, tell)]),
     guarded('metrics', async (tell) => [
       await cluster.list(POD_METRICS, { ...read, namespace: SYSTEM_NAMESPACE }).then(
         () => tell('ok', 'served: forecasts know how much memory a pod uses'),

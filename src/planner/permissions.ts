@@ -10,7 +10,7 @@ import {
 } from '../domain/plan.ts';
 import { SIDES, type Side } from '../domain/refs.ts';
 import type { PlannedPlace, PlannedWorkload } from '../domain/workload.ts';
-import type { KubeObject, Pod } from '../kube/objects.ts';
+import type { Pod } from '../kube/objects.ts';
 import type { Access } from '../kube/ports.ts';
 import type { Step } from '../steps/step.ts';
 import { isRenewed } from '../workloads/index.ts';
@@ -23,6 +23,8 @@ export interface PermissionScope {
   readonly targetNamespace: string;
   /** Moves from node to node of the source cluster, instead of to another cluster; then all of it is asked of the source. */
   readonly oneCluster: boolean;
+  /** Where the namespace of the helper pods is not there yet, so that a move makes it and takes it away again. */
+  readonly createNamespaceIn: readonly Side[];
 }
 
 /**
@@ -85,7 +87,7 @@ function fullestPod(namespace: string): Pod {
   };
 }
 
-/** A plan that makes both namespaces, leads a Service to the target and gives one back that came from there. */
+/** A plan that leads a Service to the target and gives one back that came from there. */
 function fullestDraft(
   scope: PermissionScope,
   engine: PlanDraft['engine']['name'],
@@ -122,7 +124,7 @@ function fullestDraft(
         { ...route, service: 'given-back', inTarget: 'restore', ownInTarget: ['any'], ownInSource: ['any'] },
       ],
     },
-    helper: { image: 'any', namespace: SYSTEM_NAMESPACE, createNamespaceIn: SIDES },
+    helper: { image: 'any', namespace: SYSTEM_NAMESPACE, createNamespaceIn: scope.createNamespaceIn },
     deadlines: DEFAULT_DEADLINES,
     warnings: [],
     forecast: { downMs: 0, totalMs: 0, basis: [] },
@@ -168,50 +170,3 @@ const COPIES: readonly PlannedCopy[] = ['ConfigMap', 'Secret', 'ServiceAccount']
     digest: '',
   })),
 );
-
-const RBAC = 'rbac.authorization.k8s.io';
-const ROLE_NAME = 'kubectl-migrate';
-
-/**
- * Roles that allow exactly these accesses, with bindings for a user: one Role for each namespace, and a ClusterRole for
- * what lies in none or in all of them. Pure.
- */
-export function minimalRoles(access: readonly Access[], user: string): KubeObject[] {
-  const namespaces = [...new Set(access.map(({ namespace }) => namespace))];
-  return namespaces.flatMap((namespace) => {
-    const kind = namespace === undefined ? 'ClusterRole' : 'Role';
-    const metadata = { name: ROLE_NAME, ...(namespace !== undefined && { namespace }) };
-    const rules = rulesFor(access.filter((each) => each.namespace === namespace));
-    return [
-      { apiVersion: `${RBAC}/v1`, kind, metadata, rules },
-      {
-        apiVersion: `${RBAC}/v1`,
-        kind: `${kind}Binding`,
-        metadata,
-        roleRef: { apiGroup: RBAC, kind, name: ROLE_NAME },
-        subjects: [{ apiGroup: RBAC, kind: 'User', name: user }],
-      },
-    ];
-  });
-}
-
-/** Resources of the same verbs in one rule. */
-function rulesFor(access: readonly Access[]) {
-  const verbs = new Map<string, { group: string; resource: string; verbs: Set<string> }>();
-  for (const { group, resource, subresource, verb } of access) {
-    const name = [resource, subresource].filter(Boolean).join('/');
-    const key = `${group} ${name}`;
-    const entry = verbs.get(key) ?? { group, resource: name, verbs: new Set<string>() };
-    entry.verbs.add(verb);
-    verbs.set(key, entry);
-  }
-  const rules = new Map<string, { apiGroups: string[]; resources: string[]; verbs: string[] }>();
-  for (const { group, resource, verbs: allowed } of verbs.values()) {
-    const sorted = [...allowed].toSorted();
-    const key = `${group} ${sorted.join()}`;
-    const rule = rules.get(key) ?? { apiGroups: [group], resources: [], verbs: sorted };
-    rule.resources = [...rule.resources, resource].toSorted();
-    rules.set(key, rule);
-  }
-  return [...rules.values()];
-}

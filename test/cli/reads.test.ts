@@ -141,6 +141,36 @@ describe('doctor', () => {
     expect(asked.length).toBeGreaterThan(20);
     expect([...new Set(asked)].filter((each) => !rules.includes(each))).toEqual([]);
     expect(objects.some(({ kind }) => kind === 'ClusterRoleBinding')).toBe(true);
+    // Not more than that: in all namespaces it may look at nodes, volumes and, in the target, how full nodes are.
+    expect(rules.filter((rule) => rule.endsWith(' *')).toSorted()).toEqual([
+      'get nodes *',
+      'get nodes *',
+      'get persistentvolumes *',
+      'get persistentvolumes *',
+      'list nodes *',
+      'list pods *',
+    ]);
+    expect(objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name)).toEqual([
+      'kubectl-migrate',
+      'kubectl-migrate',
+    ]);
+  });
+
+  it('prints roles for somebody else, which stand beside those of other users and of other moves', async () => {
+    const names = async (...words: string[]) => {
+      const { stdout } = await run('doctor', '--to-context', 'west', '--roles', ...words);
+      const objects = parseAllDocuments(stdout).map((document) => document.toJS());
+      return objects.filter(Boolean).map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+    };
+    const jane = await names('--roles-for', 'https://id/jane');
+    expect(jane.filter((name) => name.startsWith('Cluster'))).toEqual([
+      'ClusterRole kubectl-migrate-helper-source',
+      'ClusterRoleBinding kubectl-migrate-helper-source:https:--id-jane',
+      'ClusterRole kubectl-migrate-helper-target',
+      'ClusterRoleBinding kubectl-migrate-helper-target:https:--id-jane',
+    ]);
+    const kubelet = await names('--roles-for', 'joe', '--engine', 'kubelet');
+    expect(kubelet.filter((name) => jane.includes(name) && !name.startsWith('Namespace'))).toEqual([]);
   });
 });
 

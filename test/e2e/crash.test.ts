@@ -5,7 +5,7 @@ import type { Context } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
-import { type Scenario, scenario } from '../support/scenario.ts';
+import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
 
 interface Kill {
   readonly name: string;
@@ -75,7 +75,7 @@ describe('a plugin that is killed', () => {
   it(
     'leaves a move that another machine brings to its end, and loses no write',
     () =>
-      scenario('crash', async (scene) => {
+      scenario({ name: 'crash', rights: THERE_AND_BACK }, async (scene) => {
         const load = await redisUnderLoad(scene);
         let place: Context = 'east';
         for (const kill of KILLS) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Ended } from '../support/kubectl.ts';
 import { redisWithFiles, writingTo } from '../support/redis-with-files.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
-import { type Scenario, scenario } from '../support/scenario.ts';
+import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
 
 const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
 
@@ -97,7 +97,7 @@ async function somebodyDeletesTheSource(scene: Scenario): Promise<void> {
 describe('a move that something happens to', () => {
   // One redis for all of them: each but the last leaves it as it was.
   it('leads back when a helper, the target pod or the source is killed, two interrupts end it, a second move is refused', () =>
-    scenario('faults', async (scene) => {
+    scenario({ name: 'faults', rights: THERE_AND_BACK }, async (scene) => {
       await redisWithFiles(scene);
       await podsAreKilled(scene);
       await somebodyInsists(scene);

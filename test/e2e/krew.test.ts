@@ -19,10 +19,10 @@ async function succeeds({ run }: KrewHome, command: string, ...args: string[]): 
 const installedVersion = ({ root }: KrewHome): string | undefined =>
   /^ {2}version: (\S+)$/m.exec(readFileSync(path.join(root, 'receipts', MANIFEST), 'utf8'))?.[1];
 
-async function pickAndLeave({ lab, namespace, kubectl }: Scenario, { env }: KrewHome): Promise<void> {
+async function pickAndLeave({ lab, namespace, kubectl, kubeconfig }: Scenario, { env }: KrewHome): Promise<void> {
   await kubectl.apply('east', [pod({ namespace, name: 'picked', image: imageOf(lab, 'static') })]);
   await kubectl.ready('east', namespace, 'picked');
-  const terminal = { program: ['kubectl'], env: { ...env, KUBECONFIG: lab.kubeconfig } };
+  const terminal = { program: ['kubectl'], env: { ...env, KUBECONFIG: kubeconfig } };
   const at = new TerminalSession([PLUGIN, 'pod', '--context', 'east', '-n', namespace], terminal);
   try {
     await at.shows(/\? Pod[\s\S]*picked/);

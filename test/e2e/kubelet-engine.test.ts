@@ -9,7 +9,10 @@ import type { ProcessOptions } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service, WITHOUT_IO_URING } from '../support/manifests.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
+import type { Right } from '../support/rights.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
+
+const BY_KUBELET: readonly Right[] = ['east to west by kubelet'];
 
 /** The flags of a move east to west by kubelet and runtime, with a repository of the scenario's own. */
 function byKubelet({ lab, namespace }: Scenario): string[] {
@@ -65,7 +68,7 @@ describe('the kubelet engine', () => {
     'moves a redis that is written to, loses no acknowledged write, and leaves no archive anywhere',
     shows(program('redis', { engine: 'kubelet' })),
     () =>
-      scenario('kubelet-redis', async (scene) => {
+      scenario({ name: 'kubelet-redis', rights: BY_KUBELET }, async (scene) => {
         const { lab, namespace, kubectl, migrate } = scene;
         await kubectl.apply('east', [
           pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
@@ -97,7 +100,7 @@ describe('the kubelet engine', () => {
     'moves a Node.js program whose counter and clock go on, and which the helper engine moves back',
     shows(program('Node.js', { engine: 'kubelet' })),
     () =>
-      scenario('kubelet-node', async (scene) => {
+      scenario({ name: 'kubelet-node', rights: [...BY_KUBELET, 'west to east'] }, async (scene) => {
         const { lab, namespace, kubectl, migrate } = scene;
         const image = imageOf(lab, 'node-counter');
         await kubectl.apply('east', [
@@ -124,7 +127,7 @@ describe('the kubelet engine', () => {
     'declines an MPTCP listener before the freeze, with the remedy, and the program serves on',
     shows(program('Go (MPTCP listener)', { engine: 'kubelet', declined: 'E152' })),
     () =>
-      scenario('kubelet-go', async (scene) => {
+      scenario({ name: 'kubelet-go', rights: BY_KUBELET }, async (scene) => {
         const { lab, namespace, kubectl, migrate, objects } = scene;
         const image = imageOf(lab, 'go-server');
         await kubectl.apply('east', [pod({ namespace, name: 'go', image, node: 'east-2', port: 8080 })]);
@@ -140,7 +143,7 @@ describe('the kubelet engine', () => {
   );
 
   it('leads back when it is interrupted while the target restores: the source serves, the target pod is gone', () =>
-    scenario('kubelet-back', async (scene) => {
+    scenario({ name: 'kubelet-back', rights: BY_KUBELET }, async (scene) => {
       const { lab, namespace, kubectl, migrate, objects, leftOf } = scene;
       const image = imageOf(lab, 'node-counter');
       await kubectl.apply('east', [

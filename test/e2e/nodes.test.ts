@@ -6,8 +6,11 @@ import { httpLoad, redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { deployment, headless, statefulSet } from '../support/owned.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
+import type { Right } from '../support/rights.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 import { changes, takeSnapshot, unexpected } from '../support/snapshot.ts';
+
+const WITHIN: readonly Right[] = ['within east'];
 
 interface Found {
   readonly metadata: {
@@ -93,7 +96,7 @@ describe('a pod of a Deployment', () => {
     'goes to another node as another pod of its ReplicaSet, and no third is made',
     shows(owner('Deployment', { to: 'node' })),
     () =>
-      scenario('node-replica', async (scene) => {
+      scenario({ name: 'node-replica', rights: WITHIN }, async (scene) => {
         const { lab, namespace, kubectl } = scene;
         await kubectl.apply('east', [
           deployment({ namespace, name: 'web', image: imageOf(lab, 'static'), port: 8080, replicas: 2, ...ON_ONE }),
@@ -139,7 +142,7 @@ describe('a pod of a StatefulSet', () => {
     'goes to another node and back under its own name while it is written to',
     shows(owner('StatefulSet', { to: 'node' })),
     () =>
-      scenario('node-ordinal', async (scene) => {
+      scenario({ name: 'node-ordinal', rights: WITHIN }, async (scene) => {
         const { lab, namespace, kubectl } = scene;
         await kubectl.apply('east', [
           statefulSet({ namespace, name: 'db', image: imageOf(lab, 'redis'), port: 6379, replicas: 2, ...ON_ONE }),
@@ -168,7 +171,7 @@ describe('a pod of a StatefulSet', () => {
   );
 
   it('leaves a sibling that dies meanwhile to its own program and its own template', () =>
-    scenario('node-sibling', async (scene) => {
+    scenario({ name: 'node-sibling', rights: WITHIN }, async (scene) => {
       const { namespace, kubectl } = scene;
       const [zero, one] = await counters(scene);
       const before = await ask<Counter>(kubectl, 'east', namespace, 'db-1');
@@ -192,7 +195,7 @@ describe('a pod of a StatefulSet', () => {
     }));
 
   it('that cannot be restored once its name is free goes on where it was', () =>
-    scenario('node-fallback', async (scene) => {
+    scenario({ name: 'node-fallback', rights: WITHIN }, async (scene) => {
       const { namespace, kubectl } = scene;
       const [zero, one] = await counters(scene);
       const before = await ask<Counter>(kubectl, 'east', namespace, 'db-1');
@@ -220,7 +223,7 @@ describe('a pod of a StatefulSet', () => {
 
 describe('a bare pod', () => {
   it('goes to another node and back under its own name', shows(owner('nobody (bare pod)', { to: 'node' })), () =>
-    scenario('node-bare', async (scene) => {
+    scenario({ name: 'node-bare', rights: WITHIN }, async (scene) => {
       const { lab, namespace, kubectl } = scene;
       await kubectl.apply('east', [
         pod({ namespace, name: 'db', image: imageOf(lab, 'static'), port: 8080, node: 'east-1' }),

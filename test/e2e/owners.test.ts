@@ -6,7 +6,7 @@ import { httpLoad, redisLoad } from '../support/load-client.ts';
 import { imageOf, service } from '../support/manifests.ts';
 import { deployment, headless, statefulSet } from '../support/owned.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
-import { type Scenario, scenario } from '../support/scenario.ts';
+import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
 import { changes, takeSnapshot, unexpected } from '../support/snapshot.ts';
 
 interface Found {
@@ -40,7 +40,7 @@ describe('a pod of a Deployment', () => {
     'is adopted in the other cluster, there and back, under load, and nothing else changes',
     shows(owner('Deployment')),
     () =>
-      scenario('deployment', async (scene) => {
+      scenario({ name: 'deployment', rights: THERE_AND_BACK }, async (scene) => {
         const { lab, namespace, kubectl } = scene;
         const image = imageOf(lab, 'static');
         const bystander = { namespace, name: 'other', image, port: 8080, replicas: 2 };
@@ -111,7 +111,7 @@ describe('a pod of a StatefulSet', () => {
     'keeps name, ordinal, host name, labels and revision, there and back, and nothing else changes',
     shows(owner('StatefulSet')),
     () =>
-      scenario('stateful-set', async (scene) => {
+      scenario({ name: 'stateful-set', rights: THERE_AND_BACK }, async (scene) => {
         const { lab, namespace, kubectl } = scene;
         const image = imageOf(lab, 'redis');
         await kubectl.apply('east', [

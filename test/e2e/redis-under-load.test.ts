@@ -3,14 +3,14 @@ import { owner, program, shows } from '../support/compatibility.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
-import { scenario } from '../support/scenario.ts';
+import { scenario, THERE_AND_BACK } from '../support/scenario.ts';
 
 describe('redis that is written to through its service', () => {
   it(
     'keeps every acknowledged write on the way there and back',
     shows(program('redis'), owner('nobody (bare pod)')),
     async () => {
-      await scenario('redis', async ({ lab, namespace, kubectl, migrate }) => {
+      await scenario({ name: 'redis', rights: THERE_AND_BACK }, async ({ lab, namespace, kubectl, migrate }) => {
         await kubectl.apply('east', [
           pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
           service(namespace, 'redis', 6379),

@@ -3,7 +3,7 @@ import { ofPod, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { Context, Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
-import { type Scenario, scenario } from '../support/scenario.ts';
+import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
 
 /**
  * Counts, under a name that it makes up when it starts: to redis over one loopback connection, to a file that it has
@@ -127,7 +127,7 @@ describe('a pod of several containers', () => {
     'moves with all of them, there and back: sidecar, shared memory and volume, connections between them',
     shows(ofPod('sidecars'), ofPod('/dev/shm shared by containers')),
     () =>
-      scenario('several', async (scene) => {
+      scenario({ name: 'several', rights: THERE_AND_BACK }, async (scene) => {
         const { namespace, kubectl } = scene;
         await kubectl.apply('east', [manifest(scene)]);
         await kubectl.ready('east', namespace, 'app');

@@ -6,7 +6,7 @@ import type { Context } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
-import { type Scenario, scenario } from '../support/scenario.ts';
+import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
 
 const MOVES = Number(process.env['SOAK_MOVES'] ?? 3);
 /** How many of the moves meet a fault. */
@@ -46,7 +46,7 @@ describe('a pod that is moved again and again', () => {
   it(
     `loses no acknowledged write and applies none twice, ${MOVES} moves, seed ${SEED}`,
     () =>
-      scenario('soak', async (scene) => {
+      scenario({ name: 'soak', rights: THERE_AND_BACK }, async (scene) => {
         const { lab, kubectl, namespace, migrate } = scene;
         const random = randomFrom(SEED);
         await kubectl.apply('east', [

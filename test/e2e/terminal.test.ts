@@ -8,6 +8,9 @@ import { expectPicture, expectTranscripts, shownScenario } from '../support/page
 import { type Scenario, scenario } from '../support/scenario.ts';
 import { KEYS } from '../support/terminal.ts';
 
+/** Lists to pick from. */
+const PICKS = [{ apiGroups: [''], resources: ['namespaces', 'nodes', 'pods'], verbs: ['list'] }];
+
 async function counter({ lab, namespace, kubectl }: Scenario, name = 'cart-0'): Promise<Counter> {
   await kubectl.apply('east', [pod({ namespace, name, image: imageOf(lab, 'static'), node: 'east-2', port: 8080 })]);
   await kubectl.ready('east', namespace, name);
@@ -16,7 +19,7 @@ async function counter({ lab, namespace, kubectl }: Scenario, name = 'cart-0'): 
 
 describe('in a terminal', () => {
   it('somebody picks, sees the plan, says yes, watches, and is told a fact', () =>
-    shownScenario('terminal', async (scene) => {
+    shownScenario({ name: 'terminal', also: PICKS }, async (scene) => {
       const { namespace, kubectl } = scene;
       const before = await counter(scene);
       const agent = { namespace, name: 'agent', image: imageOf(scene.lab, 'static'), node: 'east-2' };
@@ -56,7 +59,7 @@ describe('in a terminal', () => {
 
 describe('the page for beginners', () => {
   it('shows what is typed and what comes', () =>
-    shownScenario('page', async (scene) => {
+    shownScenario({ name: 'page', rights: ['east to west', 'east to west by kubelet'], also: PICKS }, async (scene) => {
       const { lab, namespace, kubectl } = scene;
       await kubectl.apply('east', [
         pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),

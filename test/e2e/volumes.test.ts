@@ -5,7 +5,7 @@ import { folders } from '../lab/folders.ts';
 import { holds, ofPod, shows } from '../support/compatibility.ts';
 import { imageOf, pod } from '../support/manifests.ts';
 import { headless, statefulSet } from '../support/owned.ts';
-import { type Scenario, scenario } from '../support/scenario.ts';
+import { type Scenario, type ScenarioOptions, scenario } from '../support/scenario.ts';
 import { claimSpec, removeVolumes, sharedVolume } from '../support/shared-volume.ts';
 
 /**
@@ -52,8 +52,12 @@ async function goesOn(namespace: string, claim: string): Promise<void> {
   expect(written(namespace, claim)).toMatchObject({ writers: 1, inOrder: true });
 }
 
-async function withVolumes(name: string, claims: string[], act: (scene: Scenario) => Promise<void>): Promise<void> {
-  await scenario(name, async (scene) => {
+async function withVolumes(
+  options: ScenarioOptions,
+  claims: string[],
+  act: (scene: Scenario) => Promise<void>,
+): Promise<void> {
+  await scenario(options, async (scene) => {
     try {
       await act(scene);
     } finally {
@@ -67,29 +71,33 @@ describe('a persistent volume', () => {
     'that one node may mount changes hands within its cluster, with lock and nameless file',
     shows(ofPod('ReadWriteOnce volume, within the cluster', { to: 'node' })),
     () =>
-      withVolumes('volume-once', ['data-db-0'], async ({ lab, namespace, kubectl, migrate }) => {
-        const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: claimSpec('ReadWriteOnce') }];
-        await kubectl.apply('east', [
-          ...sharedVolume({ namespace, claim: 'data-db-0', mode: 'ReadWriteOnce', withClaim: false }),
-          statefulSet({
-            ...{ namespace, name: 'db', image: imageOf(lab, 'python'), container: container('greedy') },
-            owner: { volumeClaimTemplates },
-          }),
-          headless(namespace, 'db', 8080),
-        ]);
-        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
-        const { spec } = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
-        const other = spec.nodeName === 'east-1' ? 'east-2' : 'east-1';
+      withVolumes(
+        { name: 'volume-once', rights: ['within east'] },
+        ['data-db-0'],
+        async ({ lab, namespace, kubectl, migrate }) => {
+          const volumeClaimTemplates = [{ metadata: { name: 'data' }, spec: claimSpec('ReadWriteOnce') }];
+          await kubectl.apply('east', [
+            ...sharedVolume({ namespace, claim: 'data-db-0', mode: 'ReadWriteOnce', withClaim: false }),
+            statefulSet({
+              ...{ namespace, name: 'db', image: imageOf(lab, 'python'), container: container('greedy') },
+              owner: { volumeClaimTemplates },
+            }),
+            headless(namespace, 'db', 8080),
+          ]);
+          await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+          const { spec } = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
+          const other = spec.nodeName === 'east-1' ? 'east-2' : 'east-1';
 
-        const ended = await migrate(['pod', 'db-0', '--context', 'east', '--to-node', other, '--yes']);
-        expect(ended.code).toBe(0);
-        expect(ended.stderr).toContain(`${spec.nodeName} unmounts data-db-0 before ${other} mounts it`);
-        const moved = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
-        expect(moved.spec.nodeName).toBe(other);
-        await goesOn(namespace, 'data-db-0');
-        // Nothing of CRIU's, and nothing of the rehearsal's.
-        expect(readdirSync(path.join(folders.shared, `${namespace}-data-db-0`)).toSorted()).toEqual(['held', 'log']);
-      }),
+          const ended = await migrate(['pod', 'db-0', '--context', 'east', '--to-node', other, '--yes']);
+          expect(ended.code).toBe(0);
+          expect(ended.stderr).toContain(`${spec.nodeName} unmounts data-db-0 before ${other} mounts it`);
+          const moved = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
+          expect(moved.spec.nodeName).toBe(other);
+          await goesOn(namespace, 'data-db-0');
+          // Nothing of CRIU's, and nothing of the rehearsal's.
+          expect(readdirSync(path.join(folders.shared, `${namespace}-data-db-0`)).toSorted()).toEqual(['held', 'log']);
+        },
+      ),
   );
 
   it(
@@ -99,7 +107,7 @@ describe('a persistent volume', () => {
       holds('lock or deleted file on a volume that both clusters mount', { declined: 'E150' }),
     ),
     () =>
-      withVolumes('volume-many', ['data', 'held'], async ({ lab, namespace, kubectl, migrate }) => {
+      withVolumes({ name: 'volume-many' }, ['data', 'held'], async ({ lab, namespace, kubectl, migrate }) => {
         const image = imageOf(lab, 'python');
         const many = (claim: string) => sharedVolume({ namespace, claim, mode: 'ReadWriteMany' });
         const volumes = (claimName: string) => [{ name: 'data', persistentVolumeClaim: { claimName } }];

@@ -4,7 +4,7 @@ import process from 'node:process';
 import { expect } from 'vitest';
 import { screenshot, wordsOf } from '../docs/screenshot.ts';
 import { lasting, leftOutAs, transcriptsOf, withOutputs } from '../docs/transcripts.ts';
-import { type Scenario, scenario } from './scenario.ts';
+import { type Scenario, type ScenarioOptions, scenario } from './scenario.ts';
 import { KEYS, type TerminalSession } from './terminal.ts';
 
 const docs = path.resolve(import.meta.dirname, '../../docs');
@@ -15,8 +15,8 @@ const SHOWN = 'shop';
 const COLUMNS = 110;
 
 /** A scenario that pages tell of: in a namespace of its own when compared, in the one that is shown when written. */
-export function shownScenario(name: string, act: (scene: Scenario) => Promise<void>): Promise<void> {
-  return scenario(name, act, RENEW ? SHOWN : undefined);
+export function shownScenario(options: ScenarioOptions, act: (scene: Scenario) => Promise<void>): Promise<void> {
+  return scenario(RENEW ? { ...options, namespace: SHOWN } : options, act);
 }
 
 /** Has a command typed at a prompt as a page has it; whatever it asks is answered with yes. Yields what is shown in the end. */

@@ -3,16 +3,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
-import { onTestFailed } from 'vitest';
+import { inject, onTestFailed } from 'vitest';
 import { current, type Lab } from '../lab/index.ts';
 import { type Context, type Ended, Kubectl, type ProcessOptions, runProcess } from './kubectl.ts';
+import { type Right, type Rule, settleIn, writeKubeconfig } from './rights.ts';
 import { type TerminalOptions, TerminalSession } from './terminal.ts';
 
 /** What a scenario works with: two clusters, a namespace of its own in both, and the built program. */
 export interface Scenario {
   readonly lab: Lab;
   readonly namespace: string;
+  /** Everything is allowed to it, as to the lab's own kubeconfig. */
   readonly kubectl: Kubectl;
+  /** The kubeconfig of `migrate` and `terminal`, whose users may do what the scenario's rights say and nothing else. */
+  readonly kubeconfig: string;
   /** Runs `kubectl migrate` as built, with the scenario's namespace unless `bare`; `--yes` is up to the caller. */
   migrate(args: readonly string[], options?: ProcessOptions & { readonly bare?: boolean }): Promise<Ended>;
   /** Opens `kubectl migrate` as built in a pseudo-terminal. */
@@ -25,19 +29,35 @@ export interface Scenario {
 
 const KINDS = 'pods,services,endpoints,endpointslices,configmaps,secrets,serviceaccounts';
 
-/** Runs a scenario in namespaces of its own, which go away afterwards however it ends. `called`: of that very name. */
+export interface ScenarioOptions {
+  /** Part of the namespace's name. */
+  readonly name: string;
+  /** The moves whose printed roles the program runs under, and no others; default: those from east to west. */
+  readonly rights?: readonly Right[];
+  /** What the program needs beyond them, cluster-wide in both clusters. */
+  readonly also?: readonly Rule[];
+  /** The namespace is of that very name. */
+  readonly namespace?: string;
+}
+
+/** For a scenario that moves in both directions. */
+export const THERE_AND_BACK: readonly Right[] = ['east to west', 'west to east'];
+
+/** Runs a scenario in namespaces of its own, which go away afterwards however it ends. */
 export async function scenario(
-  name: string,
+  called: string | ScenarioOptions,
   act: (scenario: Scenario) => Promise<void>,
-  called?: string,
 ): Promise<void> {
+  const options: ScenarioOptions = typeof called === 'string' ? { name: called } : called;
+  const { name, rights = ['east to west'], also = [] } = options;
   const lab = current();
   if (!lab) throw new Error('no lab is running: npm run lab -- up');
   const kubectl = new Kubectl(lab);
-  const namespace = called ?? `e2e-${name}-${randomBytes(3).toString('hex')}`;
+  const namespace = options.namespace ?? `e2e-${name}-${randomBytes(3).toString('hex')}`;
   const home = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-home-'));
+  const kubeconfig = path.join(home, 'kubeconfig');
   const env = {
-    KUBECONFIG: lab.kubeconfig,
+    KUBECONFIG: kubeconfig,
     HOME: home,
     KUBECTL_MIGRATE_HELPER_IMAGE: process.env['KUBECTL_MIGRATE_HELPER_IMAGE'] ?? lab.helperImage ?? '',
   };
@@ -46,19 +66,18 @@ export async function scenario(
   onTestFailed(() => {
     process.stderr.write(`\n--- ${name}\n${outputs.join('\n')}\n`);
   });
-  const both = (work: (context: Context) => Promise<unknown>) => Promise.all((['east', 'west'] as const).map(work));
-  await both(async (context) => {
-    systemNamespaces[context] ??= ensureSystemNamespace(kubectl, context);
-    await systemNamespaces[context];
-    await kubectl.run(context, ['create', 'namespace', namespace]);
-    const made = ['--for=create', 'serviceaccount/default', '--timeout=30s'];
-    await kubectl.run(context, ['-n', namespace, 'wait', ...made]);
-  });
+  const both = <T>(work: (context: Context) => Promise<T>) => Promise.all([work('east'), work('west')]);
+  const roles = inject('roles');
+  const [east, west] = await both((context) =>
+    settleIn(kubectl, context, { namespace, also, roles: rights.flatMap((right) => roles[right]?.[context] ?? []) }),
+  );
+  writeKubeconfig(kubeconfig, lab.kubeconfig, { east: east.token, west: west.token });
   try {
     await act({
       lab,
       namespace,
       kubectl,
+      kubeconfig,
       migrate: async (args, options = {}) => {
         const words = options.bare ? [...args] : [...args, '-n', namespace];
         const ended = await runProcess(builtProgram(), words, { ...options, env: { ...env, ...options.env } });
@@ -87,7 +106,12 @@ export async function scenario(
       outputs.push(session.screen());
       await session.end();
     }
-    await both((context) => kubectl.try(context, ['delete', 'namespace', namespace, `--wait=${called !== undefined}`]));
+    const wait = `--wait=${options.namespace !== undefined}`;
+    await both(async (context) => {
+      const { outlasting } = { east, west }[context];
+      const all = [`namespace/${namespace}`, ...outlasting];
+      await kubectl.try(context, ['-n', 'kubectl-migrate', 'delete', ...all, '--ignore-not-found', wait]);
+    });
     rmSync(home, { recursive: true, force: true });
   }
 }
@@ -107,17 +131,4 @@ async function snapshot(kubectl: Kubectl, namespace: readonly string[]): Promise
       .map((name) => `${context} ${name}`);
   });
   return (await Promise.all(lists)).flat().sort();
-}
-
-/** Once in each process that runs scenarios. */
-const systemNamespaces: Partial<Record<Context, Promise<void>>> = {};
-
-/** Scenarios run side by side; one that ends must not take the namespace of helper pods away from another. */
-async function ensureSystemNamespace(kubectl: Kubectl, context: Context): Promise<void> {
-  const manifest = {
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: 'kubectl-migrate', labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
-  };
-  await kubectl.run(context, ['apply', '--server-side', '-f', '-'], JSON.stringify(manifest));
 }

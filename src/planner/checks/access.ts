@@ -63,8 +63,13 @@ function questionsFor(verb: Verb, object: ObjectRef, resource: Resource): Access
   }
   const writes = verb === 'apply' ? ['create', 'patch'] : [verb];
   const emptied = verb === 'delete' && resource === RESOURCES.namespace ? CONTENTS : [];
+  // A namespace lies in itself, as far as rights on it go; before it is there it lies in none.
+  const where = resource === RESOURCES.namespace && verb !== 'create' ? object.name : object.namespace;
+  // What becomes of a Deployment's count is seen at its ReplicaSet.
+  const followed = resource === RESOURCES.deployment ? [resource, RESOURCES.replicaSet] : [resource];
   return [
-    ...[...writes, ...(READS[resource.plural] ?? [])].map((each) => question(each, resource, object.namespace)),
+    ...writes.map((each) => question(each, resource, where)),
+    ...followed.flatMap((seen) => (READS[seen.plural] ?? []).map((each) => question(each, seen, where))),
     ...emptied.map((content) => question('list', content, object.name)),
   ];
 }

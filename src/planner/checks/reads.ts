@@ -1,4 +1,5 @@
 import { declined, failureCode } from '../../domain/errors.ts';
+import { SYSTEM_NAMESPACE } from '../../domain/names.ts';
 import type { MigrationRequest } from '../../domain/plan.ts';
 import type { Side } from '../../domain/refs.ts';
 import type { Pod } from '../../kube/objects.ts';
@@ -50,13 +51,18 @@ export function planningReads(
       : [];
   const from = request.namespace;
   const to = request.targetNamespace;
+  // Records of past moves are what a forecast rests on, and what `history` and `audit` show.
+  const everywhere = (own: string) => [
+    ...[own, SYSTEM_NAMESPACE].map((each) => question('get', RESOURCES.namespace, each)),
+    question('list', RESOURCES.configMap, SYSTEM_NAMESPACE),
+  ];
   const routes = (namespace: string) => [
     question('list', RESOURCES.service, namespace),
     question('list', RESOURCES.endpointSlice, namespace),
   ];
   return {
     source: [
-      question('get', RESOURCES.namespace),
+      ...everywhere(from),
       question('get', RESOURCES.pod, from),
       question('get', RESOURCES.node),
       ...routes(from),
@@ -67,9 +73,11 @@ export function planningReads(
       ...volumes(from),
     ],
     target: [
-      question('get', RESOURCES.namespace),
+      ...everywhere(to),
       question('get', RESOURCES.pod, to),
+      // All of them for a place, and that one again by whoever carries out a plan that was made before.
       question('list', RESOURCES.node),
+      question('get', RESOURCES.node),
       question('list', RESOURCES.pod),
       ...routes(to),
       ...owners.map((resource) => question('get', resource, to)),

@@ -6,7 +6,7 @@ import { LAB_FAULTS, type LabFault } from '../../support/lab-faults.ts';
 import { redisLoad } from '../../support/load-client.ts';
 import { redisWithFiles } from '../../support/redis-with-files.ts';
 import { accountForWrites } from '../../support/redis-writes.ts';
-import { type Scenario, scenario } from '../../support/scenario.ts';
+import { type Scenario, scenario, THERE_AND_BACK } from '../../support/scenario.ts';
 
 /** How long what lasts goes on. */
 const LASTS_MS = 20_000;
@@ -105,7 +105,7 @@ describe('a move whose clusters fall ill', () => {
   it(
     `is ended by one command, loses no write, and one of the two runs: ${CASES.length} faults`,
     () =>
-      scenario('lab-faults', async (scene) => {
+      scenario({ name: 'lab-faults', rights: THERE_AND_BACK }, async (scene) => {
         const { lab, kubectl, namespace } = scene;
         await redisWithFiles(scene, 8);
         const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { SIDES, type Side } from '../../../src/domain/refs.ts';
+import type { Access } from '../../../src/kube/ports.ts';
 import { accessFor } from '../../../src/planner/checks/access.ts';
 import { accessOfMoves } from '../../../src/planner/permissions.ts';
 import { STEPS } from '../../../src/steps/index.ts';
 import type { FakeCluster } from '../../fakes/fake-cluster.ts';
+import { CrashWorld, KINDS } from '../../faults/crash.ts';
 import { move } from '../../fixtures/move.ts';
 import { runningPod, service } from '../../fixtures/objects.ts';
 import { oneCluster } from '../../fixtures/one-cluster.ts';
@@ -22,13 +25,29 @@ function askedOf(cluster: FakeCluster): string[] {
   return [...new Set(asked)].toSorted();
 }
 
+function worded({ verb, resource, subresource, namespace }: Access): string {
+  return [verb, [resource, subresource].filter(Boolean).join('/'), namespace].join(' ');
+}
+
+describe('the permissions of moves to another cluster', () => {
+  const scope = { namespace: 'shop', targetNamespace: 'shop', oneCluster: false, createNamespaceIn: SIDES };
+  const access = accessOfMoves(scope, STEPS, 'helper');
+  const allowed = (side: Side) => access[side].map(worded);
+
+  it.each(Object.keys(KINDS))('hold everything that a move of %s asked for', async (kind) => {
+    const world = new CrashWorld(kind);
+    await world.begin();
+    const { east, west } = world.clusters;
+    expect(askedOf(east).filter((each) => !allowed('source').includes(each))).toEqual([]);
+    expect(askedOf(west).filter((each) => !allowed('target').includes(each))).toEqual([]);
+  });
+});
+
 describe('the permissions of moves from node to node', () => {
   const services = [service('cart')];
-  const scope = { namespace: 'shop', targetNamespace: 'shop', oneCluster: true };
+  const scope = { namespace: 'shop', targetNamespace: 'shop', oneCluster: true, createNamespaceIn: SIDES };
   const { source, target } = accessOfMoves(scope, STEPS, 'helper');
-  const allowed = source.map(({ verb, resource, subresource, namespace }) =>
-    [verb, [resource, subresource].filter(Boolean).join('/'), namespace].join(' '),
-  );
+  const allowed = source.map(worded);
 
   it.each([
     ['a pod of a Deployment', { owner: deployment({ replicas: 1 }), services }, undefined],
