@@ -115,11 +115,14 @@ describe('what a process holds', () => {
           kubectl.run(context, ['-n', namespace, 'exec', 'f', '--', 'sh', '-c', script]);
         await inside('east', 'echo one >/data/a; mkdir -p /etc/x/y; echo two >/etc/x/y/b; chmod 640 /etc/x/y/b');
         await inside('east', 'ln -s /data/a /data/link; echo three >/disk/c; echo four >/memory/d; rm -f /etc/passwd');
+        // Overlay marks such a folder as opaque: it hides what the image has at its place.
+        await inside('east', 'cd /usr/share && rm -r redis && mkdir redis && echo five >redis/e');
         const ended = await migrate(['pod', 'f', '--context', 'east', '--to-context', 'west', '--yes']);
         expect(ended.code).toBe(0);
         const read = 'for f in /data/a /etc/x/y/b /data/link /disk/c /memory/d; do read line <$f; echo $line; done';
         expect(await inside('west', read)).toBe('one\ntwo\none\nthree\nfour\n');
         expect((await inside('west', 'test -e /etc/passwd && echo there || echo gone')).trim()).toBe('gone');
+        expect(await inside('west', 'cd /usr/share/redis && echo * && read line <e; echo $line')).toBe('e\nfive\n');
         const left = await inside('west', 'echo /.kubectl-migrate/*');
         const files = ['addresses', 'placeholder', 'restored'].map((name) => `/.kubectl-migrate/${name}`);
         expect(left.trim().split(' ')).toEqual(files);

@@ -1,6 +1,6 @@
 import type { LabImage } from './image.ts';
 
-/** redis-server, with redis-cli and a shell. Keeps nothing on disk unless told to. */
+/** redis-server, with redis-cli, a shell and a folder that it can do without. Keeps nothing on disk unless told to. */
 export const redis: LabImage = {
   name: 'redis',
   config: {
@@ -13,6 +13,7 @@ export const redis: LabImage = {
     tree.addBase();
     await tree.addWithLibraries(debian, ['usr/bin/redis-server', 'usr/bin/redis-cli']);
     tree.addShell(debian);
+    tree.addFile('usr/share/redis/of-the-image', 'of the image\n');
     tree.addFolderForAll('data');
   },
 };
