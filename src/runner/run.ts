@@ -9,10 +9,11 @@ import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
 import { rollBack } from './roll-back.ts';
 
-/** How often an act after the commit is tried again before the run stops midway. */
-const FORWARD_TRIES = 5;
-/** Pause before the n-th new try, in ms. */
+/** How long an act after the commit is tried again before the run stops midway, in ms: an API server may restart meanwhile. */
+const FORWARD_MS = 60_000;
+/** Pause before the n-th new try, in ms, and the longest. */
 const FORWARD_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 5000;
 
 /**
  * Carries out a plan. Every act is announced to the journal and its result recorded (see Chronicle). A failure before
@@ -146,6 +147,7 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
   const { reporter, plan } = options.context;
   const started = Date.now();
   reporter.notify({ code: 'I402', phase: step.phase, step: step.name, text: step.title });
+  let paused = 0;
   for (let tries = 1; ; tries++) {
     try {
       const result = await withDeadline(
@@ -167,10 +169,13 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
       });
       return result;
     } catch (error) {
-      if (!isAfterCommit(step.phase) || tries >= FORWARD_TRIES) throw error;
+      const isOver = tries > 1 && Math.max(Date.now() - started, paused) >= FORWARD_MS;
+      if (!isAfterCommit(step.phase) || isOver) throw error;
       const why = asMigrateError(error);
       reporter.notify({ code: 'W422', step: step.name, text: `${step.title}: ${why.detail}; trying again` });
-      await new Promise((resolve) => setTimeout(resolve, FORWARD_PAUSE_MS * tries));
+      const pause = Math.min(FORWARD_PAUSE_MS * tries, LONGEST_PAUSE_MS);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      paused += pause;
     }
   }
 }
