@@ -24,6 +24,7 @@ export interface PodOptions
   /** Undefined with a selector or `--all`. */
   readonly pod: string | undefined;
   readonly selector?: string | undefined;
+  readonly container?: string | undefined;
   readonly 'helper-image'?: string | undefined;
   readonly 'all-replicas': boolean;
   readonly engine: EngineName | 'auto';

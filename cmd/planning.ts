@@ -55,6 +55,7 @@ export function requestFor(pod: string, options: Omit<PodOptions, 'pod'>, home: 
   const hold = parseDuration(options.hold ?? '');
   return {
     pod,
+    ...(options.container !== undefined && { container: options.container }),
     namespace,
     targetNamespace: options['to-namespace'] ?? namespace,
     ...(options['to-node'] !== undefined && { targetNode: options['to-node'] }),

@@ -46,6 +46,12 @@ export const podCommand = defineCommand({
           group: 'Source:',
           describe: 'the other pods of its owner as well, one after the other, each by a plan of its own',
         })
+        .option('container', {
+          alias: 'c',
+          type: 'string',
+          group: 'Source:',
+          describe: 'the one container that moves with its memory; the others start afresh (default: all move)',
+        })
         .option('engine', {
           choices: ['auto', ...ENGINES] as const,
           default: 'auto' as const,

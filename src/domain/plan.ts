@@ -10,6 +10,8 @@ export const PLAN_SCHEMA = 'kubectl-migrate/plan-v1';
 /** What the user asked for, with every default filled in. */
 export interface MigrationRequest {
   readonly pod: string;
+  /** The one container whose processes move, the others start afresh in the target; absent: all of them move. */
+  readonly container?: string;
   readonly namespace: string;
   readonly targetNamespace: string;
   readonly targetNode?: string;
@@ -79,9 +81,11 @@ export interface PlanSource {
   readonly addresses: readonly string[];
   /** Those that move, in the order in which kubelet starts them: sidecars first. */
   readonly containers: readonly PlanContainer[];
+  /** Those that do not move: stopped with the others, started from their images in the target. Absent where there are none. */
+  readonly afresh?: readonly PlanContainer[];
 }
 
-/** A container whose processes move. */
+/** A container of the source pod. */
 export interface PlanContainer {
   readonly name: string;
   /** Id as the runtime knows it, without the `containerd://` prefix. */
@@ -89,6 +93,11 @@ export interface PlanContainer {
   readonly restartCount: number;
   /** The image by digest, as the target will run it. */
   readonly image: string;
+}
+
+/** Every container of the target pod that has a program of the source's in it, moved or started afresh. Pure. */
+export function allContainers({ source: { containers, afresh = [] } }: Pick<Plan, 'source'>): PlanContainer[] {
+  return [...containers, ...afresh];
 }
 
 /** The container of a move by an engine that moves no more than one. More are a defect: the planner declines them. */

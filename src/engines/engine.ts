@@ -21,6 +21,8 @@ export interface TargetPod {
   readonly uid: string;
   /** Ids of the containers that stand for those of `plan.source.containers`, in their order. */
   readonly containerIds: readonly string[];
+  /** Ids of those that start afresh at the commit, in the order of `plan.source.afresh`. */
+  readonly afreshIds?: readonly string[];
   readonly addresses: readonly string[];
 }
 

@@ -27,6 +27,8 @@ const nothing = z.strictObject({});
 const containerIdSchema = z.string().regex(/^[0-9a-f]{16,64}$/);
 /** The containers of a pod that move together, always in the same order. */
 const containerIdsSchema = z.array(containerIdSchema).min(1).max(MOST_CONTAINERS);
+/** Other containers of the pod, which do not move. */
+const siblingsSchema = z.array(containerIdSchema).max(MOST_CONTAINERS).optional();
 /** Where a container sees persistent volumes, whose files are not copied. */
 const mountPointsSchema = z.array(absolutePath).max(64);
 /** The same with the volumes that are read through each, and with those that stay where they are. */
@@ -157,11 +159,12 @@ export const helperOps = {
   /**
    * Source: locks the pod's network, dumps one container after the other, leaves them stopped, and sends two transfers on `channel` as soon as
    * they are ready: first `images`, then `files` (what changed since the last precopy). What was written to volumes
-   * `inPlace` is on their storage by the reply. On failure everything is undone and the containers run. From the reply on the helper thaws by itself after `thawAfterMs` unless sealed.
+   * `inPlace` is on their storage by the reply. `siblings` are stopped at the same moment and not dumped. On failure everything is undone and the containers run. From the reply on the helper thaws by itself after `thawAfterMs` unless sealed.
    */
   freeze: op(
     z.strictObject({
       containers: containersSchema,
+      siblings: siblingsSchema,
       channel: channelSchema,
       thawAfterMs: z.number().int().min(100).max(86_400_000),
     }),
@@ -202,7 +205,7 @@ export const helperOps = {
    * Source, in the place of a helper that is gone: what that left stopped or locked counts as sealed from here on. Changes
    * nothing where everything runs, where the containers are gone, and for a helper that has a source already.
    */
-  'take-up': op(z.strictObject({ containers: containersSchema }), nothing),
+  'take-up': op(z.strictObject({ containers: containersSchema, siblings: siblingsSchema }), nothing),
   /**
    * Source: network unlocked, tree continued, leftovers of the dump removed, kubelet may start containers of the pod again.
    * Idempotent. Refused once `released`.
@@ -263,10 +266,10 @@ export const helperOps = {
   ),
   /**
    * Target, after the commit: connections with the outside are reset, the guard goes away, the placeholders learn
-   * whom they stand for, the trees run. Idempotent.
+   * whom they stand for, the trees run. The placeholders `afresh` start their original programs. Idempotent.
    */
   continue: op(
-    z.strictObject({ containerIds: containerIdsSchema }),
+    z.strictObject({ containerIds: containerIdsSchema, afresh: siblingsSchema }),
     z.strictObject({ connections: z.number().int().nonnegative(), totalMs: milliseconds }),
   ),
   /**

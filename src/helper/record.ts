@@ -13,7 +13,8 @@ const memberSchema = z.strictObject({
   startTime: z.number(),
   volumes: z.array(volumeSchema),
 });
-const who = { members: z.array(memberSchema) };
+/** `siblings`: stopped with the members, and not dumped. */
+const who = { members: z.array(memberSchema), siblings: z.array(memberSchema).optional() };
 
 const placeSchema = z.strictObject({
   containerId: z.string(),

@@ -112,8 +112,13 @@ export class NetworkAhead {
 }
 
 /** Unlocks stopped containers of a pod and continues them, the latter whatever becomes of the rest. Idempotent. */
-export async function letGo(acts: SourceActs, members: readonly SourceMember[]): Promise<void> {
-  const [first] = members;
+export async function letGo(
+  acts: SourceActs,
+  members: readonly SourceMember[],
+  siblings: readonly SourceMember[] = [],
+): Promise<void> {
+  const stopped = [...members, ...siblings];
+  const [first] = stopped;
   if (!first) return;
   try {
     await acts.unlock(first.rootPid);
@@ -123,7 +128,7 @@ export async function letGo(acts: SourceActs, members: readonly SourceMember[]):
     } catch {
       // Names left over do no harm.
     } finally {
-      for (const { rootPid } of members) acts.continueTree(rootPid);
+      for (const { rootPid } of stopped) acts.continueTree(rootPid);
     }
   }
 }

@@ -57,7 +57,7 @@ export class Source {
   /** After a restart of the helper: takes up timer and seal where the former process left them. */
   async recover(): Promise<void> {
     const record = this.#acts.load();
-    if (record.state !== 'idle' && this.#living(record.members).length === 0) return;
+    if (record.state !== 'idle' && this.#living([...record.members, ...(record.siblings ?? [])]).length === 0) return;
     this.#record = record;
     if (record.state === 'frozen') this.#arm(record.thawAt - Date.now());
     if (record.state === 'thawing') this.#arm(0);
@@ -92,7 +92,8 @@ export class Source {
         const members = this.#find(args.containers);
         const handovers = members.map(({ rootPid }) => this.#acts.describe(rootPid));
         this.#acts.emptyDirectories(members.length);
-        this.#becomeFrozen(members, args.thawAfterMs);
+        const siblings = this.#siblings(args.siblings);
+        this.#becomeFrozen(members, args.thawAfterMs, siblings);
         return await this.#freezeAndSend(args, members, handovers, started)
           .catch((error) => this.#orGone(members, error))
           .catch((error) => this.#undo(error));
@@ -104,9 +105,9 @@ export class Source {
   }
 
   /** Written before the act, so that a helper that restarts in the middle of it thaws too. Returns when it will. */
-  #becomeFrozen(members: SourceMember[], thawAfterMs: number): number {
+  #becomeFrozen(members: SourceMember[], thawAfterMs: number, siblings: SourceMember[] = []): number {
     const thawAt = Date.now() + thawAfterMs;
-    this.#become({ state: 'frozen', members, thawAt });
+    this.#become({ state: 'frozen', members, siblings, thawAt });
     return thawAt;
   }
 
@@ -166,6 +167,7 @@ export class Source {
    */
   async #lockAndDump(members: readonly SourceMember[], handovers: readonly Handover[]) {
     const { ms: lockMs } = await timed(() => this.#network.lock(networkOf(members)));
+    await this.#stopSiblings();
     let dumpMs = 0;
     for (const [index, { rootPid }] of members.entries()) {
       // A thaw that came meanwhile waits for this to end; it must not find a tree stopped behind its back.
@@ -174,6 +176,17 @@ export class Source {
       dumpMs += ms;
     }
     return { lockMs, dumpMs };
+  }
+
+  /** One that is restarting has nothing that runs. */
+  #siblings(ids: readonly string[] = []): SourceMember[] {
+    return ids.flatMap((id) => this.#findIfThere({ id, volumes: [] }));
+  }
+
+  async #stopSiblings(): Promise<void> {
+    const record = this.#record;
+    if (record.state !== 'frozen') return;
+    await Promise.all(this.#living(record.siblings ?? []).map(({ rootPid }) => this.#acts.stopTree(rootPid)));
   }
 
   async fence({ containerIds, thawAfterMs }: HelperArgs<'fence'>): Promise<HelperResult<'fence'>> {
@@ -229,12 +242,12 @@ export class Source {
   }
 
   /** In the place of a helper that is gone, and whose record went with it. */
-  async takeUp({ containers }: HelperArgs<'take-up'>): Promise<Record<string, never>> {
+  async takeUp({ containers, siblings }: HelperArgs<'take-up'>): Promise<Record<string, never>> {
     if (this.#record.state !== 'idle') return {};
     const members = containers.flatMap((container) => this.#findIfThere(container));
     const stopped = members.some(({ rootPid }) => this.#acts.isStopped(rootPid));
     if (stopped || (members.length > 0 && (await this.#acts.isLocked(networkOf(members)))))
-      this.#become({ state: 'sealed', members, thawAt: Date.now() });
+      this.#become({ state: 'sealed', members, siblings: this.#siblings(siblings), thawAt: Date.now() });
     return {};
   }
 
@@ -357,13 +370,13 @@ export class Source {
     const record = this.#record;
     if (record.state === 'idle') return;
     clearTimeout(this.#timer);
-    const { members } = record;
+    const { members, siblings = [] } = record;
     // Before anything is awaited: from here on no seal succeeds.
-    this.#markThawing({ state: 'thawing', members });
+    this.#markThawing({ state: 'thawing', members, siblings });
     try {
       // In the middle of a dump CRIU holds the tree; it lets go when it is done or refuses.
       await this.#dumping;
-      await letGo(this.#acts, this.#living(members));
+      await letGo(this.#acts, this.#living(members), this.#living(siblings));
       this.#network.disarm();
       this.#acts.removeImages();
       this.#memory.forget();

@@ -165,7 +165,7 @@ export class Target {
     return { places: restored, processes, wallMs, guardMs };
   }
 
-  async continue({ containerIds }: HelperArgs<'continue'>): Promise<HelperResult<'continue'>> {
+  async continue({ containerIds, afresh = [] }: HelperArgs<'continue'>): Promise<HelperResult<'continue'>> {
     const started = performance.now();
     const record = this.#known(containerIds);
     if (record.state !== 'restored' && record.state !== 'continued') {
@@ -183,6 +183,7 @@ export class Target {
     this.#armed.unlock = undefined;
     await unlockNetwork(network, armed);
     for (const { rootPid } of places) continueTree(rootPid);
+    for (const id of afresh) startAfresh(findPlaceholder(id));
     this.#become({ ...record, state: 'continued' });
     this.#cleaning = this.#cleanUp(network, sourceAddresses).catch(() => {});
     return { connections, totalMs: performance.now() - started };
@@ -254,6 +255,14 @@ function tellPlaceholder({ placeholderPid, rootPid }: Place): void {
   const pids = parseNamespacePids(readProc(rootPid, 'status') ?? '');
   const depth = parseNamespacePids(readProc(placeholderPid, 'status') ?? '').length;
   writeInto(markerOf(placeholderPid), `${pids[depth - 1] ?? 0}\n`);
+  process.kill(placeholderPid, SIGNAL_COMMITTED);
+}
+
+/** Nothing was restored beside it: it finds itself in the marker, and starts the original program. Idempotent. */
+function startAfresh(placeholderPid: number): void {
+  const marker = markerOf(placeholderPid);
+  if (existsSync(marker)) return;
+  writeInto(marker, '1\n');
   process.kill(placeholderPid, SIGNAL_COMMITTED);
 }
 

@@ -41,6 +41,7 @@ import { checkLiveness } from './checks/liveness.ts';
 import { imageByDigest } from './checks/pod-state.ts';
 import { namingForbidden } from './checks/reads.ts';
 import { checkVolumes } from './checks/volumes.ts';
+import { chooseContainers } from './chosen-containers.ts';
 import { considerEngines, type EngineChoice, reasonFor, withoutRepeats } from './engine-choice.ts';
 import type { Facts } from './facts.ts';
 import { type Evidence, makeForecast } from './forecast.ts';
@@ -94,6 +95,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
 interface MoveSurvey {
   readonly original: Pod;
   readonly containers: readonly PlanContainer[];
+  readonly afresh: readonly PlanContainer[];
   /** Undefined where the owner is declined, which the findings tell. */
   readonly workload: PlannedWorkload | undefined;
   readonly copies: readonly PlannedCopy[];
@@ -106,7 +108,8 @@ interface MoveSurvey {
 async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> {
   const original = originalPod(facts.pod);
   const workload = detectWorkload(facts.owners);
-  const containers = planContainers(facts.pod, original);
+  const planned = planContainers(facts.pod, original);
+  const { containers, afresh, ...choice } = chooseContainers(facts.request, planned);
   const places = { contexts: contextsOf(facts), onePlace: isOnePlace(facts.owners) };
   const routes = planRoutes(facts.request, facts.pod, facts.services, places);
   const budget = checkLiveness(original, facts.request.deadlines);
@@ -124,13 +127,14 @@ async function surveyMove(facts: Facts, read: ReadOptions): Promise<MoveSurvey> 
     ...(usable && isRenewed(usable) ? [deletedFirst(facts)] : []),
     ...(usable ? checkHold(original, usable, facts.request.hold ?? 0, persistent.volumes.length > 0) : []),
     ...persistent.findings,
+    ...choice.findings,
     ...budget.findings,
     ...unknownImages,
     ...dependencies.findings,
   ];
   const { copies } = dependencies;
   const { volumes } = persistent;
-  return { original, containers, workload: usable, copies, volumes, routes, budget, findings };
+  return { original, containers, afresh, workload: usable, copies, volumes, routes, budget, findings };
 }
 
 function draftPlan(
@@ -141,7 +145,7 @@ function draftPlan(
   options: PlanOptions,
 ): Plan {
   const { request } = facts;
-  const { workload, copies, volumes, containers, routes, budget } = survey;
+  const { workload, copies, volumes, containers, afresh, routes, budget } = survey;
   const name = targetNameOf(workload, { pod: request.pod, asked: request.targetName, migration: options.id });
   const original = withoutWithheld(survey.original, workload, name);
   const found = [...survey.findings, ...choice.findings];
@@ -151,7 +155,7 @@ function draftPlan(
     id: options.id,
     createdAt: options.createdAt,
     request,
-    source: planSource(facts, containers),
+    source: planSource(facts, containers, afresh),
     target: planTarget(facts, name, choice.node),
     oneCluster: facts.sameCluster,
     workload,
@@ -173,7 +177,13 @@ function draftPlan(
       contexts: [facts.source.context, facts.target.context],
     }),
     reliedOn: reliedOn(facts, choice.node),
-    manifest: targetManifest(facts, { original, containers, archive, migration: options.id, node: choice.node }),
+    manifest: targetManifest(facts, {
+      original,
+      containers: [...containers, ...afresh],
+      archive,
+      migration: options.id,
+      node: choice.node,
+    }),
   };
   return {
     ...draft,
@@ -263,7 +273,11 @@ function planContainers(pod: Pod, original: Pod): PlanContainer[] {
   });
 }
 
-function planSource({ request, source, pod }: Facts, containers: readonly PlanContainer[]): PlanSource {
+function planSource(
+  { request, source, pod }: Facts,
+  containers: readonly PlanContainer[],
+  afresh: readonly PlanContainer[],
+): PlanSource {
   return {
     context: source.context,
     server: source.server,
@@ -273,6 +287,7 @@ function planSource({ request, source, pod }: Facts, containers: readonly PlanCo
     node: pod.spec.nodeName ?? '',
     addresses: podAddresses(pod),
     containers,
+    ...(afresh.length > 0 && { afresh }),
   };
 }
 

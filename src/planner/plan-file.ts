@@ -13,6 +13,7 @@ const deadline = z.int().positive();
 /** Every field of a request: one that is forgotten here does not compile. */
 const requestSchema = z.strictObject({
   pod: z.string().min(1),
+  container: z.string().min(1).exactOptional(),
   namespace: z.string().min(1),
   targetNamespace: z.string().min(1),
   targetNode: z.string().min(1).exactOptional(),

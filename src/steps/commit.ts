@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { MigrateError } from '../domain/errors.ts';
 import { targetPodRef } from '../engines/target-pod.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -6,7 +7,7 @@ import { workloadOf } from '../workloads/index.ts';
 import { targetIn } from './results.ts';
 import { sourceChange } from './source-pod.ts';
 import type { Step, StepContext } from './step.ts';
-import { containerIdsOf } from './target-pod.ts';
+import { containersOf } from './target-pod.ts';
 
 /**
  * The last look at both pods and the seal: from here on it does not run again by itself. The commit itself is the
@@ -50,7 +51,10 @@ async function checkTarget({ plan, target, results, signal }: StepContext): Prom
   const { name } = targetPodRef(plan);
   const made = targetIn(results);
   const now = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
-  const isSame = now?.metadata.uid === made.uid && `${containerIdsOf(plan, now)}` === `${made.containerIds}`;
+  const { containerIds, afreshIds } = made;
+  const isSame =
+    now?.metadata.uid === made.uid &&
+    isDeepStrictEqual(containersOf(plan, now), { containerIds, ...(afreshIds && { afreshIds }) });
   if (isSame && now.metadata.deletionTimestamp === undefined) return;
   throw new MigrateError('F349', {
     detail: `target pod ${namespace}/${name} in ${plan.target.context} was deleted, evicted, replaced or restarted while it was being restored`,

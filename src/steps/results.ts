@@ -53,8 +53,9 @@ export interface Place extends LaterPod {
 
 /** The target pod: made ahead as a placeholder, by the restore, or in the place of the source pod. */
 export function targetIn(results: StepResults): TargetPod {
-  const { uid, containerIds, addresses } = results.place ?? results.restore?.target ?? results.placeholder ?? {};
+  const { uid, containerIds, afreshIds, addresses } =
+    results.place ?? results.restore?.target ?? results.placeholder ?? {};
   if (uid === undefined || containerIds === undefined || addresses === undefined)
     throw new Error('there is no target pod yet');
-  return { uid, containerIds, addresses };
+  return { uid, containerIds, ...(afreshIds && { afreshIds }), addresses };
 }

@@ -9,7 +9,7 @@ import { isRenewed } from '../workloads/renewed-pod.ts';
 import { isRehearsed, renewalOn } from './renewal.ts';
 import type { Place } from './results.ts';
 import type { Step, StepContext } from './step.ts';
-import { containerIdsOf, started } from './target-pod.ts';
+import { containersOf, started } from './target-pod.ts';
 
 /**
  * The source pod is deleted, and its name goes to a pod on the target's node, in which the image is restored, stopped, as
@@ -53,9 +53,9 @@ async function restoreOn(side: Side, rehearsing: Rehearsing, context: StepContex
   const renewal = renewalOn(node, results);
   await Promise.all([rehearsing.clearTarget(context), workloadOf(plan).renew(context, renewal)]);
   const pod = await renewedPod(context, node);
-  const containerIds = containerIdsOf(plan, pod);
-  await rehearsing.restoreAgain(context, { side, containerIds });
-  return { uid: pod.metadata.uid ?? '', containerIds, addresses: podAddresses(pod), side, node };
+  const containers = containersOf(plan, pod);
+  await rehearsing.restoreAgain(context, { side, ...containers });
+  return { uid: pod.metadata.uid ?? '', ...containers, addresses: podAddresses(pod), side, node };
 }
 
 async function renewedPod(context: StepContext, node: string): Promise<Pod> {

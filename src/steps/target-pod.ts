@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { declined, MigrateError } from '../domain/errors.ts';
 import type { Finding } from '../domain/finding.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
-import type { Plan } from '../domain/plan.ts';
+import { allContainers, type Plan } from '../domain/plan.ts';
 import type { StartPod, TargetPod } from '../engines/engine.ts';
 import { targetPodRef } from '../engines/target-pod.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -31,8 +31,7 @@ export function podStarter(context: StepContext): StartPod {
     if (!running) throw new Error('a started pod exists');
     const addresses = podAddresses(running);
     await checkReachable(context, addresses);
-    const containerIds = containerIdsOf(plan, running);
-    return { uid: running.metadata.uid ?? '', containerIds, addresses } satisfies TargetPod;
+    return { ...containersOf(plan, running), uid: running.metadata.uid ?? '', addresses } satisfies TargetPod;
   };
 }
 
@@ -70,14 +69,24 @@ function manifest(plan: Plan, commandLines: CommandLines, image: string | undefi
 
 /** The containers that stand for those of the source, in their order; '' for one that was not started yet. Pure. */
 export function containerIdsOf({ source }: Plan, pod: Pod): string[] {
-  return source.containers.map(({ name }) => bareContainerId(containerStatus(pod, name)?.containerID ?? ''));
+  return source.containers.map(({ name }) => idOf(pod, name));
+}
+
+/** The same, and those that wait to start afresh. Pure. */
+export function containersOf(plan: Plan, pod: Pod): Pick<TargetPod, 'containerIds' | 'afreshIds'> {
+  const afreshIds = plan.source.afresh?.map(({ name }) => idOf(pod, name));
+  return { containerIds: containerIdsOf(plan, pod), ...(afreshIds && { afreshIds }) };
+}
+
+function idOf(pod: Pod, name: string): string {
+  return bareContainerId(containerStatus(pod, name)?.containerID ?? '');
 }
 
 /** Whether the target pod's container runs. Throws F343 when it will not. */
 export function started(plan: Plan, pod: Pod | undefined): Verdict {
   const name = `target pod ${plan.target.namespace}/${plan.target.pod} in ${plan.target.context}`;
   if (!pod) throw new MigrateError('F343', { detail: `somebody deleted the ${name}`, remedy: 'try again' });
-  const all = plan.source.containers.every(({ name }) => containerStatus(pod, name)?.state?.running);
+  const all = allContainers(plan).every(({ name }) => containerStatus(pod, name)?.state?.running);
   if (all && podAddresses(pod).length > 0) return { done: true };
   const failure = startFailure(pod);
   if (!failure) return { done: false, why: startProgress(pod) };

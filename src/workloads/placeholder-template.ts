@@ -1,6 +1,6 @@
 import type { Json } from '../domain/json.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
-import type { Plan } from '../domain/plan.ts';
+import { allContainers, type Plan } from '../domain/plan.ts';
 import type { Pod } from '../kube/objects.ts';
 import type { PodTemplate } from '../kube/owner-objects.ts';
 import { pinnedNode, placeholderPod, withCommandLines } from './placeholder-pod.ts';
@@ -24,7 +24,7 @@ export function placeholderTemplate(plan: Plan, template: PodTemplate, { node, c
     migration: plan.id,
     namespace: plan.target.namespace,
     node,
-    images: new Map(plan.source.containers.map((container) => [container.name, container.image])),
+    images: new Map(allContainers(plan).map((container) => [container.name, container.image])),
     helperImage: plan.helper.image,
     only: name,
   });

@@ -58,9 +58,10 @@ describe('a dry run', () => {
 
   it('takes flags and names as kubectl does', async () => {
     const argv = ['--dry-run', '-ojson', '-n', 'other', '-n', 'shop', '--to-node=west-2', '--max-freeze', '5s'];
-    const { code, stdout } = await migrate(argv);
+    const { code, stdout } = await migrate([...argv, '-c', 'app']);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
+      request: { container: 'app' },
       source: { namespace: 'shop' },
       target: { node: 'west-2' },
       deadlines: { maxFreeze: 5000 },

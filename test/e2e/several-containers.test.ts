@@ -94,14 +94,22 @@ interface Statuses {
   };
 }
 
+function runIdOf({ namespace, kubectl }: Scenario, context: Context): Promise<string | undefined> {
+  const info = ['-n', namespace, 'exec', 'app', '-c', 'redis', '--', 'redis-cli', 'INFO', 'server'];
+  return kubectl.run(context, info).then((text) => /run_id:(\w+)/.exec(text)?.[1]);
+}
+
+async function expectNothingRestarted({ namespace, kubectl }: Scenario, context: Context): Promise<void> {
+  const { status } = await kubectl.json<Statuses>(context, ['-n', namespace, 'pod', 'app']);
+  const all = [...status.initContainerStatuses, ...status.containerStatuses];
+  expect(all.map(({ name }) => name).sort()).toEqual(['beat', 'counter', 'kubectl-migrate', 'redis']);
+  expect(all.filter(({ restartCount }) => restartCount > 0)).toEqual([]);
+}
+
 async function expectMoved(scene: Scenario, from: Context, to: Context): Promise<void> {
   const { namespace, kubectl, migrate } = scene;
-  const runId = async (context: Context) => {
-    const info = ['-n', namespace, 'exec', 'app', '-c', 'redis', '--', 'redis-cli', 'INFO', 'server'];
-    return /run_id:(\w+)/.exec(await kubectl.run(context, info))?.[1];
-  };
   const before = await beats(kubectl, from, namespace);
-  const server = await runId(from);
+  const server = await runIdOf(scene, from);
   const counted = await ask<Counter>(kubectl, from, namespace, 'app');
   const ended = await migrate(['pod', 'app', '--context', from, '--to-context', to, '--yes']);
   expect(ended.code).toBe(0);
@@ -114,18 +122,33 @@ async function expectMoved(scene: Scenario, from: Context, to: Context): Promise
     expect(later[index]?.count).toBeGreaterThan(after[index]?.count ?? 0);
   }
   expect(server).toBeTruthy();
-  expect(await runId(to)).toBe(server);
+  expect(await runIdOf(scene, to)).toBe(server);
   expectSameProcess(counted, await ask<Counter>(kubectl, to, namespace, 'app'));
-  const { status } = await kubectl.json<Statuses>(to, ['-n', namespace, 'pod', 'app']);
-  const all = [...status.initContainerStatuses, ...status.containerStatuses];
-  expect(all.map(({ name }) => name).sort()).toEqual(['beat', 'counter', 'kubectl-migrate', 'redis']);
-  expect(all.filter(({ restartCount }) => restartCount > 0)).toEqual([]);
+  await expectNothingRestarted(scene, to);
+}
+
+/** The counter goes on; redis and the sidecar are other processes, of the same images, and beat on together. */
+async function expectCounterMovedAlone(scene: Scenario): Promise<void> {
+  const { namespace, kubectl, migrate } = scene;
+  const [before] = await beats(kubectl, 'east', namespace);
+  const server = await runIdOf(scene, 'east');
+  const counted = await ask<Counter>(kubectl, 'east', namespace, 'app');
+  const ended = await migrate(['pod', 'app', '-c', 'counter', '--context', 'east', '--to-context', 'west', '--yes']);
+  expect(ended.code).toBe(0);
+  expect(ended.stderr).toMatch(/W215 +beat, redis start afresh/);
+  expectSameProcess(counted, await ask<Counter>(kubectl, 'west', namespace, 'app'));
+  expect(await runIdOf(scene, 'west')).not.toBe(server);
+  const beating = () => beats(kubectl, 'west', namespace).then(([beat]) => beat?.who);
+  await expect.poll(beating, { timeout: 10_000 }).toMatch(/-/);
+  expect(await beating()).not.toBe(before?.who);
+  await expectNothingRestarted(scene, 'west');
+  expect((await kubectl.try('east', ['-n', namespace, 'get', 'pod', 'app'])).code).not.toBe(0);
 }
 
 describe('a pod of several containers', () => {
   it(
-    'moves with all of them, there and back: sidecar, shared memory and volume, connections between them',
-    shows(ofPod('sidecars'), ofPod('/dev/shm shared by containers')),
+    'moves with all of them, there and back: sidecar, shared memory and volume, connections between them; then one alone',
+    shows(ofPod('sidecars'), ofPod('/dev/shm shared by containers'), ofPod('one container alone (-c)')),
     () =>
       scenario({ name: 'several', rights: THERE_AND_BACK }, async (scene) => {
         const { namespace, kubectl } = scene;
@@ -136,6 +159,7 @@ describe('a pod of several containers', () => {
         const count = 'n=0; while read line; do n=$((n+1)); done < /elsewhere/setup; echo $n';
         const ran = await kubectl.run('east', ['-n', namespace, 'exec', 'app', '-c', 'redis', '--', 'sh', '-c', count]);
         expect(ran.trim()).toBe('1');
+        await expectCounterMovedAlone(scene);
       }),
   );
 });

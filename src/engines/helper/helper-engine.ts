@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MigrateError } from '../../domain/errors.ts';
 import { need } from '../../domain/need.ts';
-import type { Plan, PodVolume } from '../../domain/plan.ts';
+import { allContainers, type Plan, type PodVolume } from '../../domain/plan.ts';
 import { SIDES } from '../../domain/refs.ts';
 import type { HelperResult } from '../../helper/protocol.ts';
 import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
@@ -68,7 +68,7 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     handOver: async (context) => {
       const { results, signal } = context;
       const side = results.place?.side ?? 'target';
-      const going = pods.call(side, 'continue', landed(context), { signal });
+      const going = pods.call(side, 'continue', { ...landed(context), ...afreshIn(context) }, { signal });
       await Promise.all([going, keeper.release(reportOf(context))]);
     },
     endTransfer: async ({ signal }) => {
@@ -102,22 +102,39 @@ function landed(context: EngineContext) {
   return place ? { containerIds: [...place.containerIds] } : target(context);
 }
 
+/** The placeholders that start their original programs at the commit. */
+function afreshIn({ results: { place, placeholder } }: EngineContext) {
+  const afresh = (place ?? placeholder)?.afreshIds;
+  return afresh ? { afresh: [...afresh] } : {};
+}
+
+/** The containers that are stopped with those that move. */
+function siblings({ source: { afresh } }: Plan) {
+  return afresh ? { siblings: afresh.map(({ id }) => id) } : {};
+}
+
 async function probe(
   pods: HelperPods,
   { plan, signal }: EngineContext,
   volumes: readonly PodVolume[],
 ): Promise<Probed> {
-  const [{ node, containers }, targetNode] = await Promise.all([
-    pods.call('source', 'probe', sourceWith(plan, volumes, mountsInPlace(plan, 'shared')), { signal }),
+  const { afresh = [] } = plan.source;
+  const moving = sourceWith(plan, volumes, mountsInPlace(plan, 'shared')).containers;
+  const asked = [...moving, ...afresh.map(({ id }) => ({ id, volumes: [] }))];
+  const [{ node, containers: all }, targetNode] = await Promise.all([
+    pods.call('source', 'probe', { containers: asked }, { signal }),
     pods.call('target', 'probe-node', {}, { signal }),
   ]);
+  const containers = all.slice(0, moving.length);
   const memoryBytes = containers.reduce((sum, container) => sum + container.memoryBytes, 0);
   const named = plan.source.containers.flatMap(({ name }, index) => {
     const facts = containers[index];
     return facts ? [{ name, facts }] : [];
   });
   return {
-    commandLines: Object.fromEntries(named.map(({ name, facts }) => [name, facts.process.args])),
+    commandLines: Object.fromEntries(
+      allContainers(plan).map(({ name }, index) => [name, all[index]?.process.args ?? []]),
+    ),
     addresses: containers[0]?.addresses ?? [],
     memoryBytes,
     roomForCopy: hasRoomForCopy(memoryBytes, node, targetNode),
@@ -180,7 +197,7 @@ async function freeze(pods: HelperPods, context: EngineContext): Promise<Frozen>
   const frozen: HelperResult<'freeze'> = await pods.call(
     'source',
     'freeze',
-    { ...sourceWith(plan, volumes), channel: CHANNEL, thawAfterMs: plan.deadlines.maxFreeze },
+    { ...sourceWith(plan, volumes), ...siblings(plan), channel: CHANNEL, thawAfterMs: plan.deadlines.maxFreeze },
     { signal },
   );
   pods.sentImages(frozen);

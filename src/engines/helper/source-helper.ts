@@ -29,13 +29,19 @@ export function createSourceHelper(
   { plan, source }: { readonly plan: Plan; readonly source: ClusterReader },
 ): SourceHelper {
   const containerIds = plan.source.containers.map(({ id }) => id);
+  const siblings = plan.source.afresh?.map(({ id }) => id);
   const podLogs = podLogsOf(plan);
   const { namespace, pod, uid, node } = plan.source;
   const isThere = async (signal: AbortSignal): Promise<boolean> =>
     (await source.get<Pod>(RESOURCES.pod, pod, { namespace, signal }))?.metadata.uid === uid;
   /** One that was started in the place of another, by a process that died, knows of nothing yet. */
   const takeUp = (volumes: readonly PodVolume[], { signal }: WaitReport) =>
-    pods.call('source', 'take-up', { containers: withVolumes(plan, containerIds, volumes) }, { signal });
+    pods.call(
+      'source',
+      'take-up',
+      { containers: withVolumes(plan, containerIds, volumes), ...(siblings && { siblings }) },
+      { signal },
+    );
   return {
     async thaw(volumes, report) {
       const thaw = async () => {

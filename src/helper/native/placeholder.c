@@ -10,7 +10,8 @@
 //   placeholder startup [TIMEOUT BUDGET KIND ...]  the container's startup probe
 //
 // MARKER is written by the helper at the commit and holds the restored root's pid as the placeholder sees it. It lives
-// as long as the pod: a container that finds it when it starts is a cold start.
+// as long as the pod: a container that finds it when it starts is a cold start. A placeholder that is told of the commit and
+// finds itself in it (1) has nothing restored beside it: it starts the original program afresh there and then.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@
 
 #define REMEMBERED 64
 #define SIGNAL_COMMITTED SIGRTMIN
+#define AFRESH (-2)
 
 extern char **environ;
 
@@ -113,7 +115,7 @@ static int is_ending(int signal) {
   return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
 }
 
-// `root` 0: not known yet, wait to be told. Never returns but with an exit status.
+// `root` 0: not known yet, wait to be told. Never returns but with an exit status, or AFRESH.
 static int stand_for(pid_t root) {
   sigset_t all;
   sigfillset(&all);
@@ -126,6 +128,7 @@ static int stand_for(pid_t root) {
     if (signal < 0 || signal == SIGCHLD) continue;
     if (signal == SIGNAL_COMMITTED && !root) {
       root = committed_root();
+      if (root == getpid()) return AFRESH;
       status = root ? remembered_status(root) : -1;
       if (status >= 0) return status;
     } else if (signal == SIGNAL_GIVE_UP && root) {
@@ -172,7 +175,10 @@ static int run(int argc, char **argv) {
     argc -= 2, argv += 2;
   }
   if (argc < 2 || strcmp(argv[0], "--")) return errno = EINVAL, complain("run");
-  if (access(MARKER, F_OK)) return stand_for(0);
+  if (access(MARKER, F_OK)) {
+    int status = stand_for(0);
+    if (status != AFRESH) return status;
+  }
   if (!supervised) exec_original(argv + 1);
   argv[-1] = "supervise";
   argv[-2] = "placeholder";

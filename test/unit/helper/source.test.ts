@@ -227,6 +227,24 @@ describe('a thaw in the middle of a freeze', () => {
     expect(done.at(-1)).toBe('continueTree');
   });
 
+  it('lets containers go on that were stopped and not dumped', async () => {
+    const sibling = { id: 'd'.repeat(64), pid: 88 };
+    const acts: string[] = [];
+    const { source, done } = sourceWith(
+      { state: 'idle' },
+      {
+        findRoot: (id) => (id === sibling.id ? sibling.pid : member.rootPid),
+        dump: () => Promise.reject(new Error('refused')),
+        continueTree: (pid) => void acts.push(`continue ${pid}`),
+      },
+    );
+    const containers = [{ id: containerId, volumes: [] }];
+    const reply = source.freeze({ containers, siblings: [sibling.id], channel: 'main', thawAfterMs: 60_000 });
+    expect(await reply.catch((error) => error)).toMatchObject({ message: 'refused' });
+    expect(done.slice(0, 2)).toEqual(['lock', 'stopTree']);
+    expect(acts).toEqual([`continue ${member.rootPid}`, `continue ${sibling.pid}`]);
+  });
+
   it.each(['lock', 'dump'] as const)('is made when %s fails', async (act) => {
     const { source, done } = sourceWith({ state: 'idle' }, { [act]: () => Promise.reject(new Error('refused')) });
     expect(await freeze(source)).toMatchObject({ message: 'refused' });

@@ -4,7 +4,7 @@ import type { HelperOp } from '../../../src/helper/protocol.ts';
 import type { ApiRequest } from '../../../src/kube/api-client.ts';
 import type { EndpointSlice, Pod, Service } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
-import { frozenWith, NODE_FACTS } from '../../fakes/fake-helper.ts';
+import { CONTAINER_FACTS, frozenWith, NODE_FACTS } from '../../fakes/fake-helper.ts';
 import { MovingProgram } from '../../fakes/moving-program.ts';
 import { move } from '../../fixtures/move.ts';
 import { runningPod, service } from '../../fixtures/objects.ts';
@@ -52,6 +52,43 @@ describe('a move', () => {
     const there: HelperOp[] = ['prepare-restore', 'restore', 'continue'];
     expect(target.asked.filter((op) => there.includes(op))).toEqual(there);
     expect(source.asked).not.toContain('thaw');
+  });
+
+  it('of one container stops the others at the same moment and starts them afresh', async () => {
+    const pod = runningPod({
+      spec: {
+        containers: ['app', 'proxy'].map((name) => ({ name, image: 'registry.example/cart:1', command: [`/${name}`] })),
+      },
+    });
+    const [status] = pod.status?.containerStatuses ?? [];
+    const proxy = 'c1'.repeat(32);
+    if (status) pod.status?.containerStatuses?.push({ ...status, name: 'proxy', containerID: `containerd://${proxy}` });
+    const clusters = twoClusters({ pod });
+    const { source, target } = clusters.helpers;
+    source.answers.probe = {
+      node: NODE_FACTS,
+      containers: [CONTAINER_FACTS, { ...CONTAINER_FACTS, containerId: proxy }],
+    };
+    const asked = new Map<HelperOp, Record<string, unknown>>();
+    for (const helper of [source, target])
+      helper.play = (op, args) => void asked.set(op, args as Record<string, unknown>);
+    const { plan, state } = await move(clusters, { request: { container: 'app' } });
+    expect(state).toBe('done');
+    expect(plan.warnings).toMatchObject([{ code: 'W215', what: expect.stringMatching(/^proxy starts afresh/) }]);
+    expect(asked.get('freeze')).toMatchObject({ containers: [{ id: 'c0'.repeat(32) }], siblings: [proxy] });
+    const made = clusters.west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
+    expect(made?.spec.containers.map(({ command }) => command?.slice(-2))).toEqual([
+      ['--', '/app'],
+      ['--', '/proxy'],
+    ]);
+    const idOf = (name: string) =>
+      made?.status?.containerStatuses?.find((each) => each.name === name)?.containerID?.replace('containerd://', '');
+    expect(asked.get('continue')).toEqual({ containerIds: [idOf('app')], afresh: [idOf('proxy')] });
+  });
+
+  it('of a container that the pod has not is declined', async () => {
+    const thrown = await move(shop(), { request: { container: 'other' } }).catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ findings: [{ code: 'E109', remedy: expect.stringContaining('app') }] });
   });
 
   it('copies no memory ahead where a node has no room for it', async () => {
