@@ -1,25 +1,24 @@
-import { readFile } from 'node:fs/promises';
-import { MigrateError, type Outcome } from '../src/domain/errors.ts';
-import { loginFor } from '../src/transfer/registry/credentials.ts';
+import type { Outcome } from '../src/domain/errors.ts';
 import { pushFolder, saveImage } from '../src/transfer/registry/image-folder.ts';
 import { type ImageRef, parseImage } from '../src/transfer/registry/reference.ts';
-import { connectRegistry, type Registry } from '../src/transfer/registry/registry.ts';
+import type { Registry } from '../src/transfer/registry/registry.ts';
 import { bytes } from '../src/ui/format.ts';
 import { structured } from './flags/output.ts';
+import type { RegistryFlags } from './flags/registry.ts';
 import { output } from './output.ts';
+import { registryFor } from './registry.ts';
 import type { Streams } from './streams.ts';
 
-interface HelperImageOptions {
+interface HelperImageOptions extends RegistryFlags {
   readonly image: string;
   readonly folder: string;
-  readonly ca?: string | undefined;
   readonly output: 'table' | 'json' | 'yaml';
 }
 
 /** Brings the helper image from a registry into a folder. */
 export async function saveHelper(options: HelperImageOptions, streams: Streams): Promise<Outcome> {
   const image = imageOf(options.image);
-  const saved = await withRegistry(image, options.ca, streams, (registry) =>
+  const saved = await withRegistry(image, options, streams, (registry) =>
     saveImage(registry, image.reference, options.folder, streams.interrupt),
   );
   const fact = `${options.folder} holds ${saved.digest}, ${bytes(saved.bytes)}\n`;
@@ -30,7 +29,7 @@ export async function saveHelper(options: HelperImageOptions, streams: Streams):
 /** Sends the helper image of such a folder to a registry. */
 export async function pushHelper(options: HelperImageOptions, streams: Streams): Promise<Outcome> {
   const image = imageOf(options.image);
-  const pushed = await withRegistry(image, options.ca, streams, (registry) =>
+  const pushed = await withRegistry(image, options, streams, (registry) =>
     pushFolder(registry, options.folder, image.reference, streams.interrupt),
   );
   const name = `${image.host}/${image.repository}@${pushed.digest}`;
@@ -45,24 +44,15 @@ function imageOf(text: string): ImageRef {
 }
 
 async function withRegistry<T>(
-  { host, repository }: ImageRef,
-  caFile: string | undefined,
+  image: ImageRef,
+  options: HelperImageOptions,
   streams: Streams,
   act: (registry: Registry) => Promise<T>,
 ): Promise<T> {
-  const ca = caFile === undefined ? {} : { ca: await authority(caFile) };
-  const registry = connectRegistry({ host, repository, login: () => loginFor(host, streams.env), ...ca });
+  const registry = registryFor(image, options, streams.env);
   try {
     return await act(registry);
   } finally {
     registry.close();
-  }
-}
-
-async function authority(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new MigrateError('F381', { detail: `${file} cannot be read`, remedy: 'name a PEM file with --ca', cause });
   }
 }

@@ -1,5 +1,6 @@
 import type { Outcome } from '../src/domain/errors.ts';
 import { listContexts as contextNames, selectContext } from '../src/kube/kubeconfig.ts';
+import type { Reporter } from '../src/report/message.ts';
 import { columns } from '../src/ui/table.ts';
 import { connectSide, kubeconfigOf } from './connection.ts';
 import type { ConnectionFlags } from './flags/clusters.ts';
@@ -25,9 +26,10 @@ export interface ListContextsOptions extends ConnectionFlags {
 
 /** Prints every context of the kubeconfig and whether its cluster can take part in a move. */
 export async function listContexts(options: ListContextsOptions, streams: Streams): Promise<Outcome> {
-  const rows = await contextRows(options, streams);
   const form = options.output === 'json' || options.output === 'yaml' ? options.output : undefined;
-  output(form, streams).result({ contexts: rows }, (width) => {
+  const out = output(form, streams);
+  const rows = await contextRows(options, streams, out.reporter);
+  out.result({ contexts: rows }, (width) => {
     if (options.output === 'name') return rows.map(({ name }) => `${name}\n`).join('');
     return columns(
       rows.map(({ current, name, namespace, reachable, about }) => [
@@ -44,13 +46,13 @@ export async function listContexts(options: ListContextsOptions, streams: Stream
   return 'done';
 }
 
-async function contextRows(options: ConnectionFlags, streams: Streams): Promise<ContextRow[]> {
+async function contextRows(options: ConnectionFlags, streams: Streams, reporter: Reporter): Promise<ContextRow[]> {
   const kubeconfig = kubeconfigOf('source', options, streams.env);
   return Promise.all(
     contextNames(kubeconfig).map(async (name) => {
       const connection = { 'request-timeout': TIMEOUT, ...options, context: name };
       const { verdict, reason = '' } = await judgeContext(
-        () => connectSide('source', connection, streams.env),
+        () => connectSide('source', connection, streams.env, reporter),
         streams.interrupt,
       );
       const { server, namespace } = placeOf(() => selectContext(kubeconfig, name, '--context'));

@@ -61,7 +61,7 @@ async function parseAndRun(argv: readonly string[], streams: Streams): Promise<E
   } catch (complaint) {
     // Commands hand over what they throw themselves; what arrives here is about the command line.
     const text = complaint instanceof Error ? complaint.message : String(complaint);
-    return { thrown: usage(withSuggestion(text, words), helpFor(words)) };
+    return { thrown: usage(unknownChild(words) ?? withSuggestion(text, words), helpFor(words)) };
   }
 }
 
@@ -155,6 +155,15 @@ function helpOf(words: readonly string[], { stdout, env }: Streams): string | un
       ? parentHelp(first, texts, columns)
       : rootHelp(texts, columns);
   return shownOn(stdout, text, env);
+}
+
+/** A second word that is none of its parent's commands; yargs would count the words. Undefined where that is not the case. */
+function unknownChild([parent = '', child = '']: readonly string[]): string | undefined {
+  const known = COMMANDS.filter(({ under }) => under === parent).map(commandWord);
+  if (known.length === 0 || child === '' || child.startsWith('-') || known.includes(child)) return undefined;
+  const near = nearest(child, known);
+  const suggestion = near === undefined ? `name one of: ${known.join(', ')}` : `did you mean ${near}?`;
+  return `${parent} has no command ${child}\n${suggestion}`;
 }
 
 /** An unknown flag is told with the one that was meant. */

@@ -130,7 +130,9 @@ export const PLACES_WITHIN = ['to-node', 'to-node-selector', 'to-name'] as const
 /** Whether the flags say where a pod goes: to another cluster, or elsewhere in its own. Pure. */
 export function saysWhere(options: Partial<ConnectionOptions> & TargetPlaceOptions): boolean {
   const within = PLACES_WITHIN.map((flag) => options[flag]);
-  return [options['to-context'], ...within].some((value) => value !== undefined);
+  // The current context of another kubeconfig is another cluster too.
+  const clusters = [options['to-context'], options['to-kubeconfig'], options['to-server']];
+  return [...clusters, ...within].some((value) => value !== undefined);
 }
 
 /** Complaints about connection flags: empty values, by an empty variable of a script for instance, and durations. Pure. */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -216,6 +216,24 @@ describe('history and report', () => {
   it('say that an id is not known', async () => {
     const { code, stderr } = await run('report', 'm-nobody');
     expect({ code, stderr }).toMatchObject({ code: EXIT.usage, stderr: expect.stringContaining('F374') });
+  });
+});
+
+describe('a certificate that is not checked', () => {
+  it.each([[['version']], [['contexts']], [['list', '-A']]])('is warned of by %j', async (command) => {
+    const { stderr } = await run(...command, '--insecure-skip-tls-verify');
+    expect(stderr).toMatch(/the certificate of http\S+ is not checked/);
+  });
+});
+
+describe('another kubeconfig for the target', () => {
+  it('says where to by its current context', async () => {
+    const file = path.join(served.folder, 'west');
+    const config = JSON.parse(readFileSync(path.join(served.folder, 'config'), 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...config, 'current-context': 'west' }));
+    const { code, stdout } = await run('check', 'pod', 'cart-0', '--to-kubeconfig', file, '-o', 'json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ movable: true, node: 'west-1' });
   });
 });
 

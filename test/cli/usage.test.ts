@@ -54,6 +54,10 @@ describe('a command line that is not understood', () => {
     ['an unknown command', ['teleport'], /teleport/],
     ['a misspelt command', ['pof'], /pod/],
     ['an unknown flag', [...move, '--now'], /now/],
+    ['a misspelt second word', ['helper', 'sav', 'a', 'b'], /helper has no command sav\n.*did you mean save\?/],
+    ['an unknown second word', ['audit', 'teleport'], /audit has no command teleport\n.*name one of: list, verify/],
+    ['nothing to save', ['helper', 'save'], /which image\?[\s\S]*which folder\?/],
+    ['nowhere to save to', ['helper', 'save', 'registry.example/h:1'], /why: which folder\?/],
     ['a word too many', [...move, 'cart-1'], /cart-1/],
     ['no pod', ['pod', '--to-context', 'west'], /kubectl migrate pod NAME/],
     ['no target', ['pod', 'cart-0'], /--to-context/],
@@ -87,7 +91,7 @@ describe('a command line that is not understood', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/error F301/);
     expect(stderr).toMatch(words);
-    expect(stderr).toMatch(/kubectl migrate( \w+)? --help/);
+    expect(stderr).toMatch(/kubectl migrate( \w+)* --help/);
   });
 
   it('gets all complaints at once', async () => {

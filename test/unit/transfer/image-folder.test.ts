@@ -33,7 +33,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const ca = () => ['--ca', path.join(folder, 'ca.pem')];
+const ca = () => ['--registry-ca', path.join(folder, 'ca.pem')];
 const saved = () => path.join(folder, 'helper');
 
 describe('the helper image', () => {
@@ -80,7 +80,7 @@ describe('the helper image', () => {
   it.each([
     [['helper', 'save', 'busybox', 'x'], /F301[\s\S]*does not name an image in full/],
     [['helper', 'push', '/nonexistent', 'registry.example/a:1'], /F386[\s\S]*helper save makes one/],
-    [['helper', 'save', 'registry.example/a:1', 'x', '--ca', '/nonexistent'], /F381[\s\S]*cannot be read/],
+    [['helper', 'save', 'registry.example/a:1', 'x', '--registry-ca', '/nonexistent'], /F381[\s\S]*cannot be read/],
   ])('%j is told what to do', async (argv, words) => {
     const { code, stderr } = await kubectlMigrate(argv);
     expect([1, 2]).toContain(code);
