@@ -31,6 +31,7 @@ export function connectSide(
     context: flags.context,
     side,
     overrides: overridesOf(flags),
+    env,
     requestTimeoutMs: timeoutOf(flags, options),
     onRequest: ({ method, url, status, ms }) =>
       reporter?.notify({ code: 'I412', text: `${method} ${url} ${status} in ${Math.round(ms)} ms` }),

@@ -8,6 +8,7 @@ import { createHttpClient, type SeenRequest } from './http-client.ts';
 import { type Kubeconfig, selectContext } from './kubeconfig.ts';
 import { type ContextOverrides, overrideContext } from './overrides.ts';
 import type { ClusterReader } from './ports.ts';
+import { withProxy } from './proxy.ts';
 
 export interface ConnectOptions {
   readonly kubeconfig: Kubeconfig;
@@ -16,6 +17,8 @@ export interface ConnectOptions {
   readonly side: Side;
   /** What flags change of the context. */
   readonly overrides?: ContextOverrides;
+  /** Where a proxy may be named, for a context that names none. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** `--request-timeout`, in ms. */
   readonly requestTimeoutMs?: number;
   readonly clock?: Clock;
@@ -45,7 +48,7 @@ export interface Cluster {
 export function connectCluster(options: ConnectOptions): Cluster {
   const flag = options.side === 'source' ? '--context' : '--to-context';
   const chosen = selectContext(options.kubeconfig, options.context, flag);
-  const selected = overrideContext(chosen, options.overrides ?? {});
+  const selected = withProxy(overrideContext(chosen, options.overrides ?? {}), options.env ?? {});
   const credentials = createCredentials(selected);
   const api = createHttpClient({
     side: options.side,

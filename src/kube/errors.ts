@@ -1,6 +1,6 @@
 import { type FailureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import { ApiFailure, type FailureInfo, type StatusInfo } from './api-client.ts';
-import { isTlsCode } from './failures.ts';
+import { isTlsCode, PROXY_REFUSED } from './failures.ts';
 
 /** What was being done when a request failed, for the message. */
 export interface ErrorContext {
@@ -121,6 +121,8 @@ function transportSentence(code: string, context: ErrorContext): string {
       return 'the certificate of the server is not valid yet (or the clock of this machine is wrong)';
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return `the certificate of the server is not for ${host}`;
+    case PROXY_REFUSED:
+      return `the proxy on the way does not lead to ${host}`;
     case 'UNREADABLE':
       return 'the answer is not one of a Kubernetes API server';
     default:

@@ -36,13 +36,26 @@ export function unreadable(message: string): ApiFailure {
   return new ApiFailure({ kind: 'transport', code: 'UNREADABLE', message, sent: true });
 }
 
-const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNABORTED']);
+/** What hpagent 1.2 throws when a proxy answers CONNECT with anything but 200; it has no code of its own. */
+const PROXY_REFUSAL = /^Bad response: (\d+)$/;
+/** Stands for it. */
+export const PROXY_REFUSED = 'PROXY_REFUSED';
+
+const NEVER_SENT = new Set([
+  PROXY_REFUSED,
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ECONNABORTED',
+]);
 
 /** Turns an error of a socket or TLS into an ApiFailure; keeps what is one already. */
 export function asTransportFailure(error: unknown): unknown {
   if (error instanceof ApiFailure || !(error instanceof Error)) return error;
   const first = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
-  const code = 'code' in first ? String(first.code) : 'UNKNOWN';
+  const code = 'code' in first ? String(first.code) : PROXY_REFUSAL.test(first.message) ? PROXY_REFUSED : 'UNKNOWN';
   if (code === 'UNKNOWN') return error;
   const sent = !NEVER_SENT.has(code) && !isTlsCode(code);
   return new ApiFailure({ kind: 'transport', code, message: first.message, sent });
