@@ -1,4 +1,5 @@
 import { COMMAND } from '../src/domain/names.ts';
+import { wrapped } from '../src/ui/format.ts';
 import type { AnyCommand } from './command.ts';
 import { commandWord } from './command.ts';
 import { ACCESS_GROUPS } from './flags/clusters.ts';
@@ -20,12 +21,29 @@ export function rootHelp({ commands, parents }: HelpTexts, columns: number): str
     ...Object.entries(parents).map(([parent, summary]): Row => [parent, summary]),
   ];
   return page([
-    'Moves running pods, memory and all, to another node or cluster.\nWithout a command it asks what to move, and where to.',
-    examples(flat.flatMap((command) => command.examples.slice(0, 1))),
+    paragraph(
+      'Moves running pods, memory and all, to another node or cluster.\nWithout a command it asks what to move, and where to.',
+      columns,
+    ),
+    examples(firstSteps(commands)),
     `Commands:\n${rows(list, columns)}`,
     `Usage:\n  ${COMMAND} [COMMAND] [flags]`,
-    `Use "${COMMAND} COMMAND --help" for more about a command, and "${COMMAND} options" for flags that all of them take.`,
+    paragraph(
+      `Use "${COMMAND} COMMAND --help" for more about a command.\nUse "${COMMAND} options" for flags that all of them take.`,
+      columns,
+    ),
   ]);
+}
+
+/** What somebody types first, in the order in which it is typed, with how many examples of each. */
+const FIRST_STEPS = { doctor: 1, pod: 3, apply: 1, status: 1, rollback: 1 };
+
+function firstSteps(commands: readonly AnyCommand[]) {
+  return Object.entries(FIRST_STEPS).flatMap(([word, count]) =>
+    commands
+      .filter((command) => command.under === undefined && commandWord(command) === word)
+      .flatMap((command) => command.examples.slice(0, count)),
+  );
 }
 
 /** The page of a command that has others under it. Pure. */
@@ -47,9 +65,9 @@ export function commandHelp(command: AnyCommand, columns: number): string {
   const flags = flagsOfCommand(command);
   const shown = flags.filter(({ group }) => !ACCESS_GROUPS.includes(group));
   const more =
-    shown.length < flags.length ? `Use "${COMMAND} options" for flags that say how each cluster is reached.` : '';
+    shown.length < flags.length ? `Use "${COMMAND} options" for flags that say\nhow each cluster is reached.` : '';
   return page([
-    command.description ?? command.summary,
+    paragraph(command.description ?? command.summary, columns),
     command.examples.length > 0 ? examples(command.examples) : '',
     command.aliases ? `Aliases:\n  ${[commandWord(command), ...command.aliases].join(', ')}` : '',
     ...flagGroups(shown, columns),
@@ -100,18 +118,19 @@ function rows(list: readonly Row[], columns: number): string {
 
 /** A name that is too long for its column gets a line of its own; texts are broken between words. */
 function row(name: string, text: string, first: number, width: number): string {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && 2 + first + line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  lines.push(line);
+  const lines = wrapped(text, width - 2 - first);
   const indent = `\n${' '.repeat(2 + first)}`;
   const head = name.length + 2 > first ? `  ${name}${indent}` : `  ${name.padEnd(first)}`;
   return head + lines.join(indent);
+}
+
+/** A text of several lines, none of which is wider than the terminal. */
+function paragraph(text: string, columns: number): string {
+  const width = Math.min(columns, WIDEST);
+  return text
+    .split('\n')
+    .flatMap((line) => wrapped(line, width))
+    .join('\n');
 }
 
 function examples(lines: readonly (readonly [string, string])[]): string {

@@ -7,7 +7,7 @@ export const resumeCommand = defineCommand({
   usage: 'resume [id]',
   summary: 'Bring an unfinished migration to its end: back before its commit, forward after it',
   description:
-    'Looks at both clusters before it believes the record. From any machine that reaches them; without a copy of the record there, name the clusters with --context and --to-context.',
+    'Bring an unfinished migration to its end: back before its commit, forward after it. Looks at both clusters before it believes the record, from any machine that reaches them; without a copy of the record there, name the clusters with --context and --to-context.',
   examples: [['$0 resume m-7f3kqd', 'bring it to its end, whichever that is']],
   arguments: (yargs) => otherDeadlineFlags(workFlags(yargs)),
   validate: (options) => [...migrationComplaints(options, true), ...deadlineComplaints(options)],

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { COMMANDS, PARENTS } from '../../cmd/commands/index.ts';
 import { podName } from '../../cmd/commands/pod.ts';
 import { parseDuration } from '../../cmd/flags/duration.ts';
+import { commandHelp, rootHelp } from '../../cmd/help.ts';
 import { DEFAULT_DEADLINES } from '../../src/domain/plan.ts';
 import { flagOf } from '../../src/runner/deadline.ts';
 import { kubectlMigrate } from '../support/cli.ts';
@@ -25,6 +27,15 @@ describe('help', () => {
     const others = ['--context', '--to-context', '--namespace', '--to-namespace', '--to-node', '--kubeconfig'];
     const more = ['--to-kubeconfig', '--engine', '--route', '--dry-run', '--yes', '--output', '--helper-image'];
     for (const flag of [...deadlines.map(flagOf), ...others, ...more]) expect(stdout).toContain(flag);
+  });
+
+  it('fits into 60 columns, but for command lines, which are there to be copied', () => {
+    const pages = COMMANDS.map((command) => commandHelp(command, 60));
+    const lines = [...pages, rootHelp({ commands: COMMANDS, parents: PARENTS }, 60)].flatMap((page) =>
+      page.split('\n'),
+    );
+    const wide = lines.filter((line) => line.length > 60 && !/^ {2}(kubectl migrate|#) |^ +\S+$/.test(line));
+    expect(wide).toEqual([]);
   });
 
   it('speaks English whatever the machine speaks', async () => {
@@ -56,6 +67,7 @@ describe('a command line that is not understood', () => {
     ['an unknown flag', [...move, '--now'], /now/],
     ['a misspelt second word', ['helper', 'sav', 'a', 'b'], /helper has no command sav\n.*did you mean save\?/],
     ['an unknown second word', ['audit', 'teleport'], /audit has no command teleport\n.*name one of: list, verify/],
+    ['completion for a shell', ['completion', 'zsh'], /one script serves every shell[\s\S]*kubectl completion zsh/],
     ['nothing to save', ['helper', 'save'], /which image\?[\s\S]*which folder\?/],
     ['nowhere to save to', ['helper', 'save', 'registry.example/h:1'], /why: which folder\?/],
     ['a word too many', [...move, 'cart-1'], /cart-1/],
