@@ -178,13 +178,14 @@ export class Target {
     if (record.state === 'restored') {
       rememberAddresses(network, sourceAddresses);
       for (const place of places) tellPlaceholder(place);
+      // They are told once: a second signal of that kind would be passed on to the program.
+      this.#become({ ...record, state: 'continued' });
     }
     const armed = this.#armed.unlock;
     this.#armed.unlock = undefined;
     await unlockNetwork(network, armed);
     for (const { rootPid } of places) continueTree(rootPid);
     for (const id of afresh) startAfresh(findPlaceholder(id));
-    this.#become({ ...record, state: 'continued' });
     this.#cleaning = this.#cleanUp(network, sourceAddresses).catch(() => {});
     return { connections, totalMs: performance.now() - started };
   }
