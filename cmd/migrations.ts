@@ -229,9 +229,10 @@ function unknown(id: string, told: readonly Testimony[]): unknown {
 }
 
 /** The command that makes the same move anew. Pure. */
-export function sameMove({ source, target }: Plan): string {
+export function sameMove({ request, source, target }: Plan): string {
   const words = [COMMAND, 'pod', source.pod, '-n', source.namespace, '--context', source.context];
   words.push('--to-context', target.context, '--to-node', target.node);
   if (target.namespace !== source.namespace) words.push('--to-namespace', target.namespace);
+  if (request.container !== undefined) words.push('-c', request.container);
   return words.join(' ');
 }

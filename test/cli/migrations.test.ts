@@ -27,9 +27,9 @@ function run(...argv: string[]): Promise<Ended> {
 }
 
 /** A process on another machine that began a move and ended before its first step. */
-async function begun(): Promise<void> {
+async function begun(request: Parameters<typeof plan>[1] = {}): Promise<void> {
   const { api, readers, clock } = clusters;
-  const session = await beginSession(await plan(clusters), {
+  const session = await beginSession(await plan(clusters, request), {
     source: { api: api.source, reader: readers.source },
     target: { api: api.target, reader: readers.target },
     reporter: { notify: () => undefined, ask: () => Promise.resolve(true) },
@@ -127,11 +127,11 @@ describe('a migration that another machine left', () => {
 
   it.each(['resume', 'rollback'])('is led back by %s, and nothing of it is left', async (command) => {
     const was = { east: contents(clusters.east), west: contents(clusters.west) };
-    await begun();
+    await begun({ container: 'app' });
     const { code, stdout } = await run(command, 'm-test', ...BOTH);
     expect(code).toBe(0);
     expect(stdout).toBe(
-      'cart-0 serves from east/east-1, as before the move. Next: kubectl migrate pod cart-0 -n shop --context east --to-context west --to-node west-1\n',
+      'cart-0 serves from east/east-1, as before the move. Next: kubectl migrate pod cart-0 -n shop --context east --to-context west --to-node west-1 -c app\n',
     );
     expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
   });
