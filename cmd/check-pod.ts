@@ -37,7 +37,7 @@ export async function checkPod(options: CheckOptions, streams: Streams): Promise
     // What the API servers rule out needs no look from the nodes.
     const seen = plan && options.probe ? await askNodes(plan, given, { composition, out, streams }) : undefined;
     const findings = [...known, ...(seen ?? [])];
-    const nodes = seen && plan ? candidates.map((each) => withSeen(each, plan, seen)) : candidates;
+    const nodes: readonly Verdict[] = seen && plan ? candidates.map((each) => withSeen(each, plan, seen)) : candidates;
     const movable = plan !== undefined && blocking(findings).length === 0;
     const needProbe = seen ? [] : FROM_THE_NODES.map((code) => ({ code, title: FINDINGS[code] }));
     out.result(
@@ -112,16 +112,19 @@ async function judgeNodesFor(
 /** What the nodes say of one another; the other findings hold wherever the pod goes. */
 const ABOUT_NODES: readonly FindingCode[] = ['E130', 'E131', 'E133', 'E151'];
 
-function withSeen(candidate: Candidate, plan: Plan, seen: readonly Finding[]): Candidate {
+/** `asked`: the node itself was. */
+type Verdict = Candidate & { readonly asked?: true };
+
+function withSeen(candidate: Candidate, plan: Plan, seen: readonly Finding[]): Verdict {
   if (candidate.node !== plan.target.node) return candidate;
   const about = blocking(seen).filter(({ code }) => ABOUT_NODES.includes(code));
-  return { ...candidate, reasons: [...candidate.reasons, ...about.map(({ what }) => what)] };
+  return { ...candidate, asked: true, reasons: [...candidate.reasons, ...about.map(({ what }) => what)] };
 }
 
 interface Shown extends Judged {
   readonly movable: boolean;
   readonly probed: boolean;
-  readonly nodes: readonly Candidate[];
+  readonly nodes: readonly Verdict[];
 }
 
 function render(
@@ -135,7 +138,11 @@ function render(
     plan && movable
       ? `${pod} can be moved, to ${plan.target.context}/${plan.target.node} for instance\n`
       : `${pod} cannot be moved: ${count}\n`;
-  const rows = nodes.map(({ node, reasons }) => [node, reasons.length === 0 ? '✓ fits' : '✗ no', reasons.join(', ')]);
+  const rows = nodes.map(({ node, reasons, asked }) => [
+    node,
+    reasons.length === 0 ? '✓ fits' : '✗ no',
+    [...(asked ? ['asked'] : []), ...reasons].join(', '),
+  ]);
   const table = rows.length === 0 ? '' : columns(rows, ['NODE', 'VERDICT', 'WHY'], width);
   const unseen = FROM_THE_NODES.map((code) => `${code} ${FINDINGS[code]}`).join(', ');
   const probe = `Only the nodes can tell, which a move asks before its freeze, and --probe now: ${unseen}\n`;

@@ -10,12 +10,18 @@ export const LOOKING = [startHelpers, probeOnly] as readonly Step[];
 
 /**
  * What is left of a plan when nothing but looking is done: lock, record, audit record and helper pods, which all lie in
- * the program's own namespace, and that namespace. Pure.
+ * the program's own namespace, and that namespace. All of it goes again but the audit record: what is the way back of a
+ * move is the way of a look. Pure.
  */
 export function lookingPlan(plan: Plan): Plan {
   const { namespace } = plan.helper;
   // The way back of the kubelet engine makes sure that there is none.
   const pulls = ({ verb, object }: Effect) => verb === 'delete' && object.name === pullPodRef(plan).name;
   const isOwn = ({ object }: Effect) => object.namespace === namespace || object.kind === 'Namespace';
-  return { ...plan, effects: plan.effects.filter((effect) => isOwn(effect) || pulls(effect)) };
+  const own = plan.effects.filter((effect) => isOwn(effect) || pulls(effect));
+  return { ...plan, effects: own.map(asWayForward) };
+}
+
+function asWayForward({ undoes = false, ...effect }: Effect): Effect {
+  return undoes ? { ...effect, phase: 'finalize', detail: 'no longer needed' } : effect;
 }

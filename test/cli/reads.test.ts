@@ -63,6 +63,7 @@ describe('check pod --probe', () => {
     expect(code).toBe(EXIT.usage);
     expect(stderr).toMatch(/To ask east\/east-1 and west\/west-1:/);
     expect(stderr).toMatch(/create +pod kubectl-migrate\/helper-m-\w+-target +west/);
+    expect(stderr).toMatch(/delete +configmap kubectl-migrate\/m-\w+ +east/);
     expect(stderr).not.toMatch(/delete +pod shop/);
     expect(stderr).toContain('F303');
     expect([...clusters.east.calls, ...clusters.west.calls].filter(isWrite)).toEqual([]);

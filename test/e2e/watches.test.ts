@@ -8,6 +8,7 @@ const BETWEEN = ['--context', 'east', '--to-context', 'west', '--yes'];
 interface Checked {
   readonly movable: boolean;
   readonly needProbe: readonly object[];
+  readonly nodes: readonly { readonly asked?: boolean; readonly reasons: readonly string[] }[];
   readonly findings: readonly { readonly code: string; readonly what: string }[];
 }
 
@@ -55,8 +56,9 @@ describe('files that a program watches', () => {
         await kubectl.ready('east', namespace, 'p');
         const checked = await migrate(['check', 'pod', 'p', ...BETWEEN, '--probe', '-o', 'json']);
         expect(checked.code).toBe(5);
-        const { movable, needProbe, findings } = JSON.parse(checked.stdout) as Checked;
+        const { movable, needProbe, findings, nodes } = JSON.parse(checked.stdout) as Checked;
         expect({ movable, needProbe }).toEqual({ movable: false, needProbe: [] });
+        expect(nodes.filter(({ asked }) => asked)).toMatchObject([{ reasons: [] }]);
         expect(findings.map(({ code, what }) => `${code} ${what}`).toSorted()).toEqual([
           expect.stringMatching(/^E150 .*\/conf\/\.\..*a\.conf open \(volume-file\)/),
           expect.stringMatching(/^E150 .*watches \/conf\/\.\.data\/a\.conf.*\(file-watch\)/),
