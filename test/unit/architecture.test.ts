@@ -27,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'src/audit': ['src/domain', 'src/kube'],
   'src/transfer': ['src/domain', 'src/kube'],
   'src/helper': ['src/domain'],
-  'src/helper/image': ['src/transfer'],
+  'src/helper/image': ['src/domain', 'src/transfer'],
   'src/archive': ['src/domain'],
   'src/workloads': ['src/domain', 'src/kube', 'src/helper'],
   'src/routes': ['src/domain', 'src/kube'],

@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { isMigrateError } from '../../domain/errors.ts';
 import { buildHelperImage } from './build.ts';
 import { pushLayout } from './push.ts';
 
-const USAGE = `usage: main.ts build [--cache DIR] [--out DIR]
-       main.ts push REGISTRY/REPOSITORY:TAG [--ca FILE] [--cache DIR] [--out DIR]
+const USAGE = `usage: npm run helper-image -- build [--cache DIR] [--out DIR]
+       npm run helper-image -- push REGISTRY/REPOSITORY:TAG [--registry-ca FILE] [--cache DIR] [--out DIR]
 `;
 
 async function main(argv: string[]): Promise<number> {
@@ -17,7 +18,7 @@ async function main(argv: string[]): Promise<number> {
     options: {
       cache: { type: 'string', default: path.join(cacheHome, 'kubectl-migrate/helper-image') },
       out: { type: 'string' },
-      ca: { type: 'string' },
+      'registry-ca': { type: 'string' },
     },
   });
   const outDir = values.out ?? path.join(values.cache, 'layout');
@@ -29,8 +30,16 @@ async function main(argv: string[]): Promise<number> {
   }
   const { digest } = await buildHelperImage({ cacheDir: values.cache, outDir });
   if (registry && repository && tag) {
-    const ca = values.ca ? { ca: await readFile(values.ca, 'utf8') } : {};
-    await pushLayout(outDir, { registry, repository, tag, ...ca });
+    const file = values['registry-ca'];
+    const ca = file ? { ca: await readFile(file, 'utf8') } : {};
+    try {
+      await pushLayout(outDir, { registry, repository, tag, ...ca });
+    } catch (error) {
+      if (!isMigrateError(error)) throw error;
+      const { code, message, detail, remedy } = error;
+      process.stderr.write(`error ${code}: ${message}\n  why: ${detail}\n  do:  ${remedy}\n`);
+      return 1;
+    }
   }
   process.stdout.write(`${digest}\n`);
   return 0;
