@@ -12,7 +12,7 @@ const docs = path.resolve(import.meta.dirname, '../../docs');
 const RENEW = process.env['DOCS'] === 'write';
 /** The namespace that pages and pictures tell of. */
 const SHOWN = 'shop';
-const COLUMNS = 110;
+const COLUMNS = 160;
 
 /** A scenario that pages tell of: in a namespace of its own when compared, in the one that is shown when written. */
 export function shownScenario(options: ScenarioOptions, act: (scene: Scenario) => Promise<void>): Promise<void> {
