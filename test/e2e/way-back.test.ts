@@ -90,8 +90,10 @@ async function isInterrupted(scene: Scenario): Promise<void> {
       interrupt = () => child.kill('SIGINT');
     },
     onStderr: (text) => {
-      // Once: a second interrupt means now.
-      if (text.includes('copy files ahead\n')) interrupt();
+      // Once: a second interrupt means now, and the error at the end has the same words.
+      if (!text.includes('copy files ahead\n')) return;
+      interrupt();
+      interrupt = () => {};
     },
   });
   expect(ended.code).toBe(130);
