@@ -7,8 +7,11 @@ import type { Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
 import { scenario } from '../support/scenario.ts';
 
-/** So much memory that putting its image together leaves time to forge a small one. */
+/** So much memory that carrying it over leaves time to forge a small image that is there already. */
 const FILL = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end return redis.call('incr','count')";
+/** All of it is another at every moment, so that nothing that was copied ahead is still right in the freeze. */
+const CHANGE = "for i=1,200000 do redis.call('setrange','k'..i,0,string.rep(ARGV[1],500)) end";
+const KEEP_CHANGING = `n=0; while [ -z "$(redis-cli get over)" ]; do n=$((n+1)); redis-cli eval "${CHANGE}" 0 $((n%10)); done`;
 
 async function redis(kubectl: Kubectl, context: 'east' | 'west', namespace: string, words: readonly string[]) {
   return (await kubectl.run(context, ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', ...words])).trim();
@@ -45,6 +48,7 @@ it('an image that asks for more than the pod allows is not restored, and the sou
     ]);
     await kubectl.ready('east', namespace, 'redis');
     expect(await redis(kubectl, 'east', namespace, ['eval', FILL, '0'])).toBe('1');
+    const changing = kubectl.try('east', ['-n', namespace, 'exec', 'redis', '--', 'sh', '-c', KEEP_CHANGING]);
     const descriptor = await labDescriptor();
     const over = new AbortController();
     let forging: Promise<void> | undefined;
@@ -68,5 +72,7 @@ it('an image that asks for more than the pod allows is not restored, and the sou
     expect(ended.stderr).toMatch(/core-1.img: capabilities 0, 1, 2/);
     expect(ended.code).toBe(1);
     expect(await redis(kubectl, 'east', namespace, ['incr', 'count'])).toBe('2');
+    await redis(kubectl, 'east', namespace, ['set', 'over', '1']);
+    await changing;
     expect(await leftOf(ended)).toEqual([]);
   }));
