@@ -4,6 +4,7 @@ import { cutNetwork, killProgram, loseNode, restartRuntime, smallDisk, type Undo
 import type { NodeName } from '../lab/index.ts';
 import { imagesFolder } from './images-folder.ts';
 import type { Context } from './kubectl.ts';
+import { expireToken, renewToken } from './rights.ts';
 import type { Scenario } from './scenario.ts';
 
 /** A move between the second nodes of the clusters that a fault strikes. */
@@ -12,6 +13,8 @@ export interface Struck {
   readonly id: string;
   readonly from: Context;
   readonly to: Context;
+  /** Stops the program for so many ms. */
+  pause(ms: number): Promise<void>;
 }
 
 /** What can happen to a move. What lasts is undone after a while; what does not yields nothing. */
@@ -21,6 +24,9 @@ export interface LabFault {
   readonly only?: string;
   inflict(struck: Struck): Promise<Undo | undefined>;
 }
+
+/** So long an API server takes a token that it has seen without looking at it again (10 s), in ms. */
+const REMEMBERED_MS = 11_000;
 
 const node = (context: Context): NodeName => `${context}-2`;
 const control = (context: Context): NodeName => `${context}-1`;
@@ -41,12 +47,20 @@ export const LAB_FAULTS: readonly LabFault[] = [
   { name: 'network between the clusters cut', inflict: () => cutNetwork('between the clusters') },
   { name: 'network to the source cut', inflict: ({ from }) => cutNetwork({ from: 'this machine', to: from }) },
   { name: 'network to the target cut', inflict: ({ to }) => cutNetwork({ from: 'this machine', to }) },
+  { name: 'token for the source expired in sleep', inflict: (struck) => expire(struck) },
   { name: 'target pod evicted', only: 'prepare', inflict: (struck) => once(evict(struck)) },
   { name: 'target pod without memory', only: 'prepare', inflict: (struck) => once(withoutMemory(struck)) },
   { name: 'disk of the target full', only: 'begin', inflict: ({ to }) => smallDisk(node(to), 2) },
   { name: 'image truncated', only: 'prepare', inflict: (struck) => once(spoilImage(struck, truncate)) },
   { name: 'image with a flipped bit', only: 'prepare', inflict: (struck) => once(spoilImage(struck, flip)) },
 ];
+
+/** A lid that is closed for longer than the token is good for. Whoever goes on afterwards has another one. */
+async function expire({ scene: { kubectl, namespace, kubeconfig }, from, pause }: Struck): Promise<Undo> {
+  await expireToken(kubectl, from, namespace);
+  await pause(REMEMBERED_MS);
+  return () => renewToken(kubectl, from, { namespace, kubeconfig });
+}
 
 /** As `kubectl drain` does it. */
 async function evict({ scene: { kubectl, namespace }, to }: Struck): Promise<void> {

@@ -81,6 +81,24 @@ function beyond(rules: readonly Rule[]): KubeObject[] {
   return [{ ...common, kind: 'ClusterRole', rules } as KubeObject, binding];
 }
 
+/** From now on the token is one whose time is over. */
+export async function expireToken(kubectl: Kubectl, context: Context, namespace: string): Promise<void> {
+  await kubectl.run(context, ['-n', namespace, 'delete', 'serviceaccount', MOVER]);
+}
+
+/** Puts a token into a kubeconfig that may do what the one before it was allowed to. */
+export async function renewToken(
+  kubectl: Kubectl,
+  context: Context,
+  { namespace, kubeconfig }: { readonly namespace: string; readonly kubeconfig: string },
+): Promise<void> {
+  await kubectl.run(context, ['-n', namespace, 'create', 'serviceaccount', MOVER]);
+  const token = (await kubectl.run(context, ['-n', namespace, 'create', 'token', MOVER])).trim();
+  const config = JSON.parse(readFileSync(kubeconfig, 'utf8')) as { users: { name: Context; user: unknown }[] };
+  const users = config.users.map((each) => (each.name === context ? { ...each, user: { token } } : each));
+  writeFileSync(kubeconfig, JSON.stringify({ ...config, users }), { mode: 0o600 });
+}
+
 /** Writes the lab's kubeconfig with other users: whoever has these tokens. */
 export function writeKubeconfig(file: string, admins: string, tokens: Readonly<Record<Context, string>>): void {
   const config = JSON.parse(readFileSync(admins, 'utf8')) as { users: { name: Context }[] };

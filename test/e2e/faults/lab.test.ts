@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { newMachine, whenRecorded, wrote } from '../../support/kill.ts';
@@ -61,15 +62,20 @@ async function struck(
   const to = other(from);
   const machine = newMachine();
   let striking: Promise<void> | undefined;
-  const strike = async (id: string) => {
-    const undo = await fault.inflict({ scene, id, from, to });
+  const strike = async (id: string, child?: ChildProcess) => {
+    const pause = async (ms: number) => {
+      child?.kill('SIGSTOP');
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      child?.kill('SIGCONT');
+    };
+    const undo = await fault.inflict({ scene, id, from, to, pause });
     if (undo === undefined) return;
     await new Promise((resolve) => setTimeout(resolve, LASTS_MS));
     await undo();
   };
   const move = ['pod', 'redis', '--context', from, '--to-context', to, '--to-node', `${to}-2`, '--max-freeze', '10s'];
-  const begin = (id: string) => {
-    striking = strike(id);
+  const begin = (id: string, child?: ChildProcess) => {
+    striking = strike(id, child);
     striking.catch(() => undefined);
   };
   if (part === 'begin') begin('');
