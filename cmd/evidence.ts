@@ -8,16 +8,28 @@ import { pastMove } from '../src/planner/past-moves.ts';
 import { memoryInUse } from '../src/planner/survey.ts';
 import type { Streams } from './streams.ts';
 
+/** A forecast looks no further back than so many moves. */
+const REMEMBERED_MOVES = 50;
+
 const NOTHING: RecordList = { records: [], unreadable: [] };
 
-/** Every record that these clusters and this machine know, each once, the furthest one. Nobody has to be allowed to read them. */
-export async function knownRecords(readers: readonly ClusterReader[], streams: Streams): Promise<JournalRecord[]> {
+/**
+ * The records that these clusters and this machine know, each once, the furthest one; of each cluster the `newest`, or all.
+ * Nobody has to be allowed to read them.
+ */
+export async function knownRecords(
+  readers: readonly ClusterReader[],
+  streams: Streams,
+  newest?: number,
+): Promise<JournalRecord[]> {
   const lists = await Promise.all([
     ...readers.map((reader) =>
-      recordsInCluster(reader, { signal: streams.interrupt }).catch((error: unknown) => {
-        if (failureCode(error) === undefined) throw error;
-        return NOTHING;
-      }),
+      recordsInCluster(reader, { signal: streams.interrupt, ...(newest !== undefined && { newest }) }).catch(
+        (error: unknown) => {
+          if (failureCode(error) === undefined) throw error;
+          return NOTHING;
+        },
+      ),
     ),
     recordsInFolder(journalFolder(streams.env)),
   ]);
@@ -36,7 +48,7 @@ export async function gatherEvidence(
   streams: Streams,
 ): Promise<Evidence> {
   const [records, memory] = await Promise.all([
-    knownRecords([source], streams),
+    knownRecords([source], streams, REMEMBERED_MOVES),
     memoryInUse(source, namespace, { signal: streams.interrupt }),
   ]);
   return { past: records.flatMap((record) => pastMove(record) ?? []), memoryBytes: memory.get(pod) };

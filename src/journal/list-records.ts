@@ -14,18 +14,31 @@ export interface RecordList {
   readonly unreadable: readonly { readonly where: string; readonly error: unknown }[];
 }
 
-/** Every record that a cluster keeps. Throws F310 to F317. */
-export async function recordsInCluster(reader: ClusterReader, options: ReadOptions = {}): Promise<RecordList> {
+/**
+ * The records that a cluster keeps. `newest`: no more than so many of them, for whoever can do without the others; the
+ * whole of each has to be looked at, and a cluster may have thousands. Throws F310 to F317.
+ */
+export async function recordsInCluster(
+  reader: ClusterReader,
+  { newest, ...options }: ReadOptions & { readonly newest?: number } = {},
+): Promise<RecordList> {
   const where = { ...options, namespace: SYSTEM_NAMESPACE, labelSelector: MANAGED_BY_SELECTOR };
   const found = await reader.list<ConfigMap>(RESOURCES.configMap, where);
   // Audit records are kept in the same namespace.
   const own = found.filter(({ metadata }) => metadata.labels?.[AUDIT_LABEL] === undefined);
+  const wanted = newest === undefined ? own : own.toSorted(byAge).slice(0, newest);
   return collect(
-    own.map((configMap) => {
+    wanted.map((configMap) => {
       const place = `${reader.context}: configmap ${SYSTEM_NAMESPACE}/${configMap.metadata.name}`;
       return { where: place, read: async () => parseRecord(configMap, place) };
     }),
   );
+}
+
+/** The newest first. */
+function byAge(one: ConfigMap, other: ConfigMap): number {
+  const [a, b] = [one, other].map(({ metadata }) => metadata.creationTimestamp ?? '');
+  return (b ?? '').localeCompare(a ?? '');
 }
 
 /** Every record in a folder of this machine; none where there is no folder. */

@@ -4,7 +4,7 @@ import { imageOf, pod, service } from './manifests.ts';
 import type { Scenario } from './scenario.ts';
 
 /** A redis in the east with a service and files; by default with so many that copying them takes a moment. */
-export async function redisWithFiles({ lab, namespace, kubectl }: Scenario, megabytes = 200): Promise<void> {
+export async function redisWithFiles({ lab, namespace, kubectl }: Scenario, megabytes = 100): Promise<void> {
   await kubectl.apply('east', [
     pod({
       namespace,
