@@ -31,8 +31,8 @@ export default defineConfig({
           include: ['test/e2e/*.test.ts', 'test/contract/**/*.lab.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 180_000,
-          // A move waits for kubelets and timers for a good part of its time; two cores are busy with four at once.
-          maxWorkers: 4,
+          // Two cores are busy with that many; a fourth one makes all of them slower.
+          maxWorkers: 3,
           maxConcurrency: 4,
         },
       },

@@ -47,6 +47,8 @@ const IDLE_MS = 1000;
 export function startRelay(sender: ExecStream, receiver: ExecStream, options: RelayOptions = {}): Relay {
   const meter = createMeter(options);
   const failures: unknown[] = [];
+  /** Those that were there before this process closed both ends; what comes after that is its own doing. */
+  let told: readonly unknown[] | undefined;
   const note = async (part: Promise<unknown>): Promise<void> => {
     try {
       await part;
@@ -54,6 +56,7 @@ export function startRelay(sender: ExecStream, receiver: ExecStream, options: Re
       failures.push(error);
       // A broken pipe is mostly the shadow of what happened to one end, which is about to tell its own story.
       await setImmediate();
+      told ??= [...failures];
       sender.close();
       receiver.close();
     }
@@ -64,7 +67,7 @@ export function startRelay(sender: ExecStream, receiver: ExecStream, options: Re
       note(endOf(receiver, 'receiving')),
       note(pipeline(sender.stdout, meter.stream, receiver.stdin)),
     ]);
-    if (failures.length > 0) throw asRelayFailure(failures);
+    if (failures.length > 0) throw asRelayFailure(told ?? failures);
     return meter.result();
   };
   const done = run();

