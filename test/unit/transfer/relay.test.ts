@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { failureCode, isMigrateError } from '../../../src/domain/errors.ts';
+import { failureCode, isMigrateError, MigrateError } from '../../../src/domain/errors.ts';
 import type { ExecStream } from '../../../src/kube/ports.ts';
 import { type RelayProgress, startRelay } from '../../../src/transfer/relay.ts';
 import { settle } from '../../fakes/fake-clock.ts';
@@ -30,6 +31,18 @@ const source = (chunks: readonly string[], code = 0): ExecStream =>
     for (const chunk of chunks) if (!stdout.write(chunk)) await once(stdout, 'drain');
     return code;
   });
+
+/** Says nothing until it is closed, and then that it was. */
+function silent(): ExecStream {
+  const { promise: exit, reject } = Promise.withResolvers<number>();
+  return {
+    stdin: new PassThrough().on('error', () => undefined),
+    stdout: new PassThrough().on('error', () => undefined),
+    stderr: () => '',
+    exit,
+    close: () => reject(new MigrateError('F331', { detail: 'it was closed from here', remedy: 'none' })),
+  };
+}
 
 describe('relay', () => {
   it('passes everything on, and knows how much and what', async () => {
@@ -102,6 +115,13 @@ describe('relay', () => {
     expect(isMigrateError(error) && error.code).toBe('F331');
     expect(isMigrateError(error) && error.detail).toContain('cable');
     expect(failureCode(await target.stream.exit.catch((thrown: unknown) => thrown))).toBe('F331');
+  });
+
+  it('tells what broke it, and not that it closed both ends then', async () => {
+    const sender = silent();
+    const relay = startRelay(sender, silent());
+    sender.stdout.destroy(new Error('read ECONNRESET'));
+    await expect(relay.done).rejects.toMatchObject({ code: 'F331', detail: 'the relay broke: read ECONNRESET' });
   });
 
   it('reports at most ten times a second, and at the end', async () => {
