@@ -12,7 +12,7 @@ import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { look } from './look.ts';
 import { createRehearsing, prepareArguments } from './rehearse.ts';
 import { createSourceHelper } from './source-helper.ts';
-import { mountsInPlace, withVolumes } from './with-volumes.ts';
+import { mountsInPlace, siblings, withVolumes } from './with-volumes.ts';
 
 /** How long the source's node may take to hear from an address of the target, in ms. */
 const REACH_MS = 3000;
@@ -106,11 +106,6 @@ function landed(context: EngineContext) {
 function afreshIn({ results: { place, placeholder } }: EngineContext) {
   const afresh = (place ?? placeholder)?.afreshIds;
   return afresh ? { afresh: [...afresh] } : {};
-}
-
-/** The containers that are stopped with those that move. */
-function siblings({ source: { afresh } }: Plan) {
-  return afresh ? { siblings: afresh.map(({ id }) => id) } : {};
 }
 
 async function probe(

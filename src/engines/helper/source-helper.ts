@@ -6,7 +6,7 @@ import type { ClusterReader } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import type { HelperPods } from './helper-pods.ts';
 import type { WaitReport } from './start-pod.ts';
-import { withVolumes } from './with-volumes.ts';
+import { siblings, withVolumes } from './with-volumes.ts';
 
 /** What the source's helper keeps and lets go, whichever helper that is by now. */
 export interface SourceHelper {
@@ -29,7 +29,6 @@ export function createSourceHelper(
   { plan, source }: { readonly plan: Plan; readonly source: ClusterReader },
 ): SourceHelper {
   const containerIds = plan.source.containers.map(({ id }) => id);
-  const siblings = plan.source.afresh?.map(({ id }) => id);
   const podLogs = podLogsOf(plan);
   const { namespace, pod, uid, node } = plan.source;
   const isThere = async (signal: AbortSignal): Promise<boolean> =>
@@ -39,7 +38,7 @@ export function createSourceHelper(
     pods.call(
       'source',
       'take-up',
-      { containers: withVolumes(plan, containerIds, volumes), ...(siblings && { siblings }) },
+      { containers: withVolumes(plan, containerIds, volumes), ...siblings(plan) },
       { signal },
     );
   return {

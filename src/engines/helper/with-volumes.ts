@@ -10,6 +10,11 @@ export function withVolumes({ source: { containers } }: Plan, ids: readonly stri
   return ids.map((id, index) => ({ id, volumes: own(containers[index]?.name).map(bare) }));
 }
 
+/** The containers that are stopped with those that move, as the helper is told of them. Pure. */
+export function siblings({ source: { afresh } }: Plan): { siblings?: string[] } {
+  return afresh ? { siblings: afresh.map(({ id }) => id) } : {};
+}
+
 /** Where each container of a plan sees persistent volumes: all of them, or those of one way of mounting. Pure. */
 export function mountsInPlace({ source, volumes }: Plan, mounting?: PlannedVolume['mounting']): string[][] {
   const mounts = volumes

@@ -10,8 +10,8 @@ import { MOST_CONTAINERS } from '../protocol.ts';
 // A transfer is: parts, each a `part` frame (JSON) followed by its `data` frames; then `end` (JSON: what was counted).
 // A `packed` frame is a data frame compressed with zstd: an exec stream passes two API servers and two kubelets, and a
 // byte costs more there than here. `known` comes before the data of a stretch of an image: pages of it that the other end
-// has from a transfer of memory; the data fill what is between them. `close` ends the stream. The digest covers type and content of
-// every part, known and data frame in their order, unpacked.
+// has from a transfer of memory; the data fill what is between them. `close` ends the stream. The digest covers type and
+// content of every part, known and data frame in their order, unpacked.
 
 /** Frame types. */
 const FRAME = { part: 1, data: 2, end: 3, close: 4, failed: 5, packed: 6, known: 7 } as const;
