@@ -8,7 +8,7 @@ export const optionsCommand = defineCommand({
   usage: 'options',
   summary: 'Print the flags that say how each cluster is reached',
   description:
-    'Flags that say how each cluster is reached and as whom: kubectl’s own mean the source, --to-… the target.\nVariables, KUBECONFIG with several files, credential plugins and proxies work as they do for kubectl.',
+    'Flags that say how each cluster is reached and as whom: kubectl’s own mean the source, --to-… the target.\nVariables, KUBECONFIG with several files, credential plugins, OpenID Connect and proxies work as they do for kubectl.',
   examples: [
     ['$0 pod redis --as deployer --to-context west --to-as deployer', 'move with the rights of somebody else'],
   ],

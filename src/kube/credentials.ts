@@ -3,6 +3,7 @@ import type https from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { MigrateError } from '../domain/errors.ts';
 import type { SelectedContext, UserEntry } from './kubeconfig.ts';
+import { idTokens, isOidc } from './oidc.ts';
 import { impersonationHeaders } from './overrides.ts';
 
 /** What a request needs to be let in: both https.request and ws take it as it is. */
@@ -11,6 +12,8 @@ export interface ConnectionOptions {
   readonly headers: Readonly<Record<string, string | string[]>>;
   /** `user:password` for basic authentication. */
   readonly auth?: string;
+  /** The proxy that it goes by, without credentials. */
+  readonly proxy?: string;
 }
 
 /** Access to one API server: TLS, authentication plugins and proxies by client-node's KubeConfig. */
@@ -34,6 +37,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 export function createCredentials(context: SelectedContext): Credentials {
   const server = serverUrl(context);
   let config = toKubeConfig(context);
+  const bearerToken = isOidc(context.user) ? idTokens(context) : undefined;
   let agent: http.Agent | undefined;
   let cached: { until: number; options: Promise<ConnectionOptions> } | undefined;
   const renew = (): void => {
@@ -42,7 +46,8 @@ export function createCredentials(context: SelectedContext): Credentials {
     cached = undefined;
   };
   const make = async (): Promise<ConnectionOptions> => {
-    const options = server.protocol === 'https:' ? await secureOptions(config, context) : plainOptions(agent);
+    const options =
+      server.protocol === 'https:' ? await secureOptions(config, context, bearerToken) : plainOptions(agent);
     agent = options.agent;
     return { ...options, headers: { ...options.headers, ...impersonationHeaders(context.user) } };
   };
@@ -80,9 +85,10 @@ function toKubeConfig(context: SelectedContext): KubeConfig {
   return config;
 }
 
-/** Fills in what client-node 2.0.1 does not do: the field `tokenFile`, and KUBERNETES_EXEC_INFO for exec plugins. */
+/** Fills in what client-node 2.0.1 does not do, and leaves out what it does wrongly (OpenID Connect, see oidc.ts): the field `tokenFile`, and KUBERNETES_EXEC_INFO for exec plugins. */
 function completeUser(context: SelectedContext): UserEntry {
   const user: UserEntry = { ...context.user };
+  if (isOidc(user)) delete user['auth-provider'];
   if (user.tokenFile && user['token'] === undefined) {
     user['auth-provider'] = { name: 'tokenFile', config: { tokenFile: user.tokenFile } };
   }
@@ -106,10 +112,16 @@ function completeUser(context: SelectedContext): UserEntry {
   return user;
 }
 
-async function secureOptions(config: KubeConfig, context: SelectedContext): Promise<ConnectionOptions> {
+async function secureOptions(
+  config: KubeConfig,
+  context: SelectedContext,
+  bearerToken: (() => Promise<string>) | undefined,
+): Promise<ConnectionOptions> {
   const options: https.RequestOptions = {};
+  let bearer: string | undefined;
   try {
     await config.applyToHTTPSOptions(options);
+    bearer = await bearerToken?.();
   } catch (error) {
     throw credentialError(context, error);
   }
@@ -120,7 +132,23 @@ async function secureOptions(config: KubeConfig, context: SelectedContext): Prom
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     if (value !== undefined) headers[name] = String(value).trim();
   }
-  return { agent, headers, ...(typeof options.auth === 'string' ? { auth: options.auth } : {}) };
+  if (bearer !== undefined) headers['Authorization'] = `Bearer ${bearer}`;
+  const proxy = proxyOf(context);
+  return {
+    agent,
+    headers,
+    ...(typeof options.auth === 'string' ? { auth: options.auth } : {}),
+    ...(proxy === undefined ? {} : { proxy }),
+  };
+}
+
+function withoutPassword({ protocol, host }: URL): string {
+  return `${protocol}//${host}`;
+}
+
+function proxyOf({ cluster }: SelectedContext): string | undefined {
+  const proxy = cluster['proxy-url'];
+  return typeof proxy === 'string' && URL.canParse(proxy) ? withoutPassword(new URL(proxy)) : undefined;
 }
 
 /** client-node's agents close every connection after one request; a TLS handshake each would be paid in downtime. */

@@ -1,6 +1,6 @@
 import { type FailureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import { ApiFailure, type FailureInfo, type StatusInfo } from './api-client.ts';
-import { isTlsCode, PROXY_REFUSED } from './failures.ts';
+import { isTlsCode, PROXY_REFUSED, PROXY_UNREACHABLE } from './failures.ts';
 
 /** What was being done when a request failed, for the message. */
 export interface ErrorContext {
@@ -39,10 +39,8 @@ function fromInfo(info: FailureInfo, context: ErrorContext): MigrateError {
       return fromStatus(info.status, context);
     case 'transport':
       return new MigrateError('F310', {
-        detail: `${context.server} (context ${context.context}): ${transportSentence(info.code, context)}`,
-        remedy: isTlsCode(info.code)
-          ? 'check certificate-authority, tls-server-name and the server address in the kubeconfig'
-          : 'check the server address in the kubeconfig, the network, and that the cluster is up',
+        detail: `${context.server} (context ${context.context}): ${transportSentence(info, context)}`,
+        remedy: transportRemedy(info.code),
         cause: new ApiFailure(info),
       });
     case 'timeout':
@@ -51,6 +49,13 @@ function fromInfo(info: FailureInfo, context: ErrorContext): MigrateError {
         remedy: 'give it longer with --request-timeout, or look at the API server',
       });
   }
+}
+
+function transportRemedy(code: string): string {
+  if (code === PROXY_UNREACHABLE) return 'check proxy-url in the kubeconfig, or HTTPS_PROXY and NO_PROXY';
+  return isTlsCode(code)
+    ? 'check certificate-authority, tls-server-name and the server address in the kubeconfig'
+    : 'check the server address in the kubeconfig, the network, and that the cluster is up';
 }
 
 const REMEDIES: Partial<Record<FailureCode, (context: ErrorContext) => string>> = {
@@ -99,7 +104,7 @@ function statusToFailure(status: StatusInfo, verb: string): FailureCode {
   }
 }
 
-function transportSentence(code: string, context: ErrorContext): string {
+function transportSentence({ code, message }: { code: string; message: string }, context: ErrorContext): string {
   const { host, hostname } = URL.canParse(context.server)
     ? new URL(context.server)
     : { host: context.server, hostname: context.server };
@@ -121,6 +126,8 @@ function transportSentence(code: string, context: ErrorContext): string {
       return 'the certificate of the server is not valid yet (or the clock of this machine is wrong)';
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return `the certificate of the server is not for ${host}`;
+    case PROXY_UNREACHABLE:
+      return message;
     case PROXY_REFUSED:
       return `the proxy on the way does not lead to ${host}`;
     case 'UNREADABLE':

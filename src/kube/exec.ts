@@ -40,7 +40,7 @@ export async function openExec(credentials: Credentials, request: ExecRequest, t
   request.signal?.addEventListener('abort', onAbort, { once: true });
   socket.once('close', () => request.signal?.removeEventListener('abort', onAbort));
   try {
-    await opened(socket, timeoutMs);
+    await opened(socket, timeoutMs, connection.proxy);
     return stream;
   } catch (error) {
     stream.close();
@@ -60,7 +60,7 @@ function execUrl(server: URL, request: ExecRequest): URL {
   return url;
 }
 
-function opened(socket: WebSocket, timeoutMs: number): Promise<void> {
+function opened(socket: WebSocket, timeoutMs: number, proxy: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('open', resolve);
     socket.once('unexpected-response', (_request, response) => {
@@ -68,7 +68,7 @@ function opened(socket: WebSocket, timeoutMs: number): Promise<void> {
     });
     socket.once('error', (error) => {
       const late = error.message === 'Opening handshake has timed out';
-      reject(late ? new ApiFailure({ kind: 'timeout', ms: timeoutMs }) : asTransportFailure(error));
+      reject(late ? new ApiFailure({ kind: 'timeout', ms: timeoutMs }) : asTransportFailure(error, proxy));
     });
     socket.once('close', () => {
       reject(new ApiFailure({ kind: 'transport', code: 'ECONNRESET', message: 'closed while opening', sent: true }));

@@ -40,9 +40,12 @@ export function unreadable(message: string): ApiFailure {
 const PROXY_REFUSAL = /^Bad response: (\d+)$/;
 /** Stands for it. */
 export const PROXY_REFUSED = 'PROXY_REFUSED';
+/** The proxy itself cannot be reached. */
+export const PROXY_UNREACHABLE = 'PROXY_UNREACHABLE';
 
 const NEVER_SENT = new Set([
   PROXY_REFUSED,
+  PROXY_UNREACHABLE,
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
@@ -51,12 +54,19 @@ const NEVER_SENT = new Set([
   'ECONNABORTED',
 ]);
 
-/** Turns an error of a socket or TLS into an ApiFailure; keeps what is one already. */
-export function asTransportFailure(error: unknown): unknown {
+/**
+ * Turns an error of a socket or TLS into an ApiFailure; keeps what is one already. `proxy`: what the connection goes by; what
+ * cannot be reached is then the proxy, since nothing else is connected to.
+ */
+export function asTransportFailure(error: unknown, proxy?: string): unknown {
   if (error instanceof ApiFailure || !(error instanceof Error)) return error;
   const first = error instanceof AggregateError ? (error.errors[0] ?? error) : error;
   const code = 'code' in first ? String(first.code) : PROXY_REFUSAL.test(first.message) ? PROXY_REFUSED : 'UNKNOWN';
   if (code === 'UNKNOWN') return error;
+  if (proxy !== undefined && code !== PROXY_REFUSED && NEVER_SENT.has(code)) {
+    const message = `the proxy ${proxy} cannot be reached (${code})`;
+    return new ApiFailure({ kind: 'transport', code: PROXY_UNREACHABLE, message, sent: false });
+  }
   const sent = !NEVER_SENT.has(code) && !isTlsCode(code);
   return new ApiFailure({ kind: 'transport', code, message: first.message, sent });
 }

@@ -132,7 +132,7 @@ async function sendRequest(
     clearTimeout(timer);
     request.signal?.removeEventListener('abort', onAbort);
   };
-  const reason = (error: unknown): unknown => ended ?? asTransportFailure(error);
+  const reason = (error: unknown): unknown => ended ?? asTransportFailure(error, connection.proxy);
   try {
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);

@@ -35,6 +35,7 @@ const userSchema = z.looseObject({
   as: text,
   'as-groups': z.array(z.string()).nullish(),
   'as-uid': text,
+  'auth-provider': z.looseObject({ name: z.string(), config: z.record(z.string(), z.string()).nullish() }).nullish(),
   exec: execSchema.nullish(),
 });
 const contextSchema = z.looseObject({ cluster: z.string(), user: text, namespace: text });
@@ -56,6 +57,8 @@ export interface Kubeconfig {
   readonly contexts: ReadonlyMap<string, z.infer<typeof contextSchema>>;
   readonly clusters: ReadonlyMap<string, ClusterEntry>;
   readonly users: ReadonlyMap<string, UserEntry>;
+  /** The file that each user comes from. */
+  readonly userFiles: ReadonlyMap<string, string>;
 }
 
 /** One context with what it refers to. */
@@ -65,6 +68,13 @@ export interface SelectedContext {
   readonly namespace: string;
   readonly cluster: ClusterEntry;
   readonly user: UserEntry;
+  /** Where the user stands in a file, for tokens that are renewed; absent where a context names none. */
+  readonly userPlace?: UserPlace;
+}
+
+export interface UserPlace {
+  readonly file: string;
+  readonly user: string;
 }
 
 /**
@@ -83,6 +93,7 @@ export function loadKubeconfig(options: KubeconfigOptions = {}): Kubeconfig {
   const contexts: Kubeconfig['contexts'] & Map<string, z.infer<typeof contextSchema>> = new Map();
   const clusters = new Map<string, ClusterEntry>();
   const users = new Map<string, UserEntry>();
+  const userFiles = new Map<string, string>();
   let currentContext: string | undefined;
   for (const file of files) {
     const content = parseFile(file.name, file.content);
@@ -90,9 +101,12 @@ export function loadKubeconfig(options: KubeconfigOptions = {}): Kubeconfig {
     currentContext ??= content['current-context'] || undefined;
     for (const { name, context } of content.contexts ?? []) addFirst(contexts, name, context);
     for (const { name, cluster } of content.clusters ?? []) addFirst(clusters, name, absoluteCluster(cluster, folder));
-    for (const { name, user } of content.users ?? []) addFirst(users, name, absoluteUser(user ?? {}, folder));
+    for (const { name, user } of content.users ?? []) {
+      addFirst(users, name, absoluteUser(user ?? {}, folder));
+      addFirst(userFiles, name, file.name);
+    }
   }
-  return { files: files.map((file) => file.name), currentContext, contexts, clusters, users };
+  return { files: files.map((file) => file.name), currentContext, contexts, clusters, users, userFiles };
 }
 
 /** Names of the contexts there are, sorted. */
@@ -132,7 +146,9 @@ export function selectContext(kubeconfig: Kubeconfig, context: string | undefine
   if (entry === undefined || cluster === undefined) throw dangling(kubeconfig, name, `cluster '${entry?.cluster}'`);
   const user = entry.user ? kubeconfig.users.get(entry.user) : {};
   if (user === undefined) throw dangling(kubeconfig, name, `user '${entry.user}'`);
-  return { name, namespace: entry.namespace || 'default', cluster, user };
+  const file = kubeconfig.userFiles.get(entry.user ?? '');
+  const userPlace = file === undefined ? {} : { userPlace: { file, user: entry.user ?? '' } };
+  return { name, namespace: entry.namespace || 'default', cluster, user, ...userPlace };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { MigrateError } from '../domain/errors.ts';
 import type { SelectedContext, UserEntry } from './kubeconfig.ts';
 
 /** What kubectl's global flags change of a context. An absent field changes nothing. */
@@ -17,7 +18,7 @@ export interface ContextOverrides {
 /**
  * A context with flags laid over it. As in kubectl, --insecure-skip-tls-verify takes the place of every certificate
  * authority. A token takes the place of every other credential: the API server would believe a client certificate before
- * it. Pure.
+ * it. Throws F302 where a group or a uid is to be impersonated without a user, which the API server refuses. Pure.
  */
 export function overrideContext(selected: SelectedContext, flags: ContextOverrides): SelectedContext {
   const cluster = { ...selected.cluster };
@@ -32,7 +33,14 @@ export function overrideContext(selected: SelectedContext, flags: ContextOverrid
     delete cluster['certificate-authority'];
     delete cluster['certificate-authority-data'];
   }
-  return { ...selected, cluster, user: overrideUser(selected.user, flags) };
+  const user = overrideUser(selected.user, flags);
+  if (!user.as && (user['as-uid'] || user['as-groups']?.length)) {
+    throw new MigrateError('F302', {
+      detail: `context '${selected.name}': a group or a uid can be impersonated only together with a user`,
+      remedy: 'name the user too: --as, or --to-as for the target',
+    });
+  }
+  return { ...selected, cluster, user };
 }
 
 function overrideUser(user: UserEntry, flags: ContextOverrides): UserEntry {

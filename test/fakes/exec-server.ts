@@ -66,6 +66,7 @@ export function connectLocal(server: Server, requestTimeoutMs?: number, user: Re
     contexts: new Map([['local', { cluster: 'local', user: 'local' }]]),
     clusters: new Map([['local', { server: `http://127.0.0.1:${port}` }]]),
     users: new Map([['local', user]]),
+    userFiles: new Map(),
   };
   return connectCluster({
     kubeconfig,

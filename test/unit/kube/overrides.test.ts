@@ -35,6 +35,12 @@ describe('flags laid over a context', () => {
     expect(cluster).toMatchObject({ 'certificate-authority': '/other.crt', 'tls-server-name': 'api' });
     expect(cluster).not.toHaveProperty('certificate-authority-data');
   });
+
+  it.each<ContextOverrides>([{ asGroups: ['admins'] }, { asUid: '42' }])('%j needs a user to act as', (flags) => {
+    const nobody = { ...selected, user: {} };
+    expect(() => overrideContext(nobody, flags)).toThrow(expect.objectContaining({ code: 'F302' }));
+    expect(overrideContext(selected, flags).user).toMatchObject({ as: 'somebody' });
+  });
 });
 
 describe('who a request is made as', () => {
@@ -63,6 +69,7 @@ describe('who a request is made as', () => {
       contexts: new Map([['local', { cluster: 'local', user: 'local' }]]),
       clusters: new Map([['local', { server: `http://127.0.0.1:${port}` }]]),
       users: new Map([['local', user]]),
+      userFiles: new Map(),
     };
     const cluster = connectCluster({ kubeconfig, side: 'source', overrides });
     await cluster.reader.get(RESOURCES.pod, 'a', { namespace: 'default' });

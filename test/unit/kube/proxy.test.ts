@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { connectCluster } from '../../../src/kube/connect.ts';
+import type { Kubeconfig } from '../../../src/kube/kubeconfig.ts';
 import { proxyFor } from '../../../src/kube/proxy.ts';
 
 const HTTPS_PROXY = 'http://proxy.example:3128';
@@ -43,6 +44,17 @@ describe('the proxy that the environment names', () => {
   });
 });
 
+function kubeconfigOf(east: { readonly server: string }): Kubeconfig {
+  return {
+    files: ['test'],
+    currentContext: 'east',
+    contexts: new Map([['east', { cluster: 'east', user: 'me' }]]),
+    clusters: new Map([['east', east]]),
+    users: new Map([['me', {}]]),
+    userFiles: new Map(),
+  };
+}
+
 describe('a cluster', () => {
   it.each([
     ['by the proxy of the environment', {}, 'environment'],
@@ -55,13 +67,7 @@ describe('a cluster', () => {
     const [environment, own] = proxies.map(({ url }) => url);
     const server = { server: 'https://east.example:6443', ...('proxy-url' in entry && { 'proxy-url': own }) };
     const cluster = connectCluster({
-      kubeconfig: {
-        files: ['test'],
-        currentContext: 'east',
-        contexts: new Map([['east', { cluster: 'east', user: 'me' }]]),
-        clusters: new Map([['east', server]]),
-        users: new Map([['me', {}]]),
-      },
+      kubeconfig: kubeconfigOf(server),
       side: 'source',
       env: { HTTPS_PROXY: environment },
     });
@@ -69,6 +75,23 @@ describe('a cluster', () => {
     cluster.close();
     for (const { close } of proxies) close();
     expect(new Set(asked)).toEqual(new Set([`${through} east.example:6443`]));
+  });
+});
+
+it('a proxy that is not there is what cannot be reached, and not the cluster', async () => {
+  const gone = await proxy(() => undefined);
+  gone.close();
+  const cluster = connectCluster({
+    kubeconfig: kubeconfigOf({ server: 'https://east.example:6443' }),
+    side: 'source',
+    env: { HTTPS_PROXY: gone.url.replace('//', '//me:secret@') },
+  });
+  const failure = await cluster.reader.whoAmI().catch((error: unknown) => error);
+  cluster.close();
+  expect(failure).toMatchObject({
+    code: 'F310',
+    detail: expect.stringContaining(`the proxy ${gone.url} cannot be reached (ECONNREFUSED)`),
+    remedy: expect.stringContaining('HTTPS_PROXY'),
   });
 });
 
