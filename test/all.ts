@@ -1,6 +1,6 @@
 // Everything that has to hold, in one run: static checks and fast tests, while a lab of this code's own making starts,
 // then scenarios on it.
-// Usage: all.ts [--only static|unit|e2e|faults|release]; the last two take long and are left out unless asked for
+// Usage: all.ts [--only static|unit|e2e|faults|runtimes|release]; the last three take long and are left out unless asked for
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -93,6 +93,12 @@ const ALL_FAULTS: readonly LabRun[] = [
   },
 ];
 
+/** Nodes with other container runtimes, which are compiled first. */
+const ALL_RUNTIMES: readonly LabRun[] = (['containerd-2.4', 'crio'] as const).map((runtime) => ({
+  options: { fresh: true, runtimes: { 'west-2': runtime } },
+  projects: [{ name: 'runtimes', files: [`test/e2e/runtimes/${runtime}.test.ts`], usually: '2 min' }],
+}));
+
 /** What every scenario needs, by the names that scenarios know it by. */
 type Ground = Record<'KUBECTL_MIGRATE_LAB_KUBECONFIG' | 'KUBECTL_MIGRATE_PROGRAM', string>;
 
@@ -119,13 +125,18 @@ async function scenarios(labs: readonly LabRun[], made: Promise<Ground>): Promis
 }
 
 const only = process.argv[2] === '--only' ? process.argv[3] : undefined;
-if (process.argv.length > 2 && !['static', 'unit', 'e2e', 'faults', 'release'].includes(only ?? '')) {
-  process.stderr.write('usage: all.ts [--only static|unit|e2e|faults|release]\n');
+if (process.argv.length > 2 && !['static', 'unit', 'e2e', 'faults', 'runtimes', 'release'].includes(only ?? '')) {
+  process.stderr.write('usage: all.ts [--only static|unit|e2e|faults|runtimes|release]\n');
   process.exit(2);
 }
-const isOnLab = only === undefined || only === 'e2e' || only === 'faults';
+const ON_LAB: Readonly<Record<string, readonly LabRun[]>> = {
+  e2e: ALL_SCENARIOS,
+  faults: ALL_FAULTS,
+  runtimes: ALL_RUNTIMES,
+};
+const onLab = ON_LAB[only ?? 'e2e'];
 try {
-  const made = isOnLab ? ground() : undefined;
+  const made = onLab && ground();
   // Whoever awaits it is told; until then it is nobody's.
   made?.catch(() => undefined);
   if (only === undefined || only === 'static') await staticChecks();
@@ -137,7 +148,7 @@ try {
     say('the plugin dies after every act and every write (usually 20 s)');
     await vitest('fast', {}, ['test/faults']);
   }
-  if (made) await scenarios(only === 'faults' ? ALL_FAULTS : ALL_SCENARIOS, made);
+  if (onLab && made) await scenarios(onLab, made);
   if (only === 'release') {
     say('a release for every platform (2 min)');
     await vitest('release');

@@ -49,6 +49,16 @@ export default defineConfig({
       {
         root,
         test: {
+          // Each file on a lab with other container runtimes.
+          name: 'runtimes',
+          globalSetup: 'test/support/printed-roles.ts',
+          include: ['test/e2e/runtimes/*.test.ts'],
+          testTimeout: 240_000,
+        },
+      },
+      {
+        root,
+        test: {
           name: 'release',
           include: ['test/release/*.test.ts'],
           testTimeout: 600_000,

@@ -77,6 +77,7 @@ export const FINDINGS = {
   W213: 'source pod is deleted before the target pod is there',
   W214: 'liveness probe ends the held source',
   W215: 'other containers start afresh',
+  W216: 'the program goes on with fewer capabilities',
   W220: 'persistent volume is used where it is',
   W221: 'init containers do not run again',
   W222: 'target cluster changes the pod',

@@ -137,6 +137,11 @@ export interface PlanTarget {
   readonly namespace: string;
   readonly pod: string;
   readonly node: string;
+  /**
+   * Capabilities, without `CAP_`, that the source's runtime gives where a spec does not say, and the target's does not: the
+   * processes go on without them. Absent where there are none.
+   */
+  readonly withoutCapabilities?: readonly string[];
 }
 
 /** A Service of the source cluster that will lead to the target. */

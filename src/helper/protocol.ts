@@ -1,5 +1,6 @@
 import './interpreted-schemas.ts';
 import { z } from 'zod';
+import { CAPABILITIES } from './capabilities.ts';
 import { absolutePath, containerFactsSchema, nodeFactsSchema, volumeSchema } from './facts.ts';
 
 export * from './envelope.ts';
@@ -247,13 +248,15 @@ export const helperOps = {
    * Target: restores the received images into the placeholders and leaves the trees stopped. The network guard keeps it
    * silent until `continue`. Fails also when a process of the dump is not there or not stopped. On failure everything
    * is taken away again and the placeholders wait on. `standIns`: by container, where empty volumes stand for
-   * persistent ones, in a rehearsal; the files that processes have open there are outlined first.
+   * persistent ones, in a rehearsal; the files that processes have open there are outlined first. `mayLose`: capabilities
+   * that the processes go on without where the pod does not grant them; any other is refused.
    */
   restore: op(
     z.strictObject({
       containerIds: containerIdsSchema,
       handovers: handoversSchema,
       standIns: z.array(mountPointsSchema).max(MOST_CONTAINERS).optional(),
+      mayLose: z.array(z.enum(CAPABILITIES)).max(CAPABILITIES.length).optional(),
     }),
     z.strictObject({
       /** How many are there, all of them stopped. */

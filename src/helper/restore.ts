@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
-import { type Armed, arm } from './command.ts';
+import { existsSync, statSync } from 'node:fs';
+import { type Armed, arm, executeOrFail } from './command.ts';
 import { COMMON_OPTIONS, criuCommand, restoreLog } from './criu.ts';
-import { ARGUMENTS_END, CRIU_HOME, cgroupFilesOf, MOUNT_HELPER } from './enter.ts';
+import { ARGUMENTS_END, CRIU_HOME, cgroupFilesOf, insideMounts, MOUNT_HELPER } from './enter.ts';
 import { HelperFailure } from './failure.ts';
 import { parseMountInfo } from './mounts.ts';
 import { PLACEHOLDER_DIR } from './placeholder-spec.ts';
@@ -26,22 +26,40 @@ function fixedOptions(container: number): string[] {
   ];
 }
 
-/** Throws `not-movable` when the placeholder lacks a mount that the source had. */
-export function checkMounts(placeholderPid: number, { externalMounts }: Handover): void {
+/** Files that a runtime mounts for its own ends, and no other does: CRI-O's mark of a container, which is empty. */
+const MARKS = new Set(['/run/.containerenv']);
+
+/**
+ * Mounts that the source had and the placeholder lacks, each a runtime's mark. Throws `not-movable` for anything else that
+ * is missing. Read-only.
+ */
+export function missingMarks(placeholderPid: number, { externalMounts }: Handover): string[] {
   const present = new Set(
     parseMountInfo(readProc(placeholderPid, 'mountinfo') ?? '').map(({ mountPoint }) => mountPoint),
   );
   const missing = externalMounts.filter((point) => !present.has(point));
-  if (missing.length > 0) {
-    throw new HelperFailure('not-movable', `the target container lacks mounts of the source: ${missing.join(', ')}`);
-  }
+  const others = missing.filter((point) => !MARKS.has(point));
+  if (others.length === 0) return missing;
+  throw new HelperFailure('not-movable', `the target container lacks mounts of the source: ${others.join(', ')}`);
+}
+
+/**
+ * What differs between containers that different runtimes made of one spec: the root directory gets the source's mode (0755
+ * by containerd, 0555 by CRI-O), and empty files are made where marks will be mounted. Idempotent.
+ */
+export async function alignRoot(placeholderPid: number, marks: readonly string[], { rootMode }: Handover) {
+  const inside = (...words: string[]) => insideMounts(placeholderPid, { writable: ['/'] }, ['mount-helper', ...words]);
+  if ((statSync(`/proc/${placeholderPid}/root`).mode & 0o7777) !== rootMode)
+    await executeOrFail(MOUNT_HELPER, inside('mode', rootMode.toString(8), '/'));
+  if (marks.length > 0) await executeOrFail(MOUNT_HELPER, inside('touch'), marks.map((point) => `${point}\0`).join(''));
 }
 
 /**
  * Enters the placeholder of the pod's container of that index, ahead of the restore: its cgroups and namespaces, with nothing but CRIU's own directory and the
- * images brought in, in a private copy of its mounts. CRIU starts when {@link restoreArguments} come.
+ * images brought in, in a private copy of its mounts. CRIU starts when {@link restoreArguments} come. `marks` are files there
+ * that count as mounts from then on.
  */
-export function armRestore(placeholderPid: number, container: number): Armed {
+export function armRestore(placeholderPid: number, container: number, marks: readonly string[] = []): Armed {
   const enter = [
     ...['enter', '--pid', String(placeholderPid), '--ns', 'mnt,uts,ipc,net,pid'],
     ...cgroupFilesOf(placeholderPid).flatMap((file) => (existsSync(file) ? ['--cgroup', file] : [])),
@@ -49,6 +67,7 @@ export function armRestore(placeholderPid: number, container: number): Armed {
     ...['--open', `${NETWORK_FD}=r=/proc/${placeholderPid}/ns/net`],
     ...['--open', `${IPC_FD}=r=/proc/${placeholderPid}/ns/ipc`],
     ...[0, 1, 2].flatMap((fd) => ['--open', `${stdioFd(fd)}=${fd === 0 ? 'r' : 'w'}=/proc/${placeholderPid}/fd/${fd}`]),
+    ...marks.flatMap((mark) => ['--self', mark]),
     ...['--writable', '/proc/sys', '--arguments', 'stdin'],
   ];
   const command = [...criuCommand(`${ENGINE}/criu`), ...fixedOptions(container)];

@@ -35,8 +35,9 @@ import {
 } from './processes.ts';
 import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
 import { loadTarget, type Place, saveTarget, type TargetRecord } from './record.ts';
-import { armRestore, checkMounts, restoreArguments } from './restore.ts';
+import { alignRoot, armRestore, missingMarks, restoreArguments } from './restore.ts';
 import { timed } from './timing.ts';
+import { fitImages } from './trust/fit.ts';
 import { guardImages, rehearseGuard } from './trust/guard.ts';
 import { criuImages } from './trust/installed.ts';
 
@@ -112,7 +113,8 @@ export class Target {
     this.#armed = { restore: [] };
   }
 
-  async restore({ containerIds, handovers, standIns = [] }: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
+  async restore(args: HelperArgs<'restore'>): Promise<HelperResult<'restore'>> {
+    const { containerIds, handovers } = args;
     const record = this.#known(containerIds);
     if (record.state !== 'prepared')
       throw new HelperFailure('wrong-state', `the target is ${record.state}, not prepared`);
@@ -120,7 +122,7 @@ export class Target {
       throw new HelperFailure('bad-request', `${handovers.length} handovers for ${record.places.length} containers`);
     const started = performance.now();
     try {
-      const { places, processes, wallMs, guardMs } = await this.#restoreAll(record.places, handovers, standIns);
+      const { places, processes, wallMs, guardMs } = await this.#restoreAll(record.places, args);
       this.#become({ ...record, state: 'restored', places });
       this.#aborted = abortOutside(networkOf(places), record.sourceAddresses, this.#armed.abort);
       this.#armed.abort = undefined;
@@ -134,11 +136,7 @@ export class Target {
   }
 
   /** The last one first: its images hold the System V objects, which the others may be attached to. */
-  async #restoreAll(
-    places: readonly Place[],
-    handovers: readonly Handover[],
-    standIns: readonly (readonly string[])[],
-  ) {
+  async #restoreAll(places: readonly Place[], { handovers, standIns = [], mayLose = [] }: HelperArgs<'restore'>) {
     const restored: Place[] = [];
     let processes = 0;
     let wallMs = 0;
@@ -146,15 +144,14 @@ export class Target {
     for (const [container, place] of [...places.entries()].reverse()) {
       const handover = handovers[container];
       if (!handover) continue;
-      checkMounts(place.placeholderPid, handover);
+      const armed = await this.#armedFor(place, container, handover);
       const images = path.join(IMAGE_FILES, String(container));
       const looked = performance.now();
+      fitImages(criuImages(), images, place.placeholderPid, mayLose);
       guardImages(criuImages(), images, place.placeholderPid);
       guardMs += performance.now() - looked;
       const stands = standIns[container] ?? [];
       outline(criuImages(), images, `/proc/${place.placeholderPid}/root`, stands);
-      const armed = this.#armed.restore[container] ?? armRestore(place.placeholderPid, container);
-      this.#armed.restore[container] = undefined;
       const { value, ms } = await timed(() => armed.run(restoreArguments(handover, stands.length > 0)));
       wallMs += ms;
       if (value.status !== 0) throw refusal(readLog(restoreLog(container)) || value.stderr, value.stderr);
@@ -163,6 +160,17 @@ export class Target {
       processes += count;
     }
     return { places: restored, processes, wallMs, guardMs };
+  }
+
+  /** The restore that waits in the placeholder, or another one where the runtimes of both sides differ. */
+  async #armedFor({ placeholderPid }: Place, container: number, handover: Handover): Promise<Armed> {
+    const waiting = this.#armed.restore[container];
+    this.#armed.restore[container] = undefined;
+    const marks = missingMarks(placeholderPid, handover);
+    await alignRoot(placeholderPid, marks, handover);
+    if (waiting && marks.length === 0) return waiting;
+    waiting?.disarm();
+    return armRestore(placeholderPid, container, marks);
   }
 
   async continue({ containerIds, afresh = [] }: HelperArgs<'continue'>): Promise<HelperResult<'continue'>> {

@@ -3,6 +3,7 @@ import { ENGINES, type EngineName, type MigrationRequest } from '../domain/plan.
 import { SIDES } from '../domain/refs.ts';
 import type { Pod } from '../kube/objects.ts';
 import { detectWorkload, isRenewed } from '../workloads/index.ts';
+import { lostCapabilities } from './checks/default-capabilities.ts';
 import { checkHelpers } from './checks/helpers.ts';
 import { againstRuntime, checkKubelet } from './checks/kubelet.ts';
 import { type Candidate, chooseNode } from './checks/placement.ts';
@@ -15,6 +16,8 @@ export interface EngineChoice {
   readonly node: string;
   /** Warnings that come with the engine. */
   readonly findings: readonly Finding[];
+  /** Capabilities that the processes lose with it on that node. */
+  readonly lost: readonly string[];
   /** Nodes that fit and are out of the question for this engine, each with why. */
   readonly leftOut: readonly string[];
 }
@@ -55,7 +58,10 @@ function consider(
   const once = engine === 'kubelet' && freesName ? [restoredOnce(facts)] : [];
   const refused = [...blocking(findings), ...once, ...against];
   if (node === undefined || refused.length > 0) return { refused };
-  return { choice: { engine, node, findings, leftOut }, refused: [] };
+  // A runtime that restores gives what it wants by itself.
+  const { lost, findings: losses } =
+    engine === 'helper' ? lostCapabilities(facts, original, node) : { lost: [], findings: [] };
+  return { choice: { engine, node, findings: [...findings, ...losses], lost, leftOut }, refused: [] };
 }
 
 /** Why this engine: the user’s word, or what is against those before it. Pure. */

@@ -156,7 +156,7 @@ function draftPlan(
     createdAt: options.createdAt,
     request,
     source: planSource(facts, containers, afresh),
-    target: planTarget(facts, name, choice.node),
+    target: planTarget(facts, name, choice),
     oneCluster: facts.sameCluster,
     workload,
     ...(isRenewed(workload) && { rehearsal: { pod: rehearsalPodName(name, options.id) } }),
@@ -232,13 +232,14 @@ function placesOf({ request, sameCluster }: Facts): LockPlaces {
   };
 }
 
-function planTarget({ request, target }: Facts, pod: string, node: string): PlanTarget {
+function planTarget({ request, target }: Facts, pod: string, { node, lost }: EngineChoice): PlanTarget {
   return {
     context: target.context,
     server: target.server,
     namespace: request.targetNamespace,
     pod,
     node,
+    ...(lost.length > 0 && { withoutCapabilities: lost }),
   };
 }
 

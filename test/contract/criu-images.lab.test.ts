@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { capabilitySet } from '../../src/helper/capabilities.ts';
 import { HelperFailure } from '../../src/helper/failure.ts';
 import { outline } from '../../src/helper/files/outline.ts';
 import type { Granted } from '../../src/helper/trust/credentials.ts';
 import { CriuImages } from '../../src/helper/trust/criu-image.ts';
+import { withoutCapabilities, withPrivateMounts } from '../../src/helper/trust/fit.ts';
 import { coreExcesses, mountExcesses, type Named, rehearseGuard } from '../../src/helper/trust/guard.ts';
 import { filesImage, forgeCore, labDescriptor } from '../support/criu-images.ts';
 
@@ -56,13 +58,54 @@ describe('images of CRIU, read by its own definitions', () => {
       thread_core.seccomp_mode = 0;
     });
     expect(asked([{ name, data: forged }, fixture('core-6.img')])).toEqual([
-      expect.stringMatching(/^core-1.img: capabilities 0, 1, 2/),
+      expect.stringMatching(/^core-1.img: capabilities CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH/),
       'core-1.img: user 0',
       'core-1.img: new privileges (no_new_privs is not set)',
       'core-1.img: system calls without a seccomp filter',
       // Its filter was the leader's.
       'core-6.img: system calls without a seccomp filter',
     ]);
+  });
+
+  it('of a runtime that gives more can do with what another one gives', () => {
+    const { name, data } = fixture('core-1.img');
+    const ofContainerd = forgeCore(descriptor, data, ({ thread_core }) => {
+      const all = [Number(capabilitySet(['CHOWN', 'NET_RAW', 'SETFCAP'])), 0];
+      Object.assign(thread_core.creds, { cap_eff: all, cap_prm: all, cap_bnd: all });
+    });
+    const granted = { ...restricted, bounding: capabilitySet(['CHOWN']) };
+    const image = { name, data: ofContainerd };
+    const seccomp = fixture('seccomp.img');
+    expect(coreExcesses(images, [image], seccomp, granted)).toEqual(['core-1.img: capabilities NET_RAW, SETFCAP']);
+    const some = withoutCapabilities(images, image, capabilitySet(['NET_RAW']));
+    expect(coreExcesses(images, [{ name, data: some }], seccomp, granted)).toEqual([
+      'core-1.img: capabilities SETFCAP',
+    ]);
+    const less = withoutCapabilities(images, image, capabilitySet(['NET_RAW', 'SETFCAP']));
+    expect(coreExcesses(images, [{ name, data: less }], seccomp, granted)).toEqual([]);
+    expect(withoutCapabilities(images, { name, data: less }, capabilitySet(['NET_RAW']))).toBe(less);
+  });
+
+  it('bring mounts of the pod that share nothing with the node, and are else as they were', () => {
+    const whole = fixture('mountpoints-14.img');
+    const data = withPrivateMounts(images, whole);
+    expect(data).not.toBe(whole.data);
+    expect(withPrivateMounts(images, { ...whole, data })).toBe(data);
+    expect(mountExcesses(images, { ...whole, data })).toEqual(mountExcesses(images, whole));
+  });
+
+  it('that have more than the definitions know of are not rewritten', () => {
+    const { name, data } = fixture('core-1.img');
+    const forged = forgeCore(descriptor, data, ({ thread_core }) => {
+      Object.assign(thread_core.creds, { cap_eff: [1 << 13, 0] });
+    });
+    expect(() => withoutCapabilities(images, { name, data: forged }, capabilitySet(['NET_RAW']))).not.toThrow();
+    // Field 127 of type varint, in the only entry.
+    const unknown = Buffer.concat([forged, Buffer.from([0xf8, 0x07, 1])]);
+    unknown.writeUInt32LE(forged.readUInt32LE(8) + 3, 8);
+    expect(() => withoutCapabilities(images, { name, data: unknown }, capabilitySet(['NET_RAW']))).toThrow(
+      HelperFailure,
+    );
   });
 
   it('that are damaged are refused as such, and nothing else is thrown', () => {

@@ -135,7 +135,7 @@ function crioFiles(): NodeFiles {
     'etc/crio/crio.conf': `[crio]
 storage_driver = "overlay"
 root = "/var/lib/containerd/crio"
-runroot = "/run/crio-storage"
+runroot = "/run/containers/storage"
 [crio.runtime]
 default_runtime = "runc"
 cgroup_manager = "cgroupfs"

@@ -63,7 +63,12 @@ export async function settleIn(
   const own = JSON.parse(JSON.stringify(granted).replaceAll(ANY_NAMESPACE, namespace)) as KubeObject[];
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: MOVER, namespace } };
   const items = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, account, ...own];
-  await kubectl.run(context, ['create', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  // Validation fetches the schemas of every group first, and what `doctor` prints is no manifest that somebody typed.
+  await kubectl.run(
+    context,
+    ['create', '--validate=false', '-f', '-'],
+    JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
+  );
   const [token] = await Promise.all([
     kubectl.run(context, ['-n', namespace, 'create', 'token', MOVER]),
     kubectl.run(context, ['-n', namespace, 'wait', '--for=create', 'serviceaccount/default', '--timeout=30s']),

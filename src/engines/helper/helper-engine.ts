@@ -10,7 +10,7 @@ import { compareNodes, containerFindings, hasRoomForCopy } from './findings.ts';
 import { handoversOf } from './handovers.ts';
 import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
 import { look } from './look.ts';
-import { createRehearsing, prepareArguments } from './rehearse.ts';
+import { createRehearsing, losses, prepareArguments } from './rehearse.ts';
 import { createSourceHelper } from './source-helper.ts';
 import { mountsInPlace, siblings, withVolumes } from './with-volumes.ts';
 
@@ -57,7 +57,7 @@ export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): E
     restore: async (context) => {
       const { plan, results } = context;
       const standIns = plan.rehearsal ? { standIns: mountsInPlace(plan) } : {};
-      const args = { ...target(context), handovers: handoversOf(results), ...standIns };
+      const args = { ...target(context), handovers: handoversOf(results), ...standIns, ...losses(plan) };
       const { criu, processes, guardMs, totalMs } = await pods.call('target', 'restore', args, {
         signal: context.signal,
       });

@@ -1,4 +1,6 @@
 import { need } from '../../domain/need.ts';
+import type { Plan } from '../../domain/plan.ts';
+import { helperOps } from '../../helper/protocol.ts';
 import type { EngineContext, EngineResults, Rehearsing } from '../engine.ts';
 import { bothEnds } from './both-ends.ts';
 import { handoversOf } from './handovers.ts';
@@ -27,7 +29,8 @@ export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehear
       await pods.call(side, 'prepare-restore', prepareArguments(results, containerIds), { signal });
       if (side === 'target') await carryOver(pods, context, containerIds);
       else await carryBack(pods, context, containerIds);
-      await pods.call(side, 'restore', { containerIds, handovers: handoversOf(results) }, { signal });
+      const args = { containerIds, handovers: handoversOf(results), ...losses(context.plan) };
+      await pods.call(side, 'restore', args, { signal });
     },
   };
 }
@@ -35,6 +38,13 @@ export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehear
 /** What placeholders are told ahead of the restore. */
 export function prepareArguments(results: EngineResults, containerIds: readonly string[]) {
   return { containerIds: [...containerIds], sourceAddresses: [...need(results, 'probe').addresses] };
+}
+
+const mayLose = helperOps.restore.args.shape.mayLose;
+
+/** What the processes may go on without, as the plan has said. */
+export function losses({ target: { withoutCapabilities } }: Plan) {
+  return withoutCapabilities === undefined ? {} : { mayLose: mayLose.parse(withoutCapabilities) };
 }
 
 /** The containers of the rehearsal, which have the source's files. */

@@ -74,6 +74,11 @@ export function describeRuntime(reported: string | undefined): string {
   return reported === undefined ? 'an unknown runtime' : reported.replace('://', ' ').replace(/\+unknown$/, '');
 }
 
+/** `containerd` or `cri-o`; undefined for any other. Pure. */
+export function runtimeName(reported: string | undefined): Row['runtime'] | undefined {
+  return parse(reported).runtime;
+}
+
 function parse(reported: string | undefined): { runtime?: Row['runtime']; version?: Version } {
   const [, name, major, minor, patch] = /^([a-z-]+):\/\/v?(\d+)\.(\d+)\.(\d+)/.exec(reported ?? '') ?? [];
   if (name !== 'containerd' && name !== 'cri-o') return {};

@@ -10,9 +10,12 @@
 //     --open N=MODE=PATH  descriptor N is PATH of here, MODE is r or w; may be repeated
 //     --umount PATH    there, when mounted; may be repeated
 //     --writable PATH  there: mount made writable, when there is one; may be repeated
+//     --self PATH      there: mounted on itself; may be repeated
 //     --arguments stdin  enters at once, then waits for further NUL-separated arguments on stdin, the last of them
 //                      --arguments-end: a list without it was cut short and runs nothing; no list at all is no error
 //   mount-helper delete   removes the NUL-separated absolute paths on stdin, following no link; missing ones are fine
+//   mount-helper touch    makes the NUL-separated absolute paths on stdin as empty files, following no link; what is there stays
+//   mount-helper mode OCTAL PATH   what chmod(1) does
 //   as "tar"              runs the GNU tar beside it without compression (CRIU's tmpfs images; gzip costs freeze time)
 //
 // Mounts are made in a private copy of the container's mount namespace: nothing of them is seen there, and they are
@@ -51,8 +54,8 @@ struct bind {
 };
 
 static struct bind binds[MANY];
-static const char *unmount[MANY], *writable[MANY];
-static int bind_count, unmount_count, writable_count;
+static const char *unmount[MANY], *writable[MANY], *selves[MANY];
+static int bind_count, unmount_count, writable_count, self_count;
 static int spaces[8], space_kinds[8], space_count;
 
 static void fail(const char *what, const char *which) {
@@ -112,9 +115,8 @@ static void open_as(char *spec) {
 static void enter(void) {
   for (int i = 0; i < space_count; i++)
     if (setns(spaces[i], space_kinds[i])) fail("setns", "");
-  if (!bind_count && !unmount_count && !writable_count) return;
+  if (!bind_count && !unmount_count && !writable_count && !self_count) return;
   if (unshare(CLONE_NEWNS)) fail("unshare", "mnt");
-  // Not private: CRIU gives the restored mounts the sharing of these, and only a shared or slave mount can be copied from.
   if (mount(0, "/", 0, MS_REC | MS_SLAVE, 0)) fail("make slave", "/");
   for (int i = 0; i < bind_count; i++) {
     binds[i].made = !mkdir(binds[i].to, 0755);
@@ -127,6 +129,8 @@ static void enter(void) {
   for (int i = 0; i < writable_count; i++)
     if (mount(0, writable[i], 0, MS_REMOUNT | MS_BIND, 0) && errno != EINVAL && errno != ENOENT)
       fail("remount", writable[i]);
+  for (int i = 0; i < self_count; i++)
+    if (mount(selves[i], selves[i], 0, MS_BIND, 0)) fail("mount on itself", selves[i]);
 }
 
 static void leave(void) {
@@ -192,6 +196,7 @@ static int enter_and_run(int argc, char **argv) {
     else if (!strcmp(argv[i], "--umount")) check_room(unmount_count), unmount[unmount_count++] = value;
     else if (!strcmp(argv[i], "--arguments")) wait = 1;
     else if (!strcmp(argv[i], "--writable")) check_room(writable_count), writable[writable_count++] = value;
+    else if (!strcmp(argv[i], "--self")) check_room(self_count), selves[self_count++] = value;
     else errno = EINVAL, fail("option", argv[i]);
   }
   if (i >= argc - 1) errno = EINVAL, fail("option", "--");
@@ -232,16 +237,40 @@ static int remove_path(char *path) {
   return failed;
 }
 
-static int delete_listed(void) {
-  char *path = 0;
+static int touch_path(char *path) {
+  int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  char *save, *name = strtok_r(path, "/", &save), *next;
+  for (; name && dir >= 0 && (next = strtok_r(0, "/", &save)); name = next) {
+    if (mkdirat(dir, name, 0755) && errno != EEXIST) return -1;
+    int down = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    close(dir);
+    dir = down;
+  }
+  if (!name || dir < 0) return -1;
+  int file = openat(dir, name, O_CREAT | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+  close(dir);
+  return file < 0 ? -1 : close(file);
+}
+
+static int each_listed(int (*act)(char *), const char *what) {
+  char *path = 0, *whole = 0;
   size_t room = 0;
   int status = 0;
-  while (getdelim(&path, &room, 0, stdin) > 0)
-    if (remove_path(path)) {
-      fprintf(stderr, "mount-helper: cannot remove %s: %s\n", path, strerror(errno));
+  while (getdelim(&path, &room, 0, stdin) > 0) {
+    if (!(whole = strdup(path))) fail("paths", "");
+    if (act(path)) {
+      fprintf(stderr, "mount-helper: cannot %s %s: %s\n", what, whole, strerror(errno));
       status = 1;
     }
+    free(whole);
+  }
   return status;
+}
+
+static int set_mode(const char *octal, const char *path) {
+  if (!chmod(path, strtol(octal, 0, 8))) return 0;
+  fprintf(stderr, "mount-helper: cannot give %s the mode %s: %s\n", path, octal, strerror(errno));
+  return 1;
 }
 
 static int plain_tar(char **argv) {
@@ -263,7 +292,9 @@ int main(int argc, char **argv) {
   const char *slash = strrchr(argv[0], '/');
   if (!strcmp(slash ? slash + 1 : argv[0], "tar")) return plain_tar(argv);
   if (argc > 2 && !strcmp(argv[1], "enter")) return enter_and_run(argc - 2, argv + 2);
-  if (argc == 2 && !strcmp(argv[1], "delete")) return delete_listed();
-  fprintf(stderr, "usage: mount-helper enter OPTION... -- PROGRAM ARGUMENT... | delete\n");
+  if (argc == 2 && !strcmp(argv[1], "delete")) return each_listed(remove_path, "remove");
+  if (argc == 2 && !strcmp(argv[1], "touch")) return each_listed(touch_path, "make");
+  if (argc == 4 && !strcmp(argv[1], "mode")) return set_mode(argv[2], argv[3]);
+  fprintf(stderr, "usage: mount-helper enter OPTION... -- PROGRAM ARGUMENT... | delete | touch | mode OCTAL PATH\n");
   return 2;
 }

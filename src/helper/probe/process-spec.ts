@@ -3,16 +3,10 @@ import { z } from 'zod';
 import type { ProcessSpec } from '../facts.ts';
 import { HelperFailure } from '../failure.ts';
 import { originalCommand } from '../placeholder-spec.ts';
+import { findPlaceholder, readProc, readProcess } from '../processes.ts';
 
-/**
- * Where the runtimes keep a container's OCI bundle, on the node. The bundle's config.json is exactly what the program
- * was started with, and a plain file: the CRI (ContainerStatus, verbose) would return the same document through gRPC.
- * First containerd (core/runtime/v2, state directory), then CRI-O (containers-storage run root).
- */
-const BUNDLES: readonly ((id: string) => string)[] = [
-  (id) => `/proc/1/root/run/containerd/io.containerd.runtime.v2.task/k8s.io/${id}/config.json`,
-  (id) => `/proc/1/root/run/containers/storage/overlay-containers/${id}/userdata/config.json`,
-];
+/** CRI-O's default place, for its monitor conmon-rs, which serves a whole pod and names no bundle. */
+const CRIO_DEFAULT = '/proc/1/root/run/containers/storage/overlay-containers';
 
 const specSchema = z.object({
   process: z.object({
@@ -37,11 +31,30 @@ export function parseProcessSpec(text: string): ProcessSpec {
   };
 }
 
+/**
+ * The files that may be the config.json of a container's OCI bundle, by what watches over its first process. The bundle is
+ * exactly what the program was started with, and a plain file: the CRI (ContainerStatus, verbose) would return the same
+ * document through gRPC. Where it is differs between distributions (k3s, RKE2 and MicroK8s have states of their own), but
+ * CRI-O's conmon has it on its command line, and a shim of containerd has as working directory the bundle of its pod's
+ * first container (core/runtime/v2), beside which the others are.
+ */
+export function bundleFiles(containerId: string, monitor: { pid: number; commandLine: readonly string[] }): string[] {
+  const option = monitor.commandLine.findIndex((word) => word === '-b' || word === '--bundle');
+  const named = option < 0 ? undefined : monitor.commandLine[option + 1];
+  return [
+    ...(named?.startsWith('/') ? [`/proc/${monitor.pid}/root${named}/config.json`] : []),
+    `/proc/${monitor.pid}/cwd/../${containerId}/config.json`,
+    `${CRIO_DEFAULT}/${containerId}/userdata/config.json`,
+  ];
+}
+
 /** How the runtime started the container. Throws `not-movable` when the runtime is none whose record is known. */
 export function readProcessSpec(containerId: string): ProcessSpec {
-  for (const bundle of BUNDLES) {
+  const pid = readProcess(findPlaceholder(containerId))?.parent ?? 0;
+  const commandLine = readProc(pid, 'cmdline')?.split('\0') ?? [];
+  for (const file of bundleFiles(containerId, { pid, commandLine })) {
     try {
-      return parseProcessSpec(readFileSync(bundle(containerId), 'utf8'));
+      return parseProcessSpec(readFileSync(file, 'utf8'));
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     }
@@ -49,6 +62,6 @@ export function readProcessSpec(containerId: string): ProcessSpec {
   throw new HelperFailure(
     'not-movable',
     "the runtime's record of the container was not found",
-    'looked where containerd and CRI-O keep the OCI bundle',
+    `looked for its OCI bundle by process ${pid}: ${commandLine[0] || 'without a name'}`,
   );
 }

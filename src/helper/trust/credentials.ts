@@ -1,3 +1,5 @@
+import { capabilityNames, capabilitySet } from '../capabilities.ts';
+
 /** What a process may do, as the kernel tells it of the placeholder, whose limits the runtime set from the pod's spec. */
 export interface Granted {
   /** Capabilities that it, or a program it starts, can ever have. */
@@ -23,9 +25,9 @@ export interface Asked {
   readonly profile: string;
 }
 
-/** CAP_SETGID and CAP_SETUID (capability.h): who has them may take any group or user. */
-const SETGID = 6n;
-const SETUID = 7n;
+/** Who has them may take any group or user. */
+const SETGID = capabilitySet(['SETGID']);
+const SETUID = capabilitySet(['SETUID']);
 
 /**
  * What a task asks for beyond what the target's pod grants, in words; empty when nothing. CRIU restores as root of the
@@ -34,8 +36,8 @@ const SETUID = 7n;
 export function excesses(asked: Asked, granted: Granted): string[] {
   const found: string[] = [];
   const beyond = asked.capabilities & ~granted.bounding;
-  if (beyond !== 0n) found.push(`capabilities ${bitsOf(beyond).join(', ')}`);
-  const may = (capability: bigint) => (granted.bounding & (1n << capability)) !== 0n;
+  if (beyond !== 0n) found.push(`capabilities ${capabilityNames(beyond).join(', ')}`);
+  const may = (capability: bigint) => (granted.bounding & capability) !== 0n;
   const uids = may(SETUID) ? [] : asked.uids.filter((id) => !granted.uids.includes(id));
   if (uids.length > 0) found.push(`user ${[...new Set(uids)].join(', ')}`);
   const gids = may(SETGID) ? [] : asked.gids.filter((id) => !granted.gids.includes(id));
@@ -45,10 +47,6 @@ export function excesses(asked: Asked, granted: Granted): string[] {
   if (granted.profile !== '' && asked.profile !== granted.profile)
     found.push(`the security profile '${asked.profile}' instead of '${granted.profile}'`);
   return found;
-}
-
-function bitsOf(set: bigint): number[] {
-  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => (set & (1n << BigInt(bit))) !== 0n);
 }
 
 /** Reads /proc/PID/status (proc(5)) and the text of attr/current. Throws when a line that decides is not there. Pure. */

@@ -114,7 +114,8 @@ function bits(set: readonly number[]): bigint {
   return set.reduce((all, word, index) => all | (BigInt(word) << BigInt(32 * index)), 0n);
 }
 
-function grantedTo(pid: number): Granted {
+/** What a process may do now. */
+export function grantedTo(pid: number): Granted {
   const label = readProc(pid, 'attr/apparmor/current') ?? readProc(pid, 'attr/current') ?? '';
   return parseGranted(readProc(pid, 'status') ?? '', label);
 }

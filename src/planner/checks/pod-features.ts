@@ -130,6 +130,12 @@ function containerObstacles(pod: Pod): Obstacle[] {
         'uses block devices',
         'block volumes are not moved yet',
       ],
+      [
+        (container.volumeMounts ?? []).some(({ mountPropagation: how }) => how !== undefined && how !== 'None'),
+        'volumeMounts[].mountPropagation',
+        'follows what the node mounts below a volume',
+        'mounts of the moved container share nothing with the node',
+      ],
       [container.tty === true, 'tty', 'has a terminal (tty: true)', 'the terminal belongs to the source node'],
       [
         container.stdin === true,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { originalCommand, placeholderCommand, placeholderStartupProbe } from '../../../src/helper/placeholder-spec.ts';
-import { parseProcessSpec } from '../../../src/helper/probe/process-spec.ts';
+import { bundleFiles, parseProcessSpec } from '../../../src/helper/probe/process-spec.ts';
 
 describe("the placeholder's command", () => {
   it('can be undone, with arguments that look like its own', () => {
@@ -26,6 +26,24 @@ describe("the placeholder's command", () => {
       gid: 2,
       terminal: false,
     });
+  });
+});
+
+describe("a container's bundle", () => {
+  it.each([
+    [
+      'containerd’s shim, beside that of its first container',
+      ['/usr/bin/containerd-shim-runc-v2', '-namespace', 'k8s.io'],
+      '/proc/7/cwd/../c1/config.json',
+    ],
+    [
+      'CRI-O’s conmon, wherever its runroot is',
+      ['/usr/bin/conmon', '-b', '/run/other/c1/userdata', '-c', 'c1'],
+      '/proc/7/root/run/other/c1/userdata/config.json',
+    ],
+    ['a conmon that names none', ['/usr/bin/conmon', '-b', 'relative'], '/proc/7/cwd/../c1/config.json'],
+  ])('is looked for by %s', (_monitor, commandLine, first) => {
+    expect(bundleFiles('c1', { pid: 7, commandLine })[0]).toBe(first);
   });
 });
 

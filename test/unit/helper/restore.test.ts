@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -48,5 +48,28 @@ describe('what a restore is told over stdin', () => {
 
   it('starts nothing, and is no error, when nothing comes', () => {
     expect(started('')).toEqual({ status: 0, stderr: '', args: [] });
+  });
+});
+
+describe('files that a restore has made in a container', () => {
+  const made = (...files: string[]) =>
+    spawnSync(program, ['touch'], { input: files.map((file) => `${file}\0`).join(''), encoding: 'utf8' });
+
+  it('are empty, with the directories above them, and what is there stays', () => {
+    const [fresh, old] = [path.join(folder, 'run/deep/mark'), path.join(folder, 'old')];
+    writeFileSync(old, 'kept');
+    expect(made(fresh, old)).toMatchObject({ status: 0 });
+    expect([readFileSync(fresh, 'utf8'), readFileSync(old, 'utf8')]).toEqual(['', 'kept']);
+  });
+
+  it('are made behind no link of the container', () => {
+    const outside = path.join(folder, 'outside');
+    mkdirSync(outside);
+    symlinkSync(outside, path.join(folder, 'link'));
+    symlinkSync(path.join(outside, 'target'), path.join(folder, 'dangling'));
+    const { status, stderr } = made(path.join(folder, 'link/mark'), path.join(folder, 'dangling'));
+    expect(status).toBe(1);
+    expect(stderr.match(/cannot make/g)).toHaveLength(2);
+    expect(readdirSync(outside)).toEqual([]);
   });
 });

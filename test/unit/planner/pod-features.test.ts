@@ -75,6 +75,12 @@ const DECLINED: readonly (readonly [string, PodParts, string, RegExp])[] = [
   ],
   ['a resource claim', { container: { resources: { claims: [{ name: 'gpu' }] } } }, '[name=app].resources', /claims/],
   ['a block device', { container: { volumeDevices: [{}] } }, '[name=app].volumeDevices', /block/],
+  [
+    'mounts that follow the node',
+    { container: { volumeMounts: [{ name: 'd', mountPath: '/d', mountPropagation: 'HostToContainer' }] } },
+    '[name=app].volumeMounts[].mountPropagation',
+    /below a volume/,
+  ],
   ['a terminal', { container: { tty: true } }, '[name=app].tty', /tty: true/],
   ['standard input', { container: { stdin: true } }, '[name=app].stdin', /stdin: true/],
   ['lifecycle hooks', { container: { lifecycle: { preStop: {} } } }, '[name=app].lifecycle', /lifecycle/],
