@@ -10,15 +10,17 @@ import { columns } from './table.ts';
 
 const LONGEST_VALUE = 60;
 
-/** The plan for people: where from, where to, how long, every change by phase with its cluster, and what to know before. */
+/** The plan for people: where from, where to, by what, how long, every change by phase with its cluster, and what to know before. */
 export function renderPlan(plan: Plan, width?: number): string {
   const { source, target, forecast } = plan;
   const from = `${source.context}/${source.node}`;
   const to = `${target.context}/${target.node}`;
-  const head = `Plan ${plan.id}  ${source.namespace}/${source.pod}  ${from} -> ${to}  (${plan.engine.name} engine, ${plan.transfer.name} transfer)`;
+  const head = `Plan ${plan.id}  ${source.namespace}/${source.pod}  ${from} -> ${to}`;
+  const engine = `Engine: ${plan.engine.name}, ${plan.transfer.name} transfer (${plan.engine.reason})`;
   const forecastLine = `Forecast: ${seconds(forecast.downMs)} down, ${seconds(forecast.totalMs)} in all (${forecast.basis.join('; ')})`;
   return [
     ...paragraph(head, width),
+    ...paragraph(engine, width),
     ...paragraph(forecastLine, width),
     renderEffects(plan, width),
     ...afterCommit(plan).flatMap((text) => paragraph(text, width)),
