@@ -3,6 +3,7 @@ import https from 'node:https';
 import { describe, expect, it } from 'vitest';
 import type { NodeName } from '../lab/index.ts';
 import { registryAuthority } from '../lab/registry.ts';
+import { byKubelet } from '../support/by-kubelet.ts';
 import { program, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { ProcessOptions } from '../support/kubectl.ts';
@@ -14,10 +15,9 @@ import { type Scenario, scenario } from '../support/scenario.ts';
 
 const BY_KUBELET: readonly Right[] = ['east to west by kubelet'];
 
-/** The flags of a move east to west by kubelet and runtime, with a repository of the scenario's own. */
-function byKubelet({ lab, namespace }: Scenario): string[] {
-  const registry = ['--registry', `${lab.registry}/checkpoints/${namespace}`, '--registry-ca', registryAuthority];
-  return ['--context', 'east', '--to-context', 'west', '--engine', 'kubelet', ...registry, '--yes'];
+/** The flags of a move east to west by kubelet and runtime. */
+function movedByKubelet(scene: Scenario): string[] {
+  return ['--context', 'east', '--to-context', 'west', ...byKubelet(scene), '--yes'];
 }
 
 async function tagsOf({ lab, namespace }: Scenario): Promise<unknown> {
@@ -79,7 +79,7 @@ describe('the kubelet engine', () => {
         const load = await redisLoad(client, 'redis:6379');
         await load.going;
 
-        const ended = await migrate(['pod', 'redis', ...byKubelet(scene)]);
+        const ended = await migrate(['pod', 'redis', ...movedByKubelet(scene)]);
         expect(ended.code).toBe(0);
         const account = await accountForWrites(
           kubectl,
@@ -108,7 +108,7 @@ describe('the kubelet engine', () => {
         ]);
         await kubectl.ready('east', namespace, 'c');
         const before = await ask(kubectl, 'east', namespace, 'c');
-        expect((await migrate(['pod', 'c', ...byKubelet(scene)])).code).toBe(0);
+        expect((await migrate(['pod', 'c', ...movedByKubelet(scene)])).code).toBe(0);
         const after = await ask<Counter>(kubectl, 'west', namespace, 'c');
         expectSameProcess(before, after);
         expect((await migrate(['pod', 'c', '--context', 'west', '--to-context', 'east', '--yes'])).code).toBe(0);
@@ -134,7 +134,7 @@ describe('the kubelet engine', () => {
         await kubectl.ready('east', namespace, 'go');
         const was = await objects();
         const before = await ask(kubectl, 'east', namespace, 'go');
-        const ended = await migrate(['pod', 'go', ...byKubelet(scene)]);
+        const ended = await migrate(['pod', 'go', ...movedByKubelet(scene)]);
         expect(ended.code).toBe(5);
         expect(ended.stderr).toMatch(/E152 .*MPTCP[\s\S]*GODEBUG=multipathtcp=0/);
         expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'go'));
@@ -153,7 +153,7 @@ describe('the kubelet engine', () => {
       await kubectl.ready('east', namespace, 'c');
       const was = await objects();
       const before = await ask(kubectl, 'east', namespace, 'c');
-      const ended = await migrate(['pod', 'c', ...byKubelet(scene)], interruptAt('restore it in the target'));
+      const ended = await migrate(['pod', 'c', ...movedByKubelet(scene)], interruptAt('restore it in the target'));
       expect(ended.code).toBe(130);
       expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'c'));
       expect((await objects()).map(withoutSuffix)).toEqual(was.map(withoutSuffix));

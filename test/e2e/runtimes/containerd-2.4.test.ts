@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { registryAuthority } from '../../lab/registry.ts';
+import { byKubelet } from '../../support/by-kubelet.ts';
 import { ask, expectSameProcess } from '../../support/counter.ts';
 import { imageOf, pod } from '../../support/manifests.ts';
 import { type Scenario, scenario } from '../../support/scenario.ts';
@@ -8,11 +8,6 @@ import { type Scenario, scenario } from '../../support/scenario.ts';
 
 const TO_WEST = ['pod', 'c', '--context', 'east', '--to-context', 'west'];
 const REASON = /node west-2 of west runs containerd 2\.4\.\d+, which no longer restores \(containerd #13871\)/;
-
-function byKubelet({ lab, namespace }: Scenario): string[] {
-  const registry = ['--registry', `${lab.registry}/checkpoints/${namespace}`, '--registry-ca', registryAuthority];
-  return ['--engine', 'kubelet', ...registry];
-}
 
 async function counter({ lab, namespace, kubectl }: Scenario): Promise<void> {
   await kubectl.apply('east', [

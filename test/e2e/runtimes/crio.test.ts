@@ -1,20 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { registryAuthority } from '../../lab/registry.ts';
+import { byKubelet } from '../../support/by-kubelet.ts';
 import { ask, type Counter, expectSameProcess } from '../../support/counter.ts';
 import { redisLoad } from '../../support/load-client.ts';
 import { imageOf, pod, service, WITHOUT_IO_URING } from '../../support/manifests.ts';
 import { accountForWrites } from '../../support/redis-writes.ts';
-import { type Scenario, scenario, THERE_AND_BACK } from '../../support/scenario.ts';
+import { scenario, THERE_AND_BACK } from '../../support/scenario.ts';
 
 // On a lab whose node west-2 runs CRI-O, and all others containerd.
 
 const THERE = ['--context', 'east', '--to-context', 'west', '--to-node', 'west-2', '--yes'];
 const BACK = ['--context', 'west', '--to-context', 'east', '--to-node', 'east-2', '--yes'];
-
-function byKubelet({ lab, namespace }: Scenario): string[] {
-  const registry = ['--registry', `${lab.registry}/checkpoints/${namespace}`, '--registry-ca', registryAuthority];
-  return ['--engine', 'kubelet', ...registry];
-}
 
 describe('between containerd and CRI-O', () => {
   it('a redis goes there and back while it is written to, and loses no acknowledged write', () =>
