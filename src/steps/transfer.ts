@@ -6,7 +6,8 @@ export const transfer: Step<'transfer'> = {
   phase: 'transfer',
   title: 'carry the image over',
   deadline: 'maxFreeze',
-  covered: () => true,
+  // Where an archive rests on its way, the record has to name it before it can be left there.
+  covered: ({ engine }) => !engine.runsOnRestore,
   plan: () => [],
   inspect: async ({ results }) => (results.transfer ? 'done' : 'absent'),
   apply: (context) => context.engine.transfer(context),

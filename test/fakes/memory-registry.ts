@@ -31,6 +31,11 @@ export class MemoryRegistry implements CheckpointStore {
     return digestOf(body);
   }
 
+  async digestOf(tag: string): Promise<string | undefined> {
+    const manifest = this.manifests.get(tag);
+    return manifest && digestOf(manifest);
+  }
+
   async remove(digest: string): Promise<'removed' | 'kept'> {
     if (!this.deletes) return 'kept';
     const gone = this.manifests.get(digest);

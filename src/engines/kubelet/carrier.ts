@@ -20,7 +20,7 @@ export interface CarrierOptions {
 }
 
 /** What of a registry a checkpoint needs. */
-export type CheckpointStore = Pick<Registry, 'upload' | 'putManifest' | 'remove'>;
+export type CheckpointStore = Pick<Registry, 'upload' | 'putManifest' | 'digestOf' | 'remove'>;
 
 /** Most often that a transfer tells how far it is, in ms. */
 const REPORT_MS = 200;
@@ -37,9 +37,16 @@ export class Carrier {
   /** What there is to remove: a path on the source's node, a digest in the registry. */
   #onNode: string | undefined;
   #inRegistry: string | undefined;
+  /** Whether this process is the one that makes the archive, and knows what it has made of it. */
+  #own = false;
 
   constructor(options: CarrierOptions) {
     this.#options = options;
+  }
+
+  /** From here on nobody but this process makes an archive. */
+  begin(): void {
+    this.#own = true;
   }
 
   /** Has kubelet take the checkpoint; yields where on the node it lies. Throws F345. */
@@ -73,6 +80,16 @@ export class Carrier {
     }
   }
 
+  /** Says what a process that died may have left on the node, when it was too early for the record to have its name. */
+  warnOfUnnamed({ plan, results, warn }: EngineContext): void {
+    if (this.#own || results.freeze !== undefined) return;
+    const { node, namespace, pod } = plan.source;
+    const name = `checkpoint-${pod}_${namespace}-${onlyContainer(plan).name}-*.tar`;
+    warn(
+      `kubelet may have left a checkpoint on node ${node}, with all of the process’s memory: ${name} in its folder checkpoints`,
+    );
+  }
+
   /** Removes the archive from the node and from the registry, and says what stays. Idempotent. */
   async remove({ plan, results, signal, warn }: EngineContext): Promise<void> {
     const { pods, registry } = this.#options;
@@ -82,24 +99,34 @@ export class Carrier {
     } else if (archive !== undefined) {
       warn(`the checkpoint is still on node ${plan.source.node}, with all of the process’s memory: ${archive}`);
     }
-    const digest = this.#inRegistry ?? text(results.transfer?.['image'])?.split('@')[1];
-    if (digest === undefined) return;
     const { host, repository, tag } = archiveOf(plan);
-    const stays = (await removeFrom(registry, digest, signal)) ?? undefined;
-    if (stays !== undefined) warn(`the checkpoint stays in ${host}/${repository}:${tag} (${digest}): ${stays}`);
+    const known = this.#inRegistry ?? text(results.transfer?.['image'])?.split('@')[1];
+    // Whoever made it may have died before it was on record; then its tag leads to it.
+    const left = known !== undefined ? [known] : this.#own ? [] : [tag, trialTag(plan)];
+    for (const reference of left) {
+      const stays = await removeFrom(registry, reference, signal);
+      const word = known === undefined ? 'may stay' : 'stays';
+      if (stays !== undefined) warn(`the checkpoint ${word} in ${host}/${repository}:${tag} (${reference}): ${stays}`);
+    }
     this.#onNode = undefined;
     this.#inRegistry = undefined;
   }
 }
 
-/** Removes a manifest; yields why it stays, if it does. */
+/** The image of nothing that the registry is tried with. Pure. */
+export function trialTag(plan: Plan): string {
+  return `${archiveOf(plan).tag}-trial`;
+}
+
+/** Removes a manifest, by its digest or by a tag that need not be there; yields why it stays, if it does. */
 export async function removeFrom(
   registry: CheckpointStore,
-  digest: string,
+  reference: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    const outcome = await registry.remove(digest, signal);
+    const digest = reference.includes(':') ? reference : await registry.digestOf(reference, signal);
+    const outcome = digest === undefined ? 'removed' : await registry.remove(digest, signal);
     return outcome === 'kept' ? 'the registry removes nothing; remove it by the means that it has' : undefined;
   } catch (error) {
     signal.throwIfAborted();

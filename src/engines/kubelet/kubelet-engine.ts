@@ -34,7 +34,10 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
   return {
     name: 'kubelet',
     runsOnRestore: true,
-    start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
+    start: ({ signal, waiting }) => {
+      carrier.begin();
+      return pods.start({ signal, onProgress: waiting });
+    },
     attach: ({ signal }) => pods.attach(signal),
     look: (context) => look(pods, options, context),
     remove: async (context) => {
@@ -55,7 +58,9 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
     discard: async () => undefined,
     copyAhead: async () => ({ bytes: 0, files: 0 }),
     freeze: (context) => freeze(pods, carrier, context),
-    thaw: async ({ results, signal, waiting }, frozen) => {
+    thaw: async (context, frozen) => {
+      const { results, signal, waiting } = context;
+      if (frozen) carrier.warnOfUnnamed(context);
       if (frozen || pods.has('source'))
         await keeper.thaw(results.probe?.volumes ?? [], { signal, onProgress: waiting });
     },

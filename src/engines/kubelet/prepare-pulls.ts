@@ -3,7 +3,7 @@ import { onlyContainer } from '../../domain/plan.ts';
 import type { Pod } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import type { EngineContext } from '../engine.ts';
-import { archiveOf, type CarrierOptions, removeFrom } from './carrier.ts';
+import { archiveOf, type CarrierOptions, removeFrom, trialTag } from './carrier.ts';
 import { pulled, pullPod, pullPodRef } from './pull-pod.ts';
 
 type Options = Pick<CarrierOptions, 'target' | 'gateway' | 'registry'>;
@@ -39,11 +39,11 @@ export async function preparePulls(options: Options, context: EngineContext): Pr
 }
 
 async function pushTrial({ registry }: Options, { plan, signal }: EngineContext): Promise<string> {
-  const { tag, architecture } = archiveOf(plan);
+  const { architecture } = archiveOf(plan);
   const layer = await registry.upload(EMPTY_LAYER, EMPTY_LAYER.length, signal);
   const config = imageConfig(architecture, layer);
   const manifest = imageManifest(await registry.upload(config, config.length, signal), layer);
-  return registry.putManifest(`${tag}-trial`, manifest, MANIFEST, signal);
+  return registry.putManifest(trialTag(plan), manifest, MANIFEST, signal);
 }
 
 /** Removes the pod that pulls, wherever it has got to. Idempotent. */

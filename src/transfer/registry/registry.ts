@@ -35,6 +35,8 @@ export interface Registry {
   has(digest: string, signal?: AbortSignal): Promise<boolean>;
   /** Reads a manifest by tag or digest, with its type and its digest. */
   manifest(reference: string, signal?: AbortSignal): Promise<{ body: Buffer; mediaType: string; digest: string }>;
+  /** The digest of the manifest that has a tag; undefined where none has it. */
+  digestOf(tag: string, signal?: AbortSignal): Promise<string | undefined>;
   /** Reads a blob into `into`; yields its digest as it was counted on the way, which is the caller's to compare. */
   download(digest: string, into: Writable, signal?: AbortSignal): Promise<string>;
   /** Sends a blob in one go; `size` must be its length. The digest is taken on the way. */
@@ -126,7 +128,13 @@ export function connectRegistry(options: RegistryOptions): Registry {
       const answer = await ask(request, `read the manifest ${reference}`, [200]);
       const body = Buffer.from(answer.text);
       const mediaType = answer.headers['content-type'] ?? MANIFEST_TYPES[0] ?? '';
-      return { body, mediaType, digest: `sha256:${createHash('sha256').update(body).digest('hex')}` };
+      return { body, mediaType, digest: digestOf(body) };
+    },
+    digestOf: async (tag, signal) => {
+      const headers = { accept: MANIFEST_TYPES.join(', ') };
+      const request: RegistryRequest = { method: 'GET', at: `${base}/manifests/${tag}`, headers, signal };
+      const { status, text } = await ask(request, `look for ${tag}`, [200, 404]);
+      return status === 404 ? undefined : digestOf(Buffer.from(text));
     },
     download: async (digest, into, signal) => {
       const hash = createHash('sha256');
@@ -167,7 +175,7 @@ export function connectRegistry(options: RegistryOptions): Registry {
       const headers = { 'content-type': mediaType };
       const put: RegistryRequest = { method: 'PUT', at, headers, body: { data: body, size: body.length }, signal };
       await ask(put, 'keep the manifest', [201]);
-      return `sha256:${createHash('sha256').update(body).digest('hex')}`;
+      return digestOf(body);
     },
     remove: async (digest, signal) => {
       const at = `${base}/manifests/${digest}`;
@@ -179,6 +187,10 @@ export function connectRegistry(options: RegistryOptions): Registry {
 }
 
 const EMPTY = { data: Buffer.alloc(0), size: 0 };
+
+function digestOf(body: Buffer): string {
+  return `sha256:${createHash('sha256').update(body).digest('hex')}`;
+}
 
 /** Where an upload goes on; the registry may name another host. */
 function locationOf({ headers }: RegistryAnswer): string {

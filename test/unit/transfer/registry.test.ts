@@ -58,6 +58,15 @@ describe('an image that is pushed', () => {
     expect(await keeping.registry.remove(await pushOne(keeping.registry, Buffer.from('y'.repeat(9))))).toBe('kept');
   });
 
+  it('is found by its tag as long as it is there', async () => {
+    const { registry: to } = await registry({ deletes: true });
+    expect(await to.digestOf('m-test')).toBeUndefined();
+    const digest = await pushOne(to, Buffer.from('a checkpoint'));
+    expect(await to.digestOf('m-test')).toBe(digest);
+    await to.remove(digest);
+    expect(await to.digestOf('m-test')).toBeUndefined();
+  });
+
   it.each([false, true])('gets in with a login (token flow: %s)', async (tokens) => {
     const { fake, registry: to } = await registry({ login: LOGIN, tokens }, { login: async () => LOGIN });
     await pushOne(to, Buffer.from('a checkpoint'));
