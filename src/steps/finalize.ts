@@ -20,7 +20,9 @@ export const finalize: Step<'finalize'> = {
   plan: (draft) => [...(isHeld(draft) ? [removal(draft, 'finalize')] : []), ...engineEffects('finalize', draft)],
   async inspect(context) {
     const [{ means }, gone] = await Promise.all([context.engine.look(context), sourceIsGone(context)]);
-    if (means === 'absent' && gone) return (await areRestored(context)) ? 'done' : 'partial';
+    // After a hold the helpers have been gone all the time, so that their absence says nothing.
+    const told = !isHeld(context.plan) || context.results.finalize !== undefined;
+    if (means === 'absent' && gone) return told && (await areRestored(context)) ? 'done' : 'partial';
     return means === 'done' && !gone ? 'absent' : 'partial';
   },
   async apply(context) {
