@@ -172,8 +172,10 @@ export interface Engine {
 export interface Rehearsing {
   /** Connections to the source end, before its pod is deleted. */
   cutOff(context: EngineContext): Promise<void>;
-  /** Ends what was restored on the target's node and does not run yet; the image and the files stay. */
-  clearTarget(context: EngineContext): Promise<void>;
+  /** Ends what was restored on that side's node and does not run yet; the image and the files stay. */
+  clear(context: EngineContext, side: Side): Promise<void>;
+  /** Whether what was restored on that side's node has been let go on. Changes nothing. */
+  goesOn(context: EngineContext, side: Side): Promise<boolean>;
   /**
    * Restores in waiting containers on the target's node or, the images being there too, on the source's, and leaves them
    * stopped.

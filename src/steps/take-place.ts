@@ -35,23 +35,36 @@ export const takePlace: Step<'place'> = {
     if (!rehearsing) throw new Error(`the ${engine.name} engine cannot free a name`);
     // The pod's network goes with it, and with that every chance to tell its peers.
     await rehearsing.cutOff(context);
+    const givenUp = await whyAtHome(context);
     try {
-      return await restoreOn('target', rehearsing, context);
+      if (!givenUp) return await restoreOn('target', rehearsing, context);
+      return { ...(await restoreOn('source', rehearsing, context)), failure: givenUp } satisfies Place;
     } catch (error) {
       const { code, message, detail } = asMigrateError(error);
-      const text = `${message}: ${detail}; restoring on ${plan.source.node}, where the image is too`;
+      // On the source's node it may run already; whoever cannot tell must not remove it.
+      if (givenUp && (await rehearsing.goesOn(context, 'source'))) throw error;
+      const other = givenUp ? 'target' : 'source';
+      const text = `${message}: ${detail}; restoring on ${plan[other].node}, where the image is too`;
       context.reporter.notify({ code: 'W422', step: 'place', text });
-      const place = await restoreOn('source', rehearsing, context);
-      return { ...place, failure: { code, detail } } satisfies Place;
+      const place = await restoreOn(other, rehearsing, context);
+      return other === 'target' ? place : ({ ...place, failure: { code, detail } } satisfies Place);
     }
   },
 };
+
+/** Set where a process that has ended since made the pod on the source's node, and may have let it go on there. */
+async function whyAtHome({ plan, target, signal }: StepContext): Promise<Place['failure']> {
+  const { namespace, pod: name, node } = plan.target;
+  const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+  if (!isRenewed({ plan }, found, plan.source.node)) return undefined;
+  return { code: 'F348', detail: `node ${node} was given up by a process that has ended since` };
+}
 
 async function restoreOn(side: Side, rehearsing: Rehearsing, context: StepContext): Promise<LaterPod> {
   const { plan, results } = context;
   const { node } = plan[side];
   const renewal = renewalOn(node, results);
-  await Promise.all([rehearsing.clearTarget(context), workloadOf(plan).renew(context, renewal)]);
+  await Promise.all([rehearsing.clear(context, side), workloadOf(plan).renew(context, renewal)]);
   const pod = await renewedPod(context, node);
   const containers = containersOf(plan, pod);
   await rehearsing.restoreAgain(context, { side, ...containers });

@@ -15,10 +15,14 @@ const BACK = 'back';
 export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehearsing {
   return {
     cutOff: ({ signal, waiting }) => keeper.release({ signal, onProgress: waiting }),
-    clearTarget: async ({ signal }) => {
-      const { target } = await pods.call('target', 'status', {}, { signal });
+    clear: async ({ signal }, side) => {
+      const { target } = await pods.call(side, 'status', {}, { signal });
       if (target.containerIds.length === 0 || target.state === 'continued') return;
-      await pods.call('target', 'discard', { containerIds: target.containerIds, keepImages: true }, { signal });
+      await pods.call(side, 'discard', { containerIds: target.containerIds, keepImages: true }, { signal });
+    },
+    goesOn: async ({ signal }, side) => {
+      const { target } = await pods.call(side, 'status', {}, { signal });
+      return target.state === 'continued';
     },
     restoreAgain: async (context, { side, containerIds: ids }) => {
       const { results, signal } = context;
