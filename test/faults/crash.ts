@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { beginSession, takeUpSession, type Workplace } from '../../cmd/session.ts';
+import { SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
 import type { MigrationRequest, Plan } from '../../src/domain/plan.ts';
 import type { Side } from '../../src/domain/refs.ts';
-import { BULK_SOCKET } from '../../src/helper/pod-spec.ts';
+import { isCommitted, type RecordState } from '../../src/domain/standing.ts';
+import { CONTROL_SOCKET } from '../../src/helper/pod-spec.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import { createReader } from '../../src/kube/client.ts';
-import type { OwnerObject } from '../../src/kube/owner-objects.ts';
-import type { Resource } from '../../src/kube/ports.ts';
+import type { ConfigMap, Lease } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { type Ending, finalizeCommitted, resume, rollBackUnfinished } from '../../src/runner/resume.ts';
 import { run } from '../../src/runner/run.ts';
@@ -15,60 +16,52 @@ import { STEPS } from '../../src/steps/index.ts';
 import type { Step } from '../../src/steps/step.ts';
 import { settle } from '../fakes/fake-clock.ts';
 import type { FakeCluster } from '../fakes/fake-cluster.ts';
-import { hashOf } from '../fakes/fake-controllers.ts';
+import type { MemoryRegistry } from '../fakes/memory-registry.ts';
 import { MovingProgram } from '../fakes/moving-program.ts';
-import { runWorkloadControllers } from '../fakes/workload-controllers.ts';
-import { runningPod, service } from '../fixtures/objects.ts';
-import { deployment, statefulSet } from '../fixtures/owners.ts';
-import { type Clusters, contents, plan, twoClusters } from '../fixtures/two-clusters.ts';
+import { type Clusters, contents, plan } from '../fixtures/two-clusters.ts';
 import { inFakeTime } from '../support/fake-time.ts';
-import { apiOf, type Death, Life, sinkOf } from './life.ts';
-
-/** What is moved. Every kind goes through the whole matrix. */
-export const KINDS: Readonly<Record<string, () => Clusters>> = {
-  'a pod with a service': () =>
-    twoClusters({ services: [service('cart')], siblings: [runningPod({ name: 'cart-1' })] }),
-  'a pod that nobody calls': () => twoClusters(),
-  'a pod of a Deployment': () => owned(RESOURCES.deployment, deployment(), (hash) => ({ 'pod-template-hash': hash })),
-  'a pod of a StatefulSet': () =>
-    owned(RESOURCES.statefulSet, statefulSet(), (hash) => ({ 'controller-revision-hash': `cart-${hash}` })),
-};
-
-/** The pod in the hands of an owner, whose controllers are at work in both clusters. */
-function owned(resource: Resource, owner: OwnerObject, labels: (hash: string) => Record<string, string>): Clusters {
-  const pod = runningPod({ metadata: { labels: { app: 'cart', ...labels(hashOf(owner.spec.template)) } } });
-  const clusters = twoClusters({ pod });
-  for (const cluster of [clusters.east, clusters.west]) runWorkloadControllers(cluster, queueMicrotask);
-  clusters.east.seed(resource, owner);
-  return clusters;
-}
+import { withMortalSignals } from '../support/mortal-signals.ts';
+import { apiOf, clockOf, type Death, Life, registryOf, sinkOf } from './life.ts';
+import { MOVES, type Scene } from './moves.ts';
 
 const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted };
 
-/** Two clusters with a program that is moved, and processes that work on that one after the other. */
+/** The clusters of a move with the program that is moved, and processes that work on it one after the other. */
 export class CrashWorld {
   readonly clusters: Clusters;
   readonly program: MovingProgram;
+  readonly #registry: MemoryRegistry | undefined;
+  /** What users were told, in order. */
+  readonly #told: string[] = [];
   readonly #disk = memorySink();
   #plan: Plan | undefined;
   #life: Life = new Life(() => undefined);
 
   readonly #request: Partial<MigrationRequest>;
 
-  constructor(kind: string, request: Partial<MigrationRequest> = {}) {
+  private constructor({ clusters, request, registry }: Scene) {
+    const { pod } = request;
     this.#request = request;
-    const clusters = KINDS[kind]?.();
-    if (!clusters) throw new Error(`no such kind: ${kind}`);
+    this.#registry = registry;
     this.clusters = clusters;
-    this.program = new MovingProgram(clusters);
-    this.#serveHelpers('source', clusters.east);
-    this.#serveHelpers('target', clusters.west);
+    this.program = new MovingProgram(clusters, {
+      ...(pod !== undefined && { pod }),
+      isCommitted: () => isCommitted(recordIn(clusters.east)),
+    });
+    for (const cluster of this.#places()) this.#serveHelpers(cluster);
+  }
+
+  /** One of `MOVES` before it is begun; controllers have done what they do at first. */
+  static async of(kind: string, request: Partial<MigrationRequest> = {}): Promise<CrashWorld> {
+    const scene = await MOVES[kind]?.();
+    if (!scene) throw new Error(`no such kind: ${kind}`);
+    const world = new CrashWorld({ ...scene, request: { ...scene.request, ...request } });
+    await settle();
+    return world;
   }
 
   /** A process that begins the move; ends when it is done, or dead. */
   async begin(death?: Death): Promise<Life> {
-    // Controllers have done what they do at first.
-    await settle();
     this.#plan ??= await plan(this.clusters, this.#request);
     const made = this.#plan;
     const life = this.#newLife(death);
@@ -96,10 +89,18 @@ export class CrashWorld {
     return bounded(() => Promise.race([life.died.then(() => 'killed' as const), work()]));
   }
 
-  /** What is in both clusters, as far as two moves that ended alike are alike in it. */
-  snapshot(): { readonly east: unknown[]; readonly west: unknown[] } {
-    const { east, west } = this.clusters;
-    return { east: comparable(east), west: comparable(west) };
+  /**
+   * What is in the clusters, and of the program’s memory elsewhere, as far as two moves that ended alike are alike in it.
+   * What may be on a node without anybody knowing its name is no part of it once the user was told.
+   */
+  snapshot(): { readonly clusters: readonly unknown[][]; readonly elsewhere: readonly string[] } {
+    const isTold = (archive: string) => {
+      const [name = ''] = /checkpoint-.*?(?=\d{4}-\d\d-\d\dT)/.exec(archive) ?? [];
+      return this.#told.some((text) => text.includes(`${name}*.tar`));
+    };
+    const archives = [...this.program.archives].filter((archive) => !isTold(archive));
+    const elsewhere = [...archives, ...(this.#registry?.manifests.keys() ?? [])];
+    return { clusters: this.#places().map(comparable), elsewhere };
   }
 
   /** Time passes without anybody at work. */
@@ -113,23 +114,30 @@ export class CrashWorld {
     return this.#life;
   }
 
-  #serveHelpers(side: Side, cluster: FakeCluster): void {
-    const helper = this.clusters.helpers[side];
-    cluster.onExec(async ({ command }, { stdin, stdout }) => {
+  /** East and west, which may be the same. */
+  #places(): FakeCluster[] {
+    return [...new Set([this.clusters.east, this.clusters.west])];
+  }
+
+  #serveHelpers(cluster: FakeCluster): void {
+    cluster.onExec(async ({ command, pod }, io) => {
+      const side = pod.endsWith('-target') ? 'target' : 'source';
+      const helper = this.clusters.helpers[side];
       const life = this.#life;
-      if (command.includes(BULK_SOCKET)) return await new Promise<number>(() => stdin.resume());
-      for await (const line of createInterface({ input: stdin })) {
+      if (!command.includes(CONTROL_SOCKET)) return await helper.run(command, io);
+      for await (const line of createInterface({ input: io.stdin })) {
         const { op } = JSON.parse(line) as { op: string };
         const reply = async () => helper.reply(line);
         const answer = op === 'status' ? life.look(reply) : life.act(`${op} at ${side}`, reply);
-        void answer.then((text) => stdout.write(`${text}\n`));
+        void answer.then((text) => io.stdout.write(`${text}\n`));
       }
       return 0;
     });
   }
 
   #workplace(life: Life): Workplace {
-    const { api, clock } = this.clusters;
+    const { api } = this.clusters;
+    const clock = clockOf(life, this.clusters.clock);
     const place = (side: Side) => {
       const living = apiOf(life, api[side]);
       return { api: living, reader: createReader(living, clock) };
@@ -137,13 +145,14 @@ export class CrashWorld {
     return {
       source: place('source'),
       target: place('target'),
-      reporter: { notify: () => undefined, ask: () => Promise.resolve(true) },
+      reporter: { notify: ({ text }) => this.#told.push(text), ask: () => Promise.resolve(true) },
       clock,
       copies: [sinkOf(life, this.#disk)],
       worker: { operation: 'pod', user: 'u', host: 'h', version: 'v' },
       newUuid: randomUUID,
       registryFor: () => {
-        throw new Error('nothing of these moves goes through a registry');
+        if (!this.#registry) throw new Error('nothing of this move goes through a registry');
+        return registryOf(life, this.#registry);
       },
       forceUnlock: false,
       interrupt: new AbortController().signal,
@@ -160,7 +169,7 @@ function bounded<T>(act: () => Promise<T>): Promise<T> {
     new Promise<never>((_resolve, reject) => {
       setTimeout(() => reject(new Error('it never ends')), TOO_LONG_MS).unref();
     });
-  return inFakeTime(() => Promise.race([act(), late()]), 250);
+  return inFakeTime(() => withMortalSignals(() => Promise.race([act(), late()])), 250);
 }
 
 /** The one list of steps, each of which can die right before its act and between its act and its result. */
@@ -184,20 +193,44 @@ function stepsOf(life: Life): readonly Step[] {
 }
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+/** The end of a name that a controller has chosen. */
+const GENERATED = /-k\d+\b/g;
 
-/** Without what is different in every run: uids, and times and processes in records. */
+/**
+ * Without what is different in every run: uids, chosen names, times and processes in records, and the counters of
+ * changes, which a change and its way back raise.
+ */
 function comparable(cluster: FakeCluster): unknown[] {
   return contents(cluster)
-    .map((object) =>
-      object.kind === 'ConfigMap' ? { ...object, data: stateOf(object['data'] as Record<string, string>) } : object,
-    )
-    .map((object) => JSON.parse(JSON.stringify(object).replace(UUID, 'uid')) as unknown);
+    .map((object) => {
+      if (object.kind === 'ConfigMap') return { ...object, data: stateOf(object['data'] as Record<string, string>) };
+      return object.kind === 'Lease' ? { ...object, spec: holderOf(object as Lease) } : object;
+    })
+    .map(
+      (object) =>
+        JSON.parse(JSON.stringify(object).replace(UUID, 'uid').replace(GENERATED, '-k'), withoutCounters) as unknown,
+    );
 }
 
-function stateOf(data: Record<string, string>): unknown {
+/** Who is at work, and on what; not since when. */
+function holderOf({ spec }: Lease): unknown {
+  return spec?.holderIdentity;
+}
+
+function withoutCounters(key: string, value: unknown): unknown {
+  return /[gG]eneration$/.test(key) ? undefined : value;
+}
+
+function stateOf(data: Record<string, string>): RecordState {
   const entries = Object.keys(data).filter((key) => key.startsWith('entry-'));
   const last = entries.toSorted().at(-1);
-  return last === undefined ? 'begun' : (JSON.parse(data[last] ?? '') as { state: string }).state;
+  return last === undefined ? 'running' : (JSON.parse(data[last] ?? '') as { state: RecordState }).state;
+}
+
+/** Where the move stands by the record that decides; `running` where there is none. */
+function recordIn(east: FakeCluster): RecordState {
+  const record = east.peek<ConfigMap>(RESOURCES.configMap, SYSTEM_NAMESPACE, 'm-test');
+  return stateOf(record?.data ?? {});
 }
 
 type Header = Parameters<JournalSink['create']>[0];

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { RESOURCES } from '../../src/kube/resources.ts';
-import { settle } from '../fakes/fake-clock.ts';
 import { CrashWorld } from './crash.ts';
 import type { Death } from './life.ts';
 
@@ -8,8 +7,7 @@ const KIND = 'a pod that nobody calls';
 
 /** What an undisturbed move does, and how it leaves the clusters. */
 async function undisturbed() {
-  const world = new CrashWorld(KIND);
-  await settle();
+  const world = await CrashWorld.of(KIND);
   const before = world.snapshot();
   const { acts } = await world.begin();
   return { acts, before, after: world.snapshot() };
@@ -21,7 +19,7 @@ const points = acts.map((name, index) => ({ name, act: index + 1 })).slice(from,
 
 /** The plugin is killed at one point, and the source’s helper removed with everything that it knew. */
 async function killedWithHelper(death: Death) {
-  const world = new CrashWorld(KIND);
+  const world = await CrashWorld.of(KIND);
   expect((await world.begin(death)).dead).toBe(true);
   world.clusters.east.remove(RESOURCES.pod, 'kubectl-migrate', 'helper-m-test-source');
   await world.wait(1000);

@@ -1,3 +1,5 @@
+import type { Clock } from '../../src/domain/clock.ts';
+import type { CheckpointStore } from '../../src/engines/kubelet/carrier.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import type { ApiClient, ApiRequest } from '../../src/kube/api-client.ts';
 
@@ -77,6 +79,25 @@ export function apiOf(life: Life, api: ApiClient): ApiClient {
     },
     watch: (request) => api.watch(request),
     exec: (request) => life.look(() => api.exec(request)),
+  };
+}
+
+/** Time as a process passes it. */
+export function clockOf(life: Life, clock: Clock): Clock {
+  return {
+    now: () => clock.now(),
+    random: () => clock.random(),
+    sleep: (ms, signal) => life.look(() => clock.sleep(ms, signal)),
+  };
+}
+
+/** A registry as a process uses it. */
+export function registryOf(life: Life, registry: CheckpointStore): CheckpointStore {
+  return {
+    upload: (...what) => life.act('upload to registry', () => registry.upload(...what)),
+    putManifest: (...what) => life.act('put manifest in registry', () => registry.putManifest(...what)),
+    digestOf: (...what) => life.look(() => registry.digestOf(...what)),
+    remove: (...what) => life.act('remove from registry', () => registry.remove(...what)),
   };
 }
 

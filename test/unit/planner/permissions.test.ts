@@ -5,7 +5,8 @@ import { accessFor } from '../../../src/planner/checks/access.ts';
 import { accessOfMoves } from '../../../src/planner/permissions.ts';
 import { STEPS } from '../../../src/steps/index.ts';
 import type { FakeCluster } from '../../fakes/fake-cluster.ts';
-import { CrashWorld, KINDS } from '../../faults/crash.ts';
+import { CrashWorld } from '../../faults/crash.ts';
+import { BETWEEN } from '../../faults/moves.ts';
 import { move } from '../../fixtures/move.ts';
 import { runningPod, service } from '../../fixtures/objects.ts';
 import { oneCluster } from '../../fixtures/one-cluster.ts';
@@ -34,8 +35,8 @@ describe('the permissions of moves to another cluster', () => {
   const access = accessOfMoves(scope, STEPS, 'helper');
   const allowed = (side: Side) => access[side].map(worded);
 
-  it.each(Object.keys(KINDS))('hold everything that a move of %s asked for', async (kind) => {
-    const world = new CrashWorld(kind);
+  it.each(Object.keys(BETWEEN))('hold everything that a move of %s asked for', async (kind) => {
+    const world = await CrashWorld.of(kind);
     await world.begin();
     const { east, west } = world.clusters;
     expect(askedOf(east).filter((each) => !allowed('source').includes(each))).toEqual([]);

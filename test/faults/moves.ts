@@ -1,0 +1,124 @@
+import type { MigrationRequest } from '../../src/domain/plan.ts';
+import type { Pod } from '../../src/kube/objects.ts';
+import type { OwnerObject } from '../../src/kube/owner-objects.ts';
+import type { Resource } from '../../src/kube/ports.ts';
+import { RESOURCES } from '../../src/kube/resources.ts';
+import { hashOf } from '../fakes/fake-controllers.ts';
+import type { MemoryRegistry } from '../fakes/memory-registry.ts';
+import { runWorkloadControllers } from '../fakes/workload-controllers.ts';
+import { BY_KUBELET, clustersWithCheckpoints } from '../fixtures/kubelet-move.ts';
+import { runningPod, service } from '../fixtures/objects.ts';
+import { type OneWorld, oneCluster } from '../fixtures/one-cluster.ts';
+import { deployment, statefulSet } from '../fixtures/owners.ts';
+import { type Clusters, twoClusters } from '../fixtures/two-clusters.ts';
+
+/** What is moved, from where, and what is asked for. */
+export interface Scene {
+  readonly clusters: Clusters;
+  readonly request: Partial<MigrationRequest>;
+  /** Where a checkpoint goes through. */
+  readonly registry?: MemoryRegistry;
+}
+
+type Scenes = Readonly<Record<string, () => Promise<Scene>>>;
+
+/** To another cluster, by the helper engine. */
+export const BETWEEN: Scenes = {
+  'a pod with a service': between(() => twoClusters(withService())),
+  'a pod that nobody calls': between(() => twoClusters()),
+  'a pod of a Deployment': between(() =>
+    owned(RESOURCES.deployment, deployment(), (hash) => ({ 'pod-template-hash': hash })),
+  ),
+  'a pod of a StatefulSet': between(() =>
+    owned(RESOURCES.statefulSet, statefulSet(), (hash) => ({ 'controller-revision-hash': `cart-${hash}` })),
+  ),
+};
+
+/** To another cluster, by the kubelet engine; it takes no pod that somebody owns. */
+const THROUGH_REGISTRY: Scenes = {
+  'a pod with a service, by kubelet': byKubelet(() => clustersWithCheckpoints(withService())),
+  'a pod that nobody calls, by kubelet': byKubelet(() => clustersWithCheckpoints({ services: [] })),
+};
+
+/** To another node. */
+const WITHIN: Scenes = {
+  'a pod of a Deployment, to another node': within({ owner: deployment() }),
+  'a pod of a StatefulSet, to another node': within({ owner: statefulSet() }),
+  'a pod of a StatefulSet that ends on its own node': cannotLand(within({ owner: statefulSet() })),
+  'a bare pod that keeps its name, to another node': within({ pod: runningPod() }),
+  'a bare pod that gets another name, to another node': within({ pod: runningPod() }, { targetName: 'cart-x' }),
+};
+
+/** Those whose source can be kept stopped after the commit: no name is freed, no ReplicaSet gives up the source pod. */
+export const HOLDABLE: Scenes = {
+  ...BETWEEN,
+  ...THROUGH_REGISTRY,
+  ...only(WITHIN, 'a bare pod that gets another name, to another node'),
+};
+
+/** Every move there is. Each of them goes through the whole matrix. */
+export const MOVES: Scenes = {
+  ...BETWEEN,
+  ...THROUGH_REGISTRY,
+  ...WITHIN,
+  ...Object.fromEntries(Object.entries(HOLDABLE).map(([kind, make]) => [`${kind}, held`, held(make)])),
+};
+
+function only(scenes: Scenes, kind: string): Scenes {
+  return Object.fromEntries(Object.entries(scenes).filter(([name]) => name === kind));
+}
+
+function withService() {
+  return { services: [service('cart')], siblings: [runningPod({ name: 'cart-1' })] };
+}
+
+function between(make: () => Clusters) {
+  return async (): Promise<Scene> => ({ clusters: make(), request: {} });
+}
+
+function byKubelet(make: () => ReturnType<typeof clustersWithCheckpoints>) {
+  return async (): Promise<Scene> => {
+    const clusters = make();
+    return { clusters, request: BY_KUBELET, registry: clusters.registry };
+  };
+}
+
+/** A Service leads to the pod; of an owner’s pod the controller has chosen the name. */
+function within(world: OneWorld, request: Partial<MigrationRequest> = {}) {
+  return async (): Promise<Scene> => {
+    const clusters = await oneCluster({ ...world, services: [service('cart')] });
+    const [pod] = clusters.east.all(RESOURCES.pod, 'shop') as Pod[];
+    return { clusters, request: { pod: pod?.metadata.name ?? '', ...request } };
+  };
+}
+
+/** In the rehearsal it can be restored on the target’s node, and once its name is free it cannot. */
+function cannotLand(make: () => Promise<Scene>) {
+  return async (): Promise<Scene> => {
+    const scene = await make();
+    const { target } = scene.clusters.helpers;
+    const { on } = target;
+    target.on = (op) => {
+      on(op);
+      if (op !== 'carry-files') return;
+      target.fail.set('restore', { code: 'criu-refused-restore', summary: 'made to fail', detail: '' });
+    };
+    return scene;
+  };
+}
+
+function held(make: () => Promise<Scene>) {
+  return async (): Promise<Scene> => {
+    const scene = await make();
+    return { ...scene, request: { ...scene.request, hold: 3_600_000 } };
+  };
+}
+
+/** The pod in the hands of an owner, whose controllers are at work in both clusters. */
+function owned(resource: Resource, owner: OwnerObject, labels: (hash: string) => Record<string, string>): Clusters {
+  const pod = runningPod({ metadata: { labels: { app: 'cart', ...labels(hashOf(owner.spec.template)) } } });
+  const clusters = twoClusters({ pod });
+  for (const cluster of [clusters.east, clusters.west]) runWorkloadControllers(cluster, queueMicrotask);
+  clusters.east.seed(resource, owner);
+  return clusters;
+}
