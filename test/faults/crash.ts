@@ -52,10 +52,10 @@ export class CrashWorld {
   }
 
   /** One of `MOVES` before it is begun; controllers have done what they do at first. */
-  static async of(kind: string, request: Partial<MigrationRequest> = {}): Promise<CrashWorld> {
+  static async of(kind: string): Promise<CrashWorld> {
     const scene = await MOVES[kind]?.();
     if (!scene) throw new Error(`no such kind: ${kind}`);
-    const world = new CrashWorld({ ...scene, request: { ...scene.request, ...request } });
+    const world = new CrashWorld(scene);
     await settle();
     return world;
   }

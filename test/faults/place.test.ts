@@ -7,6 +7,7 @@ import { bareContainerId } from '../../src/kube/pod-status.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { CrashWorld } from './crash.ts';
 
+/** A write after the commit waits for nobody: the program may go on before the record knows where. */
 it.each<[string, Side, string]>([
   ['a pod of a StatefulSet, to another node', 'target', 'moved'],
   ['a pod of a StatefulSet that ends on its own node', 'source', 'F348'],
