@@ -23,6 +23,8 @@ export const nodeFactsSchema = z.strictObject({
   memoryAvailableBytes: bytes,
   /** Free space where the images are kept (a tmpfs: it also counts as memory). */
   imagesFreeBytes: bytes,
+  /** Whether its container runtime is configured to restore checkpoints; absent where that cannot be told. */
+  restoresCheckpoints: z.boolean().exactOptional(),
   criu: z.strictObject({
     version: z.string(),
     usable: z.boolean(),

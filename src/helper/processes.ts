@@ -72,7 +72,7 @@ export function readProc(pid: number, file: string): string | undefined {
 }
 
 /** All processes that the helper's /proc shows. */
-function listPids(): number[] {
+export function listPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);

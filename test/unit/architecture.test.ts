@@ -56,6 +56,7 @@ const CONFINED: Readonly<Record<string, string>> = {
   yargs: 'cmd/',
   '@inquirer': 'src/ui/prompt/',
   'cli-table3': 'src/ui/table.ts',
+  'smol-toml': 'src/helper/probe/',
 };
 
 /** The files of src/helper that are its contract; everything else runs in the helper pod. */

@@ -3,6 +3,7 @@ import { release } from 'node:os';
 import { runCriu } from '../criu.ts';
 import type { NodeFacts } from '../facts.ts';
 import { IMAGES_DIR } from '../pod-spec.ts';
+import { restoresCheckpoints } from './runtime-configuration.ts';
 
 /** Reads the first processor of /proc/cpuinfo. */
 function parseCpuInfo(text: string): { model: string; flags: string[] } {
@@ -19,6 +20,7 @@ export async function probeNode(): Promise<NodeFacts> {
   const cpu = parseCpuInfo(readFileSync('/proc/cpuinfo', 'utf8'));
   const available = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? '0';
   const images = statfsSync(IMAGES_DIR);
+  const restores = restoresCheckpoints();
   return {
     architecture: process.arch,
     kernel: release(),
@@ -27,6 +29,7 @@ export async function probeNode(): Promise<NodeFacts> {
     cgroupVersion: existsSync('/proc/1/root/sys/fs/cgroup/cgroup.controllers') ? 2 : 1,
     memoryAvailableBytes: Number(available) * 1024,
     imagesFreeBytes: images.bavail * images.bsize,
+    ...(restores !== undefined && { restoresCheckpoints: restores }),
     criu: {
       version: /^Version:\s*(\S+)/m.exec(version.stdout)?.[1] ?? 'unknown',
       usable: check.status === 0,
