@@ -142,6 +142,11 @@ export interface PlanTarget {
    * processes go on without them. Absent where there are none.
    */
   readonly withoutCapabilities?: readonly string[];
+  /**
+   * A setting of the node's runtime without which it restores no checkpoint, as its configuration file has it: looked for
+   * before the freeze. Absent where there is none.
+   */
+  readonly restoreSetting?: string;
 }
 
 /** A Service of the source cluster that will lead to the target. */
@@ -237,6 +242,8 @@ export interface Plan {
     readonly namespace: string;
     /** The clusters that lack the namespace. */
     readonly createNamespaceIn: readonly Side[];
+    /** Where helper pods run. */
+    readonly sides: readonly Side[];
   };
   readonly deadlines: Deadlines;
   readonly effects: readonly Effect[];

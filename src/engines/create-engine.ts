@@ -5,7 +5,7 @@ import type { HelperPodsOptions } from './helper/helper-pods.ts';
 import type { CheckpointStore } from './kubelet/carrier.ts';
 import { createKubeletEngine } from './kubelet/kubelet-engine.ts';
 
-export interface EngineOptions extends Omit<HelperPodsOptions, 'sides'> {
+export interface EngineOptions extends HelperPodsOptions {
   /** Connects to the place that the plan names for the archive. */
   readonly registryFor: (archive: PlannedArchive) => CheckpointStore;
 }

@@ -77,7 +77,7 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   if (against.length > 0 || !workload) throw declined(against);
   const forbidden: Finding[] = [];
   for (const choice of usable) {
-    const plan = draftPlan(facts, { ...survey, workload }, choice, [...refused, ...forbidden], options);
+    const plan = draftPlan(facts, { ...survey, workload }, choice, withoutRepeats([...refused, ...forbidden]), options);
     const missing = await Promise.all(
       [facts.source, facts.target].map((cluster) => checkAccess(cluster, plan.effects, read)),
     );
@@ -168,7 +168,7 @@ function draftPlan(
       : { name: 'relay', reason: 'through this machine, the only way of this engine' },
     ...(archive && { archive }),
     route: { name: request.route, services: routes.routes },
-    helper: planHelper(facts),
+    helper: planHelper(facts, choice),
     deadlines: budget.deadlines,
     warnings: found.filter((finding) => finding.severity === 'warning'),
     forecast: makeForecast(options.evidence ?? { past: [] }, {
@@ -232,7 +232,8 @@ function placesOf({ request, sameCluster }: Facts): LockPlaces {
   };
 }
 
-function planTarget({ request, target }: Facts, pod: string, { node, lost }: EngineChoice): PlanTarget {
+function planTarget({ request, target }: Facts, pod: string, choice: EngineChoice): PlanTarget {
+  const { node, lost, restoreSetting } = choice;
   return {
     context: target.context,
     server: target.server,
@@ -240,14 +241,16 @@ function planTarget({ request, target }: Facts, pod: string, { node, lost }: Eng
     pod,
     node,
     ...(lost.length > 0 && { withoutCapabilities: lost }),
+    ...(restoreSetting !== undefined && { restoreSetting }),
   };
 }
 
-function planHelper({ request, systemNamespaces }: Facts): PlanDraft['helper'] {
+function planHelper({ request, systemNamespaces }: Facts, { sides }: EngineChoice): PlanDraft['helper'] {
   return {
     image: request.helperImage ?? '',
     namespace: SYSTEM_NAMESPACE,
     createNamespaceIn: SIDES.filter((side) => systemNamespaces[side] === undefined),
+    sides,
   };
 }
 

@@ -10,11 +10,12 @@ import {
 } from '../domain/plan.ts';
 import { SIDES, type Side } from '../domain/refs.ts';
 import type { PlannedPlace, PlannedWorkload } from '../domain/workload.ts';
+import { HELPER_SIDES } from '../engines/helper-sides.ts';
 import type { Pod } from '../kube/objects.ts';
 import type { Access } from '../kube/ports.ts';
 import type { Step } from '../steps/step.ts';
 import { isRenewed } from '../workloads/index.ts';
-import { accessFor } from './checks/access.ts';
+import { accessFor, accessKey } from './checks/access.ts';
 import { planningReads } from './checks/reads.ts';
 import { planEffects } from './make-plan.ts';
 
@@ -25,6 +26,8 @@ export interface PermissionScope {
   readonly oneCluster: boolean;
   /** Where the namespace of the helper pods is not there yet, so that a move makes it and takes it away again. */
   readonly createNamespaceIn: readonly Side[];
+  /** Where helper pods run; absent: wherever the engine wants them. */
+  readonly helperSides?: readonly Side[];
 }
 
 /**
@@ -50,7 +53,7 @@ function ofSide(effects: readonly Effect[], side: Side): Effect[] {
 }
 
 function unique(access: readonly Access[]): Access[] {
-  return [...new Map(access.map((each) => [JSON.stringify(each, Object.keys(each).toSorted()), each])).values()];
+  return [...new Map(access.map((each) => [accessKey(each), each])).values()];
 }
 
 function requestFor({ namespace, targetNamespace }: PermissionScope): MigrationRequest {
@@ -93,7 +96,8 @@ function fullestDraft(
   engine: PlanDraft['engine']['name'],
   workload: PlannedWorkload,
 ): PlanDraft {
-  const { namespace, targetNamespace } = scope;
+  const { namespace, targetNamespace, createNamespaceIn } = scope;
+  const sides = scope.helperSides ?? HELPER_SIDES[engine].wanted;
   const place = { context: '', server: '', pod: 'any', node: 'any' };
   const slices = [{ replaces: 'any', own: 'any' }];
   const route = { selector: { any: 'any' }, slices, selectorInTarget: { any: 'any' } };
@@ -124,7 +128,7 @@ function fullestDraft(
         { ...route, service: 'given-back', inTarget: 'restore', ownInTarget: ['any'], ownInSource: ['any'] },
       ],
     },
-    helper: { image: 'any', namespace: SYSTEM_NAMESPACE, createNamespaceIn: scope.createNamespaceIn },
+    helper: { image: 'any', namespace: SYSTEM_NAMESPACE, createNamespaceIn, sides },
     deadlines: DEFAULT_DEADLINES,
     warnings: [],
     forecast: { downMs: 0, totalMs: 0, basis: [] },

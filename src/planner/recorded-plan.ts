@@ -19,7 +19,7 @@ const planSchema = z.looseObject({
   engine: z.looseObject({ name }),
   volumes: z.array(z.looseObject({ name, mounting: name })),
   route: z.looseObject({ services: z.array(z.looseObject({ service: name })) }),
-  helper: z.looseObject({ namespace: name, createNamespaceIn: z.array(z.enum(SIDES)) }),
+  helper: z.looseObject({ namespace: name, createNamespaceIn: z.array(z.enum(SIDES)), sides: z.array(z.enum(SIDES)) }),
   deadlines: z.record(z.string(), z.number().positive()),
   effects: z.array(
     z.looseObject({

@@ -110,10 +110,11 @@ export async function surveyEngines(
   signal: AbortSignal,
 ): Promise<{ readonly engine: EngineName; readonly about: string }[]> {
   const facts = await gatherFacts({ ...request, engine: 'auto' }, source, target, signal);
-  return considerEngines(facts, originalPod(facts.pod)).usable.map(({ engine }) => ({ engine, about: ABOUT[engine] }));
+  const engines = new Set(considerEngines(facts, originalPod(facts.pod)).usable.map(({ engine }) => engine));
+  return [...engines].map((engine) => ({ engine, about: ABOUT[engine] }));
 }
 
 const ABOUT: Readonly<Record<EngineName, string>> = {
   helper: 'privileged pods on both nodes, shortest freeze',
-  kubelet: 'no privileged pods; a checkpoint through the registry',
+  kubelet: 'the nodes’ own runtimes, a checkpoint through the registry',
 };

@@ -1,7 +1,7 @@
 import { engineEffects } from '../engines/effects.ts';
 import type { Step } from './step.ts';
 
-/** One privileged pod on each of the two nodes, reachable before anything else begins. */
+/** A privileged pod on each node where the plan has one, reachable before anything else begins. */
 export const startHelpers: Step<'helpers'> = {
   name: 'helpers',
   phase: 'prepare',

@@ -1,6 +1,6 @@
 import type { Effect } from '../../domain/effect.ts';
 import type { PlanDraft } from '../../domain/plan.ts';
-import { type ObjectRef, SIDES, type Side } from '../../domain/refs.ts';
+import type { ObjectRef, Side } from '../../domain/refs.ts';
 import { targetPodEffects } from '../target-pod.ts';
 import { helperRef } from './helper-pod.ts';
 
@@ -9,7 +9,7 @@ export function helperEngineEffects(draft: PlanDraft): Effect[] {
   const placeholder = `from the source’s spec, on node ${draft.target.node}`;
   return [
     ...namespaceEffects(draft),
-    ...SIDES.flatMap((side) => helperPodEffects(draft, side)),
+    ...draft.helper.sides.flatMap((side) => helperPodEffects(draft, side)),
     ...targetPodEffects(draft, 'placeholder', 'prepare', placeholder),
   ];
 }

@@ -59,17 +59,12 @@ export function hasRoomForCopy(memoryBytes: number, source: NodeFacts, target: N
   return freeFor(source) >= 3 * memoryBytes + SPARE_BYTES && freeFor(target) >= 4 * memoryBytes + SPARE_BYTES;
 }
 
-/** What the two nodes must have in common, and the room that the target needs. Pure. */
-export function compareNodes(
-  plan: Plan,
-  source: { node: NodeFacts; memoryBytes: number },
-  target: NodeFacts,
-): Finding[] {
+/** Whether what runs on the source's processor runs on the target's, whoever restores it. Pure. */
+export function compareProcessors(plan: Plan, node: NodeFacts, target: NodeFacts): Finding[] {
   const findings: Finding[] = [];
   const error = (code: Finding['code'], what: string, why: string, remedy: string) =>
     findings.push({ code, severity: 'error', what, why, remedy });
-  const { node } = source;
-  const names = { source: `node ${plan.source.node}`, target: `node ${plan.target.node}` };
+  const names = namesOf(plan);
   if (node.architecture !== target.architecture) {
     error(
       'E130',
@@ -87,6 +82,24 @@ export function compareNodes(
       'choose another node with --to-node',
     );
   }
+  return findings;
+}
+
+function namesOf({ source, target }: Plan) {
+  return { source: `node ${source.node}`, target: `node ${target.node}` };
+}
+
+/** What the two nodes must have in common, and the room that the target needs. Pure. */
+export function compareNodes(
+  plan: Plan,
+  source: { node: NodeFacts; memoryBytes: number },
+  target: NodeFacts,
+): Finding[] {
+  const { node } = source;
+  const findings = compareProcessors(plan, node, target);
+  const error = (code: Finding['code'], what: string, why: string, remedy: string) =>
+    findings.push({ code, severity: 'error', what, why, remedy });
+  const names = namesOf(plan);
   for (const side of ['source', 'target'] as const) {
     const { criu } = side === 'source' ? node : target;
     if (criu.usable) continue;

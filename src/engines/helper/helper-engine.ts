@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { MigrateError } from '../../domain/errors.ts';
 import { need } from '../../domain/need.ts';
 import { allContainers, type Plan, type PodVolume } from '../../domain/plan.ts';
-import { SIDES } from '../../domain/refs.ts';
 import type { HelperResult } from '../../helper/protocol.ts';
 import type { Engine, EngineContext, EngineResults, Frozen, Probed } from '../engine.ts';
 import { bothEnds } from './both-ends.ts';
@@ -20,8 +19,8 @@ const REACH_MS = 3000;
 const restoredSchema = z.looseObject({ processes: z.number() });
 
 /** The helper engine: a privileged pod on each of the two nodes runs CRIU on the container's processes. */
-export function createHelperEngine(options: Omit<HelperPodsOptions, 'sides'>): Engine {
-  const pods = new HelperPods({ ...options, sides: SIDES });
+export function createHelperEngine(options: HelperPodsOptions): Engine {
+  const pods = new HelperPods(options);
   const keeper = createSourceHelper(pods, options);
   return {
     name: 'helper',

@@ -21,8 +21,6 @@ type Received = HelperResult<'receive'>;
 export const CHANNEL = 'move';
 
 export interface HelperPodsOptions {
-  /** Where a helper pod is wanted. */
-  readonly sides: readonly Side[];
   readonly plan: Plan;
   readonly source: ClusterReader;
   readonly target: ClusterReader;
@@ -30,7 +28,7 @@ export interface HelperPodsOptions {
 }
 
 /**
- * A privileged pod on each of the two nodes, and what this process has to do with them: it starts and removes them,
+ * A privileged pod on each node where the plan has one, and what this process has to do with them: it starts and removes them,
  * speaks with them and carries bytes from one to the other. What is asked of them is up to the engine.
  */
 export class HelperPods {
@@ -43,15 +41,15 @@ export class HelperPods {
     this.#options = options;
   }
 
-  /** Creates both helper pods, with their namespace where it is missing, and opens a session with each. */
+  /** Creates the helper pods, with their namespace where it is missing, and opens a session with each. */
   async start(report: WaitReport): Promise<void> {
-    await Promise.all(this.#options.sides.map((side) => this.#start(side, report)));
+    await Promise.all(this.#options.plan.helper.sides.map((side) => this.#start(side, report)));
   }
 
   /** Opens a session with each helper that still runs. Idempotent; never throws. */
   async attach(signal: AbortSignal): Promise<void> {
     await Promise.allSettled(
-      this.#options.sides.map(async (side) => {
+      this.#options.plan.helper.sides.map(async (side) => {
         const { name, namespace } = helperRef(this.#options.plan, side);
         const pod = await this.#options[side].get<Pod>(RESOURCES.pod, name, { namespace, signal });
         if (this.#sessions.has(side) || !pod?.status?.containerStatuses?.[0]?.state?.running) return;
@@ -63,7 +61,7 @@ export class HelperPods {
   /** How many of the helper pods are there; a cluster that cannot be asked counts as one that may have its own. */
   async present(signal: AbortSignal): Promise<Presence> {
     const found = await Promise.all(
-      this.#options.sides
+      this.#options.plan.helper.sides
         .map(async (side) => {
           const { name, namespace } = helperRef(this.#options.plan, side);
           const pod = await this.#options[side].get<Pod>(RESOURCES.pod, name, { namespace, signal });
@@ -171,12 +169,12 @@ export class HelperPods {
   }
 
   /**
-   * Removes both helper pods and waits until they are gone. Idempotent; a helper that has to thaw its source does so
+   * Removes the helper pods and waits until they are gone. Idempotent; a helper that has to thaw its source does so
    * before it ends.
    */
   async remove(report: WaitReport): Promise<void> {
     this.close();
-    await Promise.all(this.#options.sides.map((side) => this.#remove(side, report)));
+    await Promise.all(this.#options.plan.helper.sides.map((side) => this.#remove(side, report)));
   }
 
   async #remove(side: Side, report: WaitReport): Promise<void> {

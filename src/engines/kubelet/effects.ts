@@ -5,8 +5,9 @@ import { targetPodEffects } from '../target-pod.ts';
 import { pullPodRef } from './pull-pod.ts';
 
 /**
- * The kubelet engine: a helper pod beside the source only, which fences it and reads the archive from its node; a pod in
- * the target that pulls images; the checkpoint; and a target pod whose image is the checkpoint. Pure.
+ * The kubelet engine: a helper pod beside the source, which fences it and reads the archive from its node, and where that is
+ * allowed one in the target, which looks at its node; a pod in the target that pulls images; the checkpoint; and a target
+ * pod whose image is the checkpoint. Pure.
  */
 export function kubeletEngineEffects(draft: PlanDraft): Effect[] {
   const { source, archive } = draft;
@@ -15,7 +16,7 @@ export function kubeletEngineEffects(draft: PlanDraft): Effect[] {
   const image = `${archive?.host}/${archive?.repository}:${archive?.tag}`;
   return [
     ...namespaceEffects(draft),
-    ...helperPodEffects(draft, 'source'),
+    ...draft.helper.sides.flatMap((side) => helperPodEffects(draft, side)),
     { ...pull, verb: 'create', detail: `has node ${draft.target.node} pull the image and try the registry` },
     { ...pull, verb: 'delete', detail: 'has pulled' },
     {

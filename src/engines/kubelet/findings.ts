@@ -1,11 +1,28 @@
 import type { Finding } from '../../domain/finding.ts';
 import { onlyContainer, type Plan } from '../../domain/plan.ts';
-import type { ContainerFacts, MovedVolume } from '../../helper/protocol.ts';
+import type { ContainerFacts, MovedVolume, NodeFacts } from '../../helper/protocol.ts';
 
 /** Asked of the helper beside the pod's own volumes: the runtime's checkpoint leaves its content behind. */
 export const SHARED_MEMORY: MovedVolume = { name: 'kubectl-migrate-shm', mountPath: '/dev/shm' };
 
 const WITH_HELPER = 'move it with --engine helper, which can';
+
+/** E146 where the target's runtime restores only with a setting, and its node does not show that it has it. Pure. */
+export function configurationFindings({ target }: Plan, { restoresCheckpoints }: NodeFacts): Finding[] {
+  const { node, context, restoreSetting: setting } = target;
+  if (setting === undefined || restoresCheckpoints === true) return [];
+  const where = `the configuration of the container runtime on node ${node} of ${context}`;
+  return [
+    {
+      code: 'E146',
+      severity: 'error',
+      what:
+        restoresCheckpoints === false ? `${where} lacks ${setting}` : `${where} cannot be read: ${setting} is not seen`,
+      why: 'that version of it restores no checkpoint without',
+      remedy: `set it in its configuration file and restart it, choose another node with --to-node, or ${WITH_HELPER}`,
+    },
+  ];
+}
 
 /** What the runtime's own checkpoint cannot carry, as the source node shows it. Pure. */
 export function kubeletFindings(plan: Plan, container: ContainerFacts): Finding[] {

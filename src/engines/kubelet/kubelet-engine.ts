@@ -6,12 +6,12 @@ import { onlyContainer, type Plan, type PodVolume } from '../../domain/plan.ts';
 import type { Pod } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import type { Engine, EngineContext, EngineView, Frozen, Probed, Restored, StartPod } from '../engine.ts';
-import { containerFindings } from '../helper/findings.ts';
+import { compareProcessors, containerFindings } from '../helper/findings.ts';
 import { HelperPods } from '../helper/helper-pods.ts';
 import { lookAtSource } from '../helper/look.ts';
 import { createSourceHelper, type SourceHelper } from '../helper/source-helper.ts';
 import { Carrier, type CarrierOptions } from './carrier.ts';
-import { kubeletFindings, SHARED_MEMORY } from './findings.ts';
+import { configurationFindings, kubeletFindings, SHARED_MEMORY } from './findings.ts';
 import { preparePulls, removePullPod } from './prepare-pulls.ts';
 
 /** How long the source's node may take to hear from an address of the target, in ms. */
@@ -24,11 +24,12 @@ export type KubeletEngineOptions = Omit<CarrierOptions, 'pods'>;
 
 /**
  * The kubelet engine (Forensic Container Checkpointing, KEP-2008): kubelet has the runtime take a checkpoint, which
- * becomes the image of the target pod, and the runtime there restores it. Nothing privileged runs in the target. Kubelet
- * leaves the source running, so a helper pod beside it cuts it off before and stops it after the checkpoint.
+ * becomes the image of the target pod, and the runtime there restores it. Kubelet leaves the source running, so a helper
+ * pod beside it cuts it off before and stops it after the checkpoint. One in the target only looks at its node, and the
+ * engine does without where none is let in.
  */
 export function createKubeletEngine(options: KubeletEngineOptions): Engine {
-  const pods = new HelperPods({ ...options, sides: ['source'] });
+  const pods = new HelperPods(options);
   const keeper = createSourceHelper(pods, options);
   const carrier = new Carrier({ ...options, pods });
   return {
@@ -103,15 +104,22 @@ async function probe(
   const { id, name: moved } = onlyContainer(plan);
   const all = [...volumes.map(({ name, mountPath }) => ({ name, mountPath })), SHARED_MEMORY];
   const args = { containers: [{ id, volumes: all }] };
-  const [container] = (await pods.call('source', 'probe', args, { signal })).containers;
+  const [{ node, containers }, targetNode] = await Promise.all([
+    pods.call('source', 'probe', args, { signal }),
+    plan.helper.sides.includes('target') ? pods.call('target', 'probe-node', {}, { signal }) : undefined,
+  ]);
+  const [container] = containers;
   if (!container) throw new Error('there is an answer for each container');
   const findings = containerFindings(plan, moved, container).filter(({ code }) => code !== 'W203');
+  const compared = targetNode
+    ? [...compareProcessors(plan, node, targetNode), ...configurationFindings(plan, targetNode)]
+    : [];
   return {
     commandLines: { [moved]: container.process.args },
     addresses: container.addresses,
     memoryBytes: container.memoryBytes,
     processes: container.processes.length,
-    findings: [...findings, ...kubeletFindings(plan, container)],
+    findings: [...findings, ...kubeletFindings(plan, container), ...compared],
   };
 }
 

@@ -1,6 +1,8 @@
 /** Whether a node's runtime restores a checkpoint from an image when a container is created. */
 export type RestoreVerdict =
   | { readonly restores: true }
+  /** Only with a setting of its configuration file, which no API server shows. */
+  | { readonly restores: 'if-configured'; readonly setting: string; readonly why: string }
   | { readonly restores: false; readonly code: 'E146' | 'E147'; readonly why: string };
 
 type Version = readonly [number, number, number];
@@ -18,8 +20,11 @@ const vulnerable = (why: string): RestoreVerdict => ({ restores: false, code: 'E
 
 const CONTAINERD_CVES =
   'believes a checkpoint over the pod’s own request (CVE-2026-53492, CVE-2026-53489, CVE-2026-50195)';
-const OFF =
-  'restores only with enable_experimental_restore_via_create = true under [plugins.’io.containerd.cri.v1.runtime’] (containerd #13913, #13937), which the API server does not show';
+const ifConfigured: RestoreVerdict = {
+  restores: 'if-configured',
+  setting: "enable_experimental_restore_via_create = true under [plugins.'io.containerd.cri.v1.runtime']",
+  why: '(containerd #13913, #13937)',
+};
 
 /**
  * Which versions restore, in ascending order for each runtime. CRI-O: no version is known that CVE-2026-92574 is fixed
@@ -36,10 +41,10 @@ const ROWS: readonly Row[] = [
   { runtime: 'containerd', from: [2, 1, 9], verdict: yes },
   { runtime: 'containerd', from: [2, 2, 0], verdict: vulnerable(CONTAINERD_CVES) },
   { runtime: 'containerd', from: [2, 2, 5], verdict: yes },
-  { runtime: 'containerd', from: [2, 2, 7], verdict: no(OFF) },
+  { runtime: 'containerd', from: [2, 2, 7], verdict: ifConfigured },
   { runtime: 'containerd', from: [2, 3, 0], verdict: vulnerable(CONTAINERD_CVES) },
   { runtime: 'containerd', from: [2, 3, 2], verdict: yes },
-  { runtime: 'containerd', from: [2, 3, 4], verdict: no(OFF) },
+  { runtime: 'containerd', from: [2, 3, 4], verdict: ifConfigured },
   { runtime: 'containerd', from: [2, 4, 0], verdict: no('no longer restores (containerd #13871)') },
   {
     runtime: 'cri-o',

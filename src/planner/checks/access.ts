@@ -38,6 +38,11 @@ const SUBRESOURCES: Partial<Record<Verb, readonly (readonly [verb: string, subre
 /** By these it is seen whether a namespace of ours is empty and may go. */
 const CONTENTS = [RESOURCES.pod, RESOURCES.configMap, RESOURCES.lease];
 
+/** The same for the same access. Pure. */
+export function accessKey(access: Access): string {
+  return JSON.stringify(access, Object.keys(access).toSorted());
+}
+
 /** The questions to ask about a plan's effects on one cluster, and about what it reads to get on: each once. Pure. */
 export function accessFor(effects: readonly Effect[]): Access[] {
   const questions = new Map<string, Access>();

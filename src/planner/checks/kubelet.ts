@@ -1,32 +1,53 @@
 import type { Finding } from '../../domain/finding.ts';
 import type { MigrationRequest } from '../../domain/plan.ts';
-import { describeRuntime, judgeRuntime, takesCheckpoints } from '../../engines/kubelet/runtimes.ts';
+import type { Side } from '../../domain/refs.ts';
+import {
+  describeRuntime,
+  judgeRuntime,
+  type RestoreVerdict,
+  takesCheckpoints,
+} from '../../engines/kubelet/runtimes.ts';
 import type { Node, Pod } from '../../kube/objects.ts';
 import type { Facts } from '../facts.ts';
 import { checkHelpers } from './helpers.ts';
 
-/** What stands in the way of the kubelet engine beside the nodes of the target, and what comes with it. Pure. */
-export function checkKubelet(facts: Facts, original: Pod): Finding[] {
+/**
+ * What stands in the way of the kubelet engine with helper pods on these sides, beside the nodes of the target, and what
+ * comes with it. Pure.
+ */
+export function checkKubelet(facts: Facts, original: Pod, sides: readonly Side[]): Finding[] {
   return [
-    ...checkHelpers(facts, ['source']),
+    ...checkHelpers(facts, sides),
     ...registry(facts.request),
     ...sourceRuntime(facts),
     ...cannotMove(facts, original),
     ...unsealed(facts),
     ...restarts(original),
-    ...unlike(facts),
+    ...(sides.includes('target') ? [] : [unlike(facts)]),
   ];
 }
 
-/** Why a node’s runtime cannot restore what the source’s takes; undefined where it can. Pure. */
-export function againstRuntime(node: Node, { sourceNode, target }: Facts): Finding | undefined {
-  const reported = node.status?.nodeInfo?.containerRuntimeVersion;
-  const verdict = judgeRuntime(reported, sourceNode?.status?.nodeInfo?.containerRuntimeVersion);
-  if (verdict.restores) return undefined;
+/** Whether a node’s runtime restores what the source’s takes. Pure. */
+export function verdictOn(node: Node, { sourceNode }: Facts): RestoreVerdict {
+  const from = sourceNode?.status?.nodeInfo?.containerRuntimeVersion;
+  return judgeRuntime(node.status?.nodeInfo?.containerRuntimeVersion, from);
+}
+
+/**
+ * Why a node’s runtime cannot restore what the source’s takes; undefined where it can, and where a helper will be asked how
+ * it is configured. Pure.
+ */
+export function againstRuntime(node: Node, facts: Facts, asked: boolean): Finding | undefined {
+  const verdict = verdictOn(node, facts);
+  if (verdict.restores === true || (verdict.restores === 'if-configured' && asked)) return undefined;
+  const reported = describeRuntime(node.status?.nodeInfo?.containerRuntimeVersion);
+  const [code, does] = verdict.restores
+    ? (['E146', `restores only with ${verdict.setting} ${verdict.why}, which the API server does not show`] as const)
+    : ([verdict.code, verdict.why] as const);
   return {
-    code: verdict.code,
+    code,
     severity: 'error',
-    what: `node ${node.metadata.name} of ${target.context} runs ${describeRuntime(reported)}, which ${verdict.why}`,
+    what: `node ${node.metadata.name} of ${facts.target.context} runs ${reported}, which ${does}`,
     why: 'the kubelet engine has the target’s runtime restore the checkpoint',
     remedy: 'use --engine helper, which brings its own CRIU, or choose another node with --to-node',
     field: 'status.nodeInfo.containerRuntimeVersion',
@@ -123,14 +144,12 @@ function restarts({ metadata }: Pod): Finding[] {
   ];
 }
 
-function unlike({ source, target }: Facts): Finding[] {
-  return [
-    {
-      code: 'W212',
-      severity: 'warning',
-      what: `the processors of ${source.context} and ${target.context} are not compared`,
-      why: 'nothing privileged looks at the target’s nodes; a program that uses what the other processor lacks ends there (CRIU #2824)',
-      remedy: 'choose a node of the same machine type with --to-node',
-    },
-  ];
+function unlike({ source, target }: Facts): Finding {
+  return {
+    code: 'W212',
+    severity: 'warning',
+    what: `the processors of ${source.context} and ${target.context} are not compared`,
+    why: 'no helper pod of yours is let in there to look at the node; a program that uses what the other processor lacks ends there (CRIU #2824)',
+    remedy: 'choose a node of the same machine type with --to-node, or have helper pods let in',
+  };
 }

@@ -7,7 +7,7 @@ import { RESOURCES } from '../../../src/kube/resources.ts';
 import type { Message } from '../../../src/report/message.ts';
 import { CONTAINER_FACTS, NODE_FACTS } from '../../fakes/fake-helper.ts';
 import { checkpointOf, clustersWithCheckpoints, moveByKubelet, stuckAt } from '../../fixtures/kubelet-move.ts';
-import { IMAGE_BY_DIGEST } from '../../fixtures/objects.ts';
+import { IMAGE_BY_DIGEST, node } from '../../fixtures/objects.ts';
 import { contents } from '../../fixtures/two-clusters.ts';
 
 type World = ReturnType<typeof clustersWithCheckpoints>;
@@ -45,7 +45,8 @@ describe('a move by the kubelet engine', () => {
     expect(results.verify).toEqual({ image: IMAGE_BY_DIGEST });
     expect(world.registry.manifests.size).toBe(0);
     expect(world.helpers.source.asked).toContain('remove-archive');
-    expect(world.helpers.target.asked).toEqual([]);
+    expect(world.helpers.target.asked).toEqual(['probe-node']);
+    expect(world.west.all(RESOURCES.pod, 'kubectl-migrate')).toEqual([]);
     expect(world.west.all(RESOURCES.pod, 'shop').map(({ metadata }) => metadata.name)).toEqual(['cart-0']);
   });
 
@@ -76,6 +77,63 @@ describe('a move by the kubelet engine', () => {
     const home = world.east.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
     expect(home?.spec.containers[0]?.image).toBe(IMAGE_BY_DIGEST);
     expect(plan.engine.name).toBe('helper');
+  });
+});
+
+describe('the target’s node', () => {
+  /** A target whose runtime restores only if it is configured to. */
+  function configurable(restoresCheckpoints?: boolean): World {
+    const world = clustersWithCheckpoints();
+    for (const name of ['west-1', 'west-2']) {
+      world.west.change(RESOURCES.node, undefined, name, (object) => {
+        object['status'] = node(name, { runtime: 'containerd://2.2.7' }).status;
+      });
+    }
+    const facts = { ...NODE_FACTS, ...(restoresCheckpoints !== undefined && { restoresCheckpoints }) };
+    world.helpers.target.answers['probe-node'] = facts;
+    return world;
+  }
+
+  async function declines(world: World, finding: object) {
+    const was = everything(world);
+    await expect(moveByKubelet(world)).rejects.toMatchObject({
+      outcome: 'declined',
+      findings: [expect.objectContaining(finding)],
+    });
+    expect(everything(world)).toEqual(was);
+    expect(world.helpers.source.asked).not.toContain('fence');
+  }
+
+  it('that is configured to restore takes the pod', async () => {
+    expect((await moveByKubelet(configurable(true))).state).toBe('done');
+  });
+
+  it.each([
+    [false, /west-1 of west lacks enable_experimental_restore_via_create = true under \[plugins/],
+    [undefined, /west-1 of west cannot be read: enable_experimental_restore_via_create/],
+  ])('that is not configured to is declined before the source is touched: %s', async (configured, words) => {
+    const remedy = expect.stringMatching(/configuration file.*--to-node.*--engine helper/);
+    await declines(configurable(configured), { code: 'E146', what: expect.stringMatching(words), remedy });
+  });
+
+  it('with another processor is declined before the source is touched', async () => {
+    const world = clustersWithCheckpoints();
+    world.helpers.target.answers['probe-node'] = { ...NODE_FACTS, cpuFlags: ['sse2'] };
+    await declines(world, { code: 'E131', what: expect.stringContaining('lacks avx') });
+  });
+
+  it('may have no CRIU of the helper’s, and no room for its images', async () => {
+    const world = clustersWithCheckpoints();
+    const criu = { version: '4', usable: false, problems: ['no ptrace'] };
+    world.helpers.target.answers['probe-node'] = { ...NODE_FACTS, imagesFreeBytes: 0, criu };
+    expect((await moveByKubelet(world)).state).toBe('done');
+  });
+
+  it('is not asked by who may make no helper pod there', async () => {
+    const world = clustersWithCheckpoints();
+    world.west.deny.push({ verb: 'create', group: '', resource: 'pods', namespace: 'kubectl-migrate' });
+    expect((await moveByKubelet(world)).state).toBe('done');
+    expect(world.helpers.target.asked).toEqual([]);
   });
 });
 

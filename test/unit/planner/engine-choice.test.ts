@@ -56,8 +56,14 @@ describe('the engine that is chosen', () => {
   it('is kubelet where this user may not run them in the target', async () => {
     const clusters = twoClusters();
     clusters.west.deny.push({ verb: 'create', group: '', resource: 'pods', namespace: 'kubectl-migrate' });
-    const { engine } = await plan(clusters, { ...AUTO, ...REGISTRY });
-    expect(engine).toEqual({ name: 'kubelet', reason: expect.stringMatching(/E140 you may not create pods/) });
+    const { engine, helper, warnings } = await plan(clusters, { ...AUTO, ...REGISTRY });
+    expect(engine).toEqual({
+      name: 'kubelet',
+      reason:
+        'the helper engine cannot: E140 you may not create pods in namespace kubectl-migrate of west; E140 you may not create pods/exec in namespace kubectl-migrate of west',
+    });
+    expect(helper.sides).toEqual(['source']);
+    expect(warnings.map(({ code }) => code)).toContain('W212');
   });
 
   it('is none without a registry, which is then what is missing', async () => {
@@ -77,7 +83,11 @@ describe('the engine that is chosen', () => {
     const clusters = twoClusters();
     forbidHelpers(clusters, 'west');
     expect((await refusal(clusters, { engine: 'helper', ...REGISTRY })).map(({ code }) => code)).toEqual(['E141']);
-    expect((await plan(twoClusters(), KUBELET)).engine).toEqual({ name: 'kubelet', reason: 'asked for with --engine' });
+    const made = await plan(twoClusters(), KUBELET);
+    expect(made.engine).toEqual({ name: 'kubelet', reason: 'asked for with --engine' });
+    // The target's node is asked where that is allowed.
+    expect(made.helper.sides).toEqual(['source', 'target']);
+    expect(made.warnings.map(({ code }) => code)).not.toContain('W212');
   });
 
   it('asks for the node proxy and kubelet’s own word for a checkpoint', async () => {
@@ -112,6 +122,33 @@ describe('a node whose runtime does not restore', () => {
     const findings = await refusal(clusters, { ...KUBELET, targetNode: 'west-1' });
     expect(findings.map((finding) => finding.code)).toEqual([code]);
     expect((await plan(clusters, { ...AUTO, ...REGISTRY, targetNode: 'west-1' })).engine.name).toBe('helper');
+  });
+
+  it.each(['containerd://2.2.7', 'containerd://2.3.4'])(
+    'unless it is configured to is asked by a helper, or declined where none is let in: %s',
+    async (runtime) => {
+      const request = { ...KUBELET, targetNode: 'west-1' };
+      const clusters = twoClusters();
+      setRuntime(clusters, 'west-1', runtime);
+      const { target, engine, effects } = await plan(clusters, request);
+      expect(target).toMatchObject({ node: 'west-1', restoreSetting: expect.stringContaining('restore_via_create') });
+      expect(engine.reason).toMatch(/looked for on the node: enable_experimental_restore_via_create = true under/);
+      expect(effects.map(({ object }) => object.name)).toContain('helper-m-test-target');
+
+      forbidHelpers(clusters, 'west');
+      const findings = await refusal(clusters, request);
+      expect(findings).toMatchObject([{ code: 'E146', what: expect.stringMatching(/only with enable_.*#13913/) }]);
+    },
+  );
+
+  it('unless it is configured to is chosen only where no other restores', async () => {
+    const clusters = twoClusters();
+    setRuntime(clusters, 'west-1', 'containerd://2.2.7');
+    const { target } = await plan(clusters, KUBELET);
+    expect(target).toMatchObject({ node: 'west-2' });
+    expect(target).not.toHaveProperty('restoreSetting');
+    setRuntime(clusters, 'west-2', 'containerd://2.4.2');
+    expect((await plan(clusters, KUBELET)).target).toMatchObject({ node: 'west-1' });
   });
 
   it('takes no checkpoint of the source either', async () => {
@@ -156,9 +193,10 @@ describe('runtimes', () => {
     ['containerd://2.1.0', 'E147'],
     ['containerd://2.1.8', 'E147'],
     ['containerd://2.2.4', 'E147'],
-    ['containerd://2.2.7', 'E146'],
+    ['containerd://2.2.7', 'if-configured'],
+    ['containerd://2.2.9', 'if-configured'],
     ['containerd://2.3.1', 'E147'],
-    ['containerd://2.3.4', 'E146'],
+    ['containerd://2.3.4', 'if-configured'],
     ['containerd://2.4.0-rc.0', 'E146'],
     ['containerd://3.0.0', 'E146'],
     ['cri-o://1.34.0', 'E147'],
@@ -166,8 +204,8 @@ describe('runtimes', () => {
     [undefined, 'E146'],
   ])('%s', (reported, expected) => {
     const verdict = judgeRuntime(reported, source);
-    expect(verdict.restores ? true : verdict.code).toBe(expected);
-    if (!verdict.restores) expect(verdict.why).toMatch(/#\d+|CVE-\d{4}|KEP|none/);
+    expect(verdict.restores || verdict.code).toBe(expected);
+    if (verdict.restores !== true) expect(verdict.why).toMatch(/#\d+|CVE-\d{4}|KEP|none/);
   });
 
   it('do not restore what another has taken', () => {

@@ -44,6 +44,21 @@ describe('the permissions of moves to another cluster', () => {
   });
 });
 
+describe('the permissions of moves by the kubelet engine', () => {
+  const scope = { namespace: 'shop', targetNamespace: 'shop', oneCluster: false, createNamespaceIn: [] };
+  const all = accessOfMoves(scope, STEPS, 'kubelet');
+  const least = accessOfMoves({ ...scope, helperSides: ['source'] }, STEPS, 'kubelet');
+
+  it('hold what a helper in the target takes, which is all that it can do without', () => {
+    expect(least.source).toEqual(all.source);
+    const known = least.target.map(worded);
+    const more = all.target.map(worded).filter((each) => !known.includes(each));
+    const pods = ['create', 'delete', 'get', 'list', 'watch'].map((verb) => `${verb} pods kubectl-migrate`);
+    const streams = ['create', 'get'].map((verb) => `${verb} pods/exec kubectl-migrate`);
+    expect(more.toSorted()).toEqual([...pods, ...streams].toSorted());
+  });
+});
+
 describe('the permissions of moves from node to node', () => {
   const services = [service('cart')];
   const scope = { namespace: 'shop', targetNamespace: 'shop', oneCluster: true, createNamespaceIn: SIDES };
