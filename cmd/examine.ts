@@ -2,10 +2,11 @@ import { stringify } from 'yaml';
 import { isMigrateError, type Outcome } from '../src/domain/errors.ts';
 import { ENGINES, type EngineName } from '../src/domain/plan.ts';
 import { SIDES, type Side } from '../src/domain/refs.ts';
+import { HELPER_SIDES } from '../src/engines/helper-sides.ts';
 import type { Cluster } from '../src/kube/connect.ts';
 import { serverVersion } from '../src/kube/server-version.ts';
 import { type Diagnosis, diagnoseCluster } from '../src/planner/diagnose.ts';
-import { accessOfMoves } from '../src/planner/permissions.ts';
+import { accessOfMoves, type PermissionScope } from '../src/planner/permissions.ts';
 import { minimalRoles } from '../src/planner/roles.ts';
 import { STEPS } from '../src/steps/index.ts';
 import { parseImage } from '../src/transfer/registry/reference.ts';
@@ -51,12 +52,12 @@ function sidesOf(options: DoctorOptions): readonly Side[] {
 function accessFor(
   clusters: readonly Cluster[],
   options: DoctorOptions,
-  { engine, createNamespaceIn }: { engine: EngineName; createNamespaceIn: readonly Side[] },
+  { engine, ...where }: { engine: EngineName } & Pick<PermissionScope, 'createNamespaceIn' | 'helperSides'>,
 ) {
   const namespace = options.namespace ?? clusters[0]?.namespace ?? 'default';
   const targetNamespace = options['to-namespace'] ?? namespace;
   const oneCluster = clusters.length === 1;
-  return accessOfMoves({ namespace, targetNamespace, oneCluster, createNamespaceIn }, STEPS, engine);
+  return accessOfMoves({ namespace, targetNamespace, oneCluster, ...where }, STEPS, engine);
 }
 
 async function diagnose(
@@ -68,8 +69,13 @@ async function diagnose(
   const engines = [options.engine, ...ENGINES.filter((engine) => engine !== options.engine)];
   const accessOf = (side: Side) => (engine: EngineName) => ({
     engine,
-    access: (makesNamespace: boolean) =>
-      accessFor(clusters, options, { engine, createNamespaceIn: makesNamespace ? [side] : [] })[side],
+    access: (makesNamespace: boolean) => {
+      const createNamespaceIn = makesNamespace ? [side] : [];
+      const { needed, wanted } = HELPER_SIDES[engine];
+      const accessOn = (helperSides: readonly Side[]) =>
+        accessFor(clusters, options, { engine, createNamespaceIn, helperSides })[side];
+      return { needed: accessOn(needed), wanted: accessOn(wanted) };
+    },
   });
   const helperImage = options['helper-image'] || undefined;
   const signal = streams.interrupt;

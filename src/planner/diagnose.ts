@@ -5,7 +5,7 @@ import type { EngineName } from '../domain/plan.ts';
 import type { KubeObject, Node } from '../kube/objects.ts';
 import type { Access, ClusterReader, ReadOptions } from '../kube/ports.ts';
 import { POD_METRICS, RESOURCES } from '../kube/resources.ts';
-import { refusedAccess } from './checks/access.ts';
+import { accessKey, refusedAccess } from './checks/access.ts';
 
 /** One thing that was looked at in a cluster, or on this machine. */
 export interface Diagnosis {
@@ -28,8 +28,14 @@ export interface DiagnoseOptions extends ReadOptions {
 
 export interface EngineAccess {
   readonly engine: EngineName;
-  /** `makesNamespace`: a move would make the namespace of the helper pods. */
-  readonly access: (makesNamespace: boolean) => readonly Access[];
+  /**
+   * What a move cannot do without, and what it wants as well. `makesNamespace`: it would make the namespace of the helper
+   * pods.
+   */
+  readonly access: (makesNamespace: boolean) => {
+    readonly needed: readonly Access[];
+    readonly wanted: readonly Access[];
+  };
 }
 
 const ENFORCE = 'pod-security.kubernetes.io/enforce';
@@ -65,9 +71,12 @@ export async function diagnoseCluster(cluster: ClusterReader, options: DiagnoseO
     guarded('nodes', async (tell) => nodes(await cluster.list<Node>(RESOURCES.node, read), options.helperImage, tell)),
     ...options.engines.map(({ engine, access }, at) =>
       guarded(`${engine} engine`, async (tell) => {
-        const asked = access((await home) === undefined);
-        const refused = await refusedAccess(cluster, asked, read);
-        return permissions(refused, { asked: asked.length, meant: at === 0, engine }, tell);
+        const { needed, wanted } = access((await home) === undefined);
+        const [refused, missed] = await Promise.all(
+          [needed, without(wanted, needed)].map((asked) => refusedAccess(cluster, asked, read)),
+        );
+        const seen = { refused: refused ?? [], missed: missed ?? [], asked: wanted.length };
+        return permissions(seen, { meant: at === 0, engine }, tell);
       }),
     ),
     guarded('helper namespace', async (tell) => [namespace(await home, cluster, tell)]),
@@ -113,16 +122,34 @@ function imagesOf({ status }: Node): string[] {
   return images.flatMap(({ names }) => names ?? []);
 }
 
-interface Asked {
+function without(all: readonly Access[], some: readonly Access[]): Access[] {
+  const left = new Map(all.map((each) => [accessKey(each), each]));
+  for (const each of some) left.delete(accessKey(each));
+  return [...left.values()];
+}
+
+interface Permitted {
+  /** Of all that the engine wants, needed or not. */
   readonly asked: number;
+  readonly refused: readonly Finding[];
+  /** Those that it can do without. */
+  readonly missed: readonly Finding[];
+}
+
+interface Asked {
   readonly meant: boolean;
   readonly engine: EngineName;
 }
 
 /** What the engine that is meant lacks is told one by one; of another it is enough to know that it lacks something. */
-function permissions(refused: readonly Finding[], { asked, meant, engine }: Asked, tell: Tell): Diagnosis[] {
-  if (refused.length === 0) return [tell('ok', `you have all ${asked} permissions that it needs`)];
+function permissions({ asked, refused, missed }: Permitted, { meant, engine }: Asked, tell: Tell): Diagnosis[] {
   const roles = `${COMMAND} doctor --engine ${engine} --roles prints roles that allow it`;
+  if (refused.length === 0 && missed.length === 0)
+    return [tell('ok', `you have all ${asked} permissions that it needs`)];
+  if (refused.length === 0)
+    return [
+      tell('note', `it does without ${missed.length} of ${asked} permissions: no helper looks at its nodes`, roles),
+    ];
   if (!meant) return [tell('note', `you lack ${refused.length} of the ${asked} permissions that it needs`, roles)];
   return refused.map(({ what }) => tell('problem', what, roles));
 }

@@ -117,6 +117,14 @@ describe('doctor', () => {
     expect(kubelet.stdout).toMatch(/✗ +east +kubelet engine +you may not create nodes\/proxy/);
   });
 
+  it('calls it no problem where the kubelet engine may have no helper in the target, which it does without', async () => {
+    clusters.west.deny.push({ verb: 'create', group: '', resource: 'pods', namespace: 'kubectl-migrate' });
+    const { code, stdout } = await run('doctor', '--to-context', 'west', '--engine', 'kubelet');
+    expect(stdout).toMatch(/· +west +kubelet engine +it does without 2 of \d+ permissions/);
+    expect(stdout).toMatch(/west, kubelet engine: .*doctor --engine kubelet --roles/);
+    expect(code).toBe(0);
+  });
+
   it('prints roles that hold everything that a real move asked for', async () => {
     const { code, stdout } = await run('doctor', '--to-context', 'west', '--roles');
     expect(code).toBe(0);
