@@ -1,4 +1,4 @@
-import { MigrateError } from '../../domain/errors.ts';
+import { isMigrateError, MigrateError } from '../../domain/errors.ts';
 import { HELPER_CONTAINER } from '../../domain/names.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { SIDES, type Side } from '../../domain/refs.ts';
@@ -9,6 +9,7 @@ import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import { startRelay } from '../../transfer/relay.ts';
 import type { Presence } from '../engine.ts';
+import { HELPER_SIDES } from '../helper-sides.ts';
 import { sameDigest } from './both-ends.ts';
 import { helperPod, helperRef } from './helper-pod.ts';
 import { type CallOptions, HelperSession } from './session.ts';
@@ -41,9 +42,24 @@ export class HelperPods {
     this.#options = options;
   }
 
-  /** Creates the helper pods, with their namespace where it is missing, and opens a session with each. */
-  async start(report: WaitReport): Promise<void> {
-    await Promise.all(this.#options.plan.helper.sides.map((side) => this.#start(side, report)));
+  /**
+   * Creates the helper pods, with their namespace where it is missing, and opens a session with each. One that the engine
+   * can do without and that does not come up is taken away again, and `missing` is told why.
+   */
+  async start(report: WaitReport, missing: (side: Side, why: MigrateError) => void = () => undefined): Promise<void> {
+    await Promise.all(
+      this.#options.plan.helper.sides.map(async (side) => {
+        try {
+          await this.#start(side, report);
+        } catch (error) {
+          if (this.#needed.includes(side) || report.signal.aborted || !isMigrateError(error)) throw error;
+          this.#sessions.get(side)?.close();
+          this.#sessions.delete(side);
+          await this.#remove(side, report);
+          missing(side, error);
+        }
+      }),
+    );
   }
 
   /** Opens a session with each helper that still runs. Idempotent; never throws. */
@@ -58,7 +74,10 @@ export class HelperPods {
     );
   }
 
-  /** How many of the helper pods are there; a cluster that cannot be asked counts as one that may have its own. */
+  /**
+   * How many of the helper pods are there; all of them are where none of those is missing that the engine cannot do
+   * without. A cluster that cannot be asked counts as one that may have its own.
+   */
   async present(signal: AbortSignal): Promise<Presence> {
     const found = await Promise.all(
       this.#options.plan.helper.sides
@@ -70,7 +89,7 @@ export class HelperPods {
         .map((asked) => asked.catch(() => 'unknown' as const)),
     );
     if (found.every((side) => side === undefined)) return 'absent';
-    return found.every((side) => side !== undefined && side !== 'unknown') ? 'done' : 'partial';
+    return this.#needed.every((side) => found.includes(side)) && !found.includes('unknown') ? 'done' : 'partial';
   }
 
   /** A helper that runs, whatever has become of the one of that side. */
@@ -81,6 +100,10 @@ export class HelperPods {
     if (this.has(side)) return;
     await this.#remove(side, report);
     await this.#start(side, report);
+  }
+
+  get #needed(): readonly Side[] {
+    return HELPER_SIDES[this.#options.plan.engine.name].needed;
   }
 
   async #attach(side: Side): Promise<void> {

@@ -8,8 +8,9 @@ export const SHARED_MEMORY: MovedVolume = { name: 'kubectl-migrate-shm', mountPa
 const WITH_HELPER = 'move it with --engine helper, which can';
 
 /** E146 where the target's runtime restores only with a setting, and its node does not show that it has it. Pure. */
-export function configurationFindings({ target }: Plan, { restoresCheckpoints }: NodeFacts): Finding[] {
+export function configurationFindings({ target }: Plan, seen: NodeFacts | undefined): Finding[] {
   const { node, context, restoreSetting: setting } = target;
+  const restoresCheckpoints = seen?.restoresCheckpoints;
   if (setting === undefined || restoresCheckpoints === true) return [];
   const where = `the configuration of the container runtime on node ${node} of ${context}`;
   return [

@@ -35,9 +35,11 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
   return {
     name: 'kubelet',
     runsOnRestore: true,
-    start: ({ signal, waiting }) => {
+    start: ({ plan: { target }, signal, waiting, warn }) => {
       carrier.begin();
-      return pods.start({ signal, onProgress: waiting });
+      return pods.start({ signal, onProgress: waiting }, (_side, { code, detail }) =>
+        warn(`nobody looks at node ${target.node} of ${target.context} before the freeze: ${code} ${detail}`),
+      );
     },
     attach: ({ signal }) => pods.attach(signal),
     look: (context) => look(pods, options, context),
@@ -106,20 +108,23 @@ async function probe(
   const args = { containers: [{ id, volumes: all }] };
   const [{ node, containers }, targetNode] = await Promise.all([
     pods.call('source', 'probe', args, { signal }),
-    plan.helper.sides.includes('target') ? pods.call('target', 'probe-node', {}, { signal }) : undefined,
+    pods.has('target') ? pods.call('target', 'probe-node', {}, { signal }) : undefined,
   ]);
   const [container] = containers;
   if (!container) throw new Error('there is an answer for each container');
   const findings = containerFindings(plan, moved, container).filter(({ code }) => code !== 'W203');
-  const compared = targetNode
-    ? [...compareProcessors(plan, node, targetNode), ...configurationFindings(plan, targetNode)]
-    : [];
+  const compared = targetNode ? compareProcessors(plan, node, targetNode) : [];
   return {
     commandLines: { [moved]: container.process.args },
     addresses: container.addresses,
     memoryBytes: container.memoryBytes,
     processes: container.processes.length,
-    findings: [...findings, ...kubeletFindings(plan, container), ...compared],
+    findings: [
+      ...findings,
+      ...kubeletFindings(plan, container),
+      ...compared,
+      ...configurationFindings(plan, targetNode),
+    ],
   };
 }
 

@@ -129,6 +129,39 @@ describe('the target’s node', () => {
     expect((await moveByKubelet(world)).state).toBe('done');
   });
 
+  describe('where no helper comes up, is not asked', () => {
+    const webhook = 'admission webhook "policy.example" denied the request: privileged';
+
+    function refusing(world: World): World {
+      world.west.admit = (object) => {
+        if (!object.metadata.name.startsWith('helper-')) return object;
+        throw new ApiFailure({ kind: 'status', status: { code: 403, reason: 'Forbidden', message: webhook } });
+      };
+      return world;
+    }
+
+    it.each([
+      ['because a webhook is against it', () => refusing(clustersWithCheckpoints()), webhook],
+      [
+        'because its image cannot be pulled',
+        () => clustersWithCheckpoints({ stuck: stuckAt(/^helper-.*-target$/, 'ErrImagePull') }),
+        'ErrImagePull',
+      ],
+    ])('%s, which is told', async (_name, make, why) => {
+      const world = make();
+      const messages: Message[] = [];
+      expect((await moveByKubelet(world, { onMessage: (message) => messages.push(message) })).state).toBe('done');
+      const told = messages.filter(({ code, step }) => code === 'W421' && step === 'helpers');
+      expect(told.map(({ text }) => text)).toEqual([expect.stringContaining(why)]);
+      expect(world.west.all(RESOURCES.pod, 'kubectl-migrate')).toEqual([]);
+    });
+
+    it('and is declined where the restore depends on its configuration', async () => {
+      const what = expect.stringContaining('cannot be read');
+      await declines(refusing(configurable(true)), { code: 'E146', what });
+    });
+  });
+
   it('is not asked by who may make no helper pod there', async () => {
     const world = clustersWithCheckpoints();
     world.west.deny.push({ verb: 'create', group: '', resource: 'pods', namespace: 'kubectl-migrate' });
