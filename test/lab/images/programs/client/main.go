@@ -15,6 +15,13 @@
 //	    the one before; with -may-repeat the first may also be the same.
 //	    Summary: attempted, acknowledged, errors, longestGapMs, gapStart, gapEnd, firstErrorAt, lastErrorAt,
 //	    firstCount, lastCount, countWentBack (list of [before, after], at most 20), uptimeWentBack.
+//	client witness -address c:7000 [-interval 5ms] [-timeout 1s] [-boot NAME] [-duration 0]
+//	    Sends "NAME 1", "NAME 2", ... to a collector, a line each, over one connection, and connects again after an
+//	    error. NAME is made up at the start unless given; no count is sent twice. Writes nothing itself.
+//	client collect [-listen :7000] [-duration 0]
+//	    Keeps which counts have come from each witness. Summary: witnesses (of each boot, received, highest, repeated:
+//	    the first 20 counts that came more than once, longestGapMs, gapStart, gapEnd, silentMs: since the last one), refused
+//	    (lines that no witness says, or that are too much to be kept).
 //
 // Common: -address and the like may be given as environment too (CLIENT_ADDRESS, CLIENT_URL).
 // Events: {"event":"error","at":...,"error":...} for the first error of a gap, {"event":"recovered","at":...,"gapMs":...}
@@ -39,7 +46,7 @@ type common struct {
 
 func main() {
 	if len(os.Args) < 2 {
-		fail("usage: client redis|http [flags]")
+		fail("usage: client redis|http|witness|collect [flags]")
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
 	var shared common
@@ -52,6 +59,10 @@ func main() {
 		loop = redisMode(flags)
 	case "http":
 		loop = httpMode(flags)
+	case "witness":
+		loop = witnessMode(flags)
+	case "collect":
+		loop = collectMode(flags)
 	default:
 		fail("unknown mode " + os.Args[1])
 	}
