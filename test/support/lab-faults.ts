@@ -1,27 +1,30 @@
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Side } from '../../src/domain/refs.ts';
 import { cutNetwork, killProgram, loseNode, restartRuntime, smallDisk, type Undo } from '../lab/faults.ts';
 import type { NodeName } from '../lab/index.ts';
 import { imagesFolder } from './images-folder.ts';
 import type { Context } from './kubectl.ts';
 import { expireToken, renewToken } from './rights.ts';
 import type { Scenario } from './scenario.ts';
+import type { Part } from './struck-move.ts';
 
-/** A move between the second nodes of the clusters that a fault strikes. */
+/** A move of a pod between the second nodes of the clusters that a fault strikes. */
 export interface Struck {
   readonly scene: Scenario;
+  readonly pod: string;
   readonly id: string;
   readonly from: Context;
   readonly to: Context;
-  /** Stops the program for so many ms. */
-  pause(ms: number): Promise<void>;
+  /** Sends the program a signal, unless it has ended. */
+  signal(name: NodeJS.Signals): void;
 }
 
 /** What can happen to a move. What lasts is undone after a while; what does not yields nothing. */
 export interface LabFault {
   readonly name: string;
   /** Only while the move is in this part; in any when absent. */
-  readonly only?: string;
+  readonly only?: Part;
   inflict(struck: Struck): Promise<Undo | undefined>;
 }
 
@@ -30,13 +33,13 @@ const REMEMBERED_MS = 11_000;
 
 const node = (context: Context): NodeName => `${context}-2`;
 const control = (context: Context): NodeName => `${context}-1`;
-const once = async (act: Promise<unknown>): Promise<undefined> => {
+const once = async (act: unknown): Promise<undefined> => {
   await act;
   return undefined;
 };
 
-/** Faults of the machinery below a move, all of which it must survive at any point. */
-export const LAB_FAULTS: readonly LabFault[] = [
+/** Faults of the machinery below a move. Nothing else can go on meanwhile on the lab. */
+const MACHINE_FAULTS: readonly LabFault[] = [
   { name: 'kubelet of the source stopped', inflict: ({ from }) => killProgram(node(from), 'kubelet') },
   { name: 'kubelet of the target stopped', inflict: ({ to }) => killProgram(node(to), 'kubelet') },
   { name: 'containerd of the source restarted', inflict: ({ from }) => once(restartRuntime(node(from))) },
@@ -47,36 +50,64 @@ export const LAB_FAULTS: readonly LabFault[] = [
   { name: 'network between the clusters cut', inflict: () => cutNetwork('between the clusters') },
   { name: 'network to the source cut', inflict: ({ from }) => cutNetwork({ from: 'this machine', to: from }) },
   { name: 'network to the target cut', inflict: ({ to }) => cutNetwork({ from: 'this machine', to }) },
+  { name: 'disk of the target full', only: 'begin', inflict: ({ to }) => smallDisk(node(to), 2) },
+];
+
+/** Faults of what belongs to the move alone. */
+const OWN_FAULTS: readonly LabFault[] = [
   { name: 'token for the source expired in sleep', inflict: (struck) => expire(struck) },
   { name: 'target pod evicted', only: 'prepare', inflict: (struck) => once(evict(struck)) },
   { name: 'target pod without memory', only: 'prepare', inflict: (struck) => once(withoutMemory(struck)) },
-  { name: 'disk of the target full', only: 'begin', inflict: ({ to }) => smallDisk(node(to), 2) },
   { name: 'image truncated', only: 'prepare', inflict: (struck) => once(spoilImage(struck, truncate)) },
   { name: 'image with a flipped bit', only: 'prepare', inflict: (struck) => once(spoilImage(struck, flip)) },
 ];
 
+/** Faults below a move, all of which it must survive at any point. */
+export const LAB_FAULTS: readonly LabFault[] = [...MACHINE_FAULTS, ...OWN_FAULTS];
+
+/** Faults that a move can meet while others go on beside it: those of what belongs to it, and of the plugin and its helpers. */
+export const FAULTS_BESIDE_OTHERS: readonly LabFault[] = [
+  ...OWN_FAULTS,
+  { name: 'plugin killed', inflict: ({ signal }) => once(signal('SIGKILL')) },
+  { name: 'interrupted', inflict: ({ signal }) => once(signal('SIGINT')) },
+  { name: 'source helper removed', inflict: (struck) => once(removeHelper(struck, 'source')) },
+  // Nobody promises a way on for a helper that goes right after the commit, and from here on it takes a moment to go.
+  { name: 'target helper removed', only: 'place', inflict: (struck) => once(removeHelper(struck, 'target')) },
+];
+
+/** Everything that can happen to a move. */
+export const ALL_FAULTS: readonly LabFault[] = [...MACHINE_FAULTS, ...FAULTS_BESIDE_OTHERS];
+
 /** A lid that is closed for longer than the token is good for. Whoever goes on afterwards has another one. */
-async function expire({ scene: { kubectl, namespace, kubeconfig }, from, pause }: Struck): Promise<Undo> {
+async function expire({ scene: { kubectl, namespace, kubeconfig }, from, signal }: Struck): Promise<Undo> {
   await expireToken(kubectl, from, namespace);
-  await pause(REMEMBERED_MS);
+  signal('SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, REMEMBERED_MS));
+  signal('SIGCONT');
   return () => renewToken(kubectl, from, { namespace, kubeconfig });
 }
 
 /** As `kubectl drain` does it. */
-async function evict({ scene: { kubectl, namespace }, to }: Struck): Promise<void> {
-  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'redis', namespace } };
-  const url = `/api/v1/namespaces/${namespace}/pods/redis/eviction`;
+async function evict({ scene: { kubectl, namespace }, pod, to }: Struck): Promise<void> {
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace } };
+  const url = `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`;
   await kubectl.run(to, ['create', '--raw', url, '-f', '-'], JSON.stringify(eviction));
 }
 
 /** The target container may have less than the source needs; the kernel ends what takes more. */
-async function withoutMemory({ scene: { lab, kubectl, namespace }, to }: Struck): Promise<void> {
-  const { metadata } = await kubectl.json<{ metadata: { uid: string } }>(to, ['-n', namespace, 'pod', 'redis']);
+async function withoutMemory({ scene: { lab, kubectl, namespace }, pod, to }: Struck): Promise<void> {
+  const { metadata } = await kubectl.json<{ metadata: { uid: string } }>(to, ['-n', namespace, 'pod', pod]);
   const uid = metadata.uid.replaceAll('-', '_');
   const script = `for group in $(find /sys/fs/cgroup/memory -type d -name '*${metadata.uid}*' -o -type d -name '*${uid}*'); do
     echo 3M >$group/memory.limit_in_bytes; done`;
   const { code, stderr } = await lab.exec(node(to), ['sh', '-ec', script]);
   if (code !== 0) throw new Error(`memory of the target pod: ${stderr}`);
+}
+
+/** As somebody does who wants a pod to be gone at once. */
+async function removeHelper({ scene: { kubectl }, id, from, to }: Struck, side: Side): Promise<void> {
+  const words = ['delete', 'pod', `helper-${id}-${side}`, '--ignore-not-found', '--grace-period=0', '--force'];
+  await kubectl.run(side === 'source' ? from : to, ['-n', 'kubectl-migrate', ...words, '--wait=false']);
 }
 
 /** Spoils an image of the move as soon as it is there. */

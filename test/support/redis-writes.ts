@@ -9,27 +9,24 @@ export interface WriteAccount {
   readonly twice: readonly string[];
 }
 
+interface Place {
+  readonly context: Context;
+  readonly namespace: string;
+  readonly pod: string;
+}
+
+function inside(kubectl: Kubectl, { context, namespace, pod }: Place, words: readonly string[]): Promise<string> {
+  return kubectl.run(context, ['-n', namespace, 'exec', pod, '-c', 'main', '--', 'redis-cli', ...words]);
+}
+
+/** A number that a redis makes when it starts: as long as it is the same, its memory is. */
+export async function redisRunId(kubectl: Kubectl, place: Place): Promise<string> {
+  return /^run_id:(\w+)/m.exec(await inside(kubectl, place, ['INFO', 'server']))?.[1] ?? '';
+}
+
 /** Holds what the client was told against what redis has. */
-export async function accountForWrites(
-  kubectl: Kubectl,
-  place: { context: Context; namespace: string; pod: string },
-  summary: RedisSummary,
-): Promise<WriteAccount> {
-  const { context, namespace, pod } = place;
-  const list = await kubectl.run(context, [
-    '-n',
-    namespace,
-    'exec',
-    pod,
-    '-c',
-    'main',
-    '--',
-    'redis-cli',
-    'LRANGE',
-    'log',
-    '0',
-    '-1',
-  ]);
+export async function accountForWrites(kubectl: Kubectl, place: Place, summary: RedisSummary): Promise<WriteAccount> {
+  const list = await inside(kubectl, place, ['LRANGE', 'log', '0', '-1']);
   const counts = new Map<string, number>();
   for (const id of list.split('\n').filter(Boolean)) counts.set(id, (counts.get(id) ?? 0) + 1);
   const acknowledged = summary.acknowledgedRanges.flatMap(([first, last]) =>
