@@ -1,17 +1,25 @@
 import process from 'node:process';
-import { describe, expect, it } from 'vitest';
-import { type Measured, measure } from '../support/growth.ts';
-import { newMachine, whenRecorded } from '../support/kill.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { measure } from '../support/growth.ts';
 import type { Context } from '../support/kubectl.ts';
-import { redisLoad } from '../support/load-client.ts';
+import { ALL_FAULTS, FAULTS_BESIDE_OTHERS } from '../support/lab-faults.ts';
+import { collector, redisLoad, witness } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
-import { accountForWrites } from '../support/redis-writes.ts';
+import { postgresUnderLoad } from '../support/postgres-writes.ts';
+import { accountForWrites, redisRunId } from '../support/redis-writes.ts';
 import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
+import { changes, type Snapshot, takeSnapshot, unexpected } from '../support/snapshot.ts';
+import { endOf, PARTS, type Strike, struckMove } from '../support/struck-move.ts';
 
 const MOVES = Number(process.env['SOAK_MOVES'] ?? 3);
 /** How many of the moves meet a fault. */
 const FAULTS = Number(process.env['SOAK_FAULTS'] ?? 1 / 3);
-const SEED = Number(process.env['SOAK_SEED'] ?? 1);
+const SEED = Number(process.env['SOAK_SEED'] ?? 41);
+/** What falls ill below a move harms every other scenario on the lab. */
+const KINDS = process.env['SOAK_ALONE'] === undefined ? FAULTS_BESIDE_OTHERS : ALL_FAULTS;
+/** How long what lasts goes on, in ms. */
+const LASTS_MS = 5_000;
+const PORT = 7000;
 
 /** The same numbers in [0, 1) for the same seed (mulberry32). */
 function randomFrom(seed: number): () => number {
@@ -24,89 +32,165 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-interface Fault {
-  readonly name: string;
-  /** What happens when the record has so many lines. */
-  readonly strike: Parameters<typeof whenRecorded>[2];
+const PROGRAMS = { redis: 'redis-server', db: 'postgres' } as const;
+type Moved = keyof typeof PROGRAMS;
+
+/** What is to happen in a move, in words as well. */
+interface Intent {
+  readonly name: Moved;
+  readonly strike: Strike | undefined;
+  readonly words: string;
 }
 
-function faultsFor({ kubectl }: Scenario, from: Context, to: Context): readonly Fault[] {
-  const now = ['--grace-period=0', '--force', '--wait=false'];
-  const remove = (context: Context, name: string) =>
-    kubectl.try(context, ['-n', 'kubectl-migrate', 'delete', 'pod', name, ...now]);
-  return [
-    { name: 'plugin killed', strike: (_id, child) => child.kill('SIGKILL') },
-    { name: 'interrupted', strike: (_id, child) => child.kill('SIGINT') },
-    { name: 'source helper removed', strike: (id) => remove(from, `helper-${id}-source`) },
-    { name: 'target helper removed', strike: (id) => remove(to, `helper-${id}-target`) },
-  ];
+/** Every third move is the database's; all numbers are drawn each time, so that each move has its own. */
+function intentOf(move: number, random: () => number): Intent {
+  const [isStruck, kind, line, afterMs] = [random() < FAULTS, random(), random(), random()];
+  const name = move % 3 === 2 ? 'db' : 'redis';
+  const fault = KINDS[Math.floor(kind * KINDS.length)];
+  if (!isStruck || !fault) return { name, strike: undefined, words: 'undisturbed' };
+  if (fault.only !== undefined) {
+    const strike = { fault, when: PARTS[fault.only], lastsMs: LASTS_MS };
+    return { name, strike, words: `${fault.name} at ${fault.only}` };
+  }
+  const writes = 2 + Math.floor(line * 13);
+  const when = ({ length }: readonly string[]) => length >= writes;
+  const strike = { fault, when, afterMs: Math.floor(afterMs * 200), lastsMs: LASTS_MS };
+  return { name, strike, words: `${fault.name} ${strike.afterMs} ms after write ${writes}` };
 }
 
-describe('a pod that is moved again and again', () => {
+/**
+ * A redis with a witness beside it, which tells a collector that does not move; who writes to the redis; and for a moment
+ * two witnesses of one name, so that it shows whether the collector notices two copies.
+ */
+async function redisUnderWatch(scene: Scenario) {
+  const { lab, namespace, kubectl } = scene;
+  const client = { lab, kubectl, context: 'east', namespace, node: 'east-1' } as const;
+  const collected = await collector({ ...client, name: 'collector' }, PORT);
+  const { status } = await kubectl.json<{ status: { podIP: string } }>('east', ['-n', namespace, 'pod', 'collector']);
+  // Of all addresses only a pod's is the same in both clusters.
+  const address = `${status.podIP}:${PORT}`;
+  const twins = { containers: ['one', 'two'].map((name) => witness(lab, name, address, 'twin')) };
+  const main = {
+    name: 'main',
+    image: imageOf(lab, 'redis'),
+    readinessProbe: { tcpSocket: { port: 6379 }, periodSeconds: 1 },
+  };
+  await kubectl.apply('east', [
+    pod({ namespace, name: 'twins', image: '', node: 'east-1', spec: twins }),
+    pod({
+      namespace,
+      name: 'redis',
+      image: '',
+      node: 'east-2',
+      spec: { containers: [main, witness(lab, 'witness', address)] },
+    }),
+    service(namespace, 'redis', 6379),
+  ]);
+  const [load] = await Promise.all([
+    redisLoad({ ...client, name: 'client' }, 'redis:6379'),
+    ...['twins', 'redis'].map((name) => kubectl.ready('east', namespace, name)),
+  ]);
+  await Promise.all([load.going, collected.going]);
+  await kubectl.run('east', ['-n', namespace, 'delete', 'pod', 'twins', '--wait=false']);
+  return { load, collected };
+}
+
+/** What one thing was each time that it was looked at, by what it is. */
+class Same {
+  readonly #values: Record<string, Set<string>> = {};
+
+  note(what: string, value: unknown): void {
+    this.#values[what] ??= new Set();
+    this.#values[what].add(JSON.stringify(value));
+  }
+
+  expectNoChange(): void {
+    for (const [what, values] of Object.entries(this.#values)) expect.soft([...values], what).toHaveLength(1);
+  }
+}
+
+/** Where the pods are and how they are reached; the twins, which are still there at first; and the account of the program is made anew when its token has expired. */
+const OF_THE_MOVES = [
+  'east Pod/twins gone',
+  /^(east|west) (Pod|Endpoints|EndpointSlice)\/(redis|db)\b/,
+  /^(east|west) Service\/(redis|db) (metadata\.annotations\[kubectl-migrate\.io\/|spec\.selector)/,
+  /^west Service\/(redis|db) made$/,
+  /^(east|west) ServiceAccount\/mover metadata\.(uid|creationTimestamp)/,
+];
+
+/** Names in the namespace for helpers that are new and have to do with these migrations, but for their records. */
+function leftBy(ids: readonly string[], before: Snapshot, after: Snapshot): string[] {
+  const made = [...after.keys()].filter((name) => !before.has(name));
+  return made.filter((name) => ids.some((id) => name.includes(id) && !name.endsWith(` ConfigMap/${id}`)));
+}
+
+const tell = (words: string) => process.stderr.write(`${words}\n`);
+
+describe('pods that are moved again and again', () => {
   it(
-    `loses no acknowledged write and applies none twice, ${MOVES} moves, seed ${SEED}`,
+    `lose no acknowledged write, apply none twice and run once, ${MOVES} moves, seed ${SEED}`,
     () =>
       scenario({ name: 'soak', rights: THERE_AND_BACK }, async (scene) => {
-        const { lab, kubectl, namespace, migrate } = scene;
+        const { kubectl, namespace } = scene;
         const random = randomFrom(SEED);
-        await kubectl.apply('east', [
-          pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
-          service(namespace, 'redis', 6379),
-        ]);
-        await kubectl.ready('east', namespace, 'redis');
-        const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379');
-        await load.going;
-        const told: string[] = [];
-        const measured: Record<Context, Measured[]> = { east: [], west: [] };
-        const lines: number[] = [];
-        let place: Context = 'east';
-        let moved = false;
+        const [{ load, collected }, postgres] = await Promise.all([redisUnderWatch(scene), postgresUnderLoad(scene)]);
+        const redisIn = (context: Context) => ({ context, namespace, pod: 'redis' });
+        const was = { redis: await redisRunId(kubectl, redisIn('east')), db: await postgres.startedAt('east') };
+        const look = () => Promise.all([takeSnapshot(kubectl, namespace), takeSnapshot(kubectl, 'kubectl-migrate')]);
+        const [before, systemBefore] = await look();
+        const places: Record<Moved, Context> = { redis: 'east', db: 'east' };
+        const moved = new Set<Moved>();
+        const same = new Same();
+        const ids: string[] = [];
+        let met = 0;
         for (let move = 1; move <= MOVES; move++) {
-          const to: Context = place === 'east' ? 'west' : 'east';
-          const contexts = ['--context', place, '--to-context', to];
-          const faults = faultsFor(scene, place, to);
-          const fault = random() < FAULTS ? faults[Math.floor(random() * faults.length)] : undefined;
-          const line = 2 + Math.floor(random() * 14);
-          const machine = newMachine();
-          const ended = await migrate(
-            ['pod', 'redis', ...contexts, '--max-freeze', '5s', '--yes'],
-            whenRecorded(
-              machine,
-              ({ length }) => length >= line,
-              (id, child) => fault?.strike(id, child),
-            ),
-          );
-          const id = machine.record()?.id ?? '';
-          if (ended.code !== 0) {
-            const resumed = await migrate(['resume', id, ...contexts], { env: newMachine().env });
-            // One that led back by itself has left nothing to be resumed.
-            expect(resumed.code === 0 || resumed.stderr.includes('F374'), `${move}: ${resumed.stderr}`).toBe(true);
-          }
-          const found = await kubectl.try(to, ['-n', namespace, 'get', 'pod', 'redis']);
-          if (found.code === 0) place = to;
-          const now = await measure(scene, { context: place, pod: 'redis', program: 'redis-server' });
-          // What a pod is before its first move is nothing to compare with.
-          moved ||= found.code === 0;
-          if (moved) measured[place].push(now);
-          if (ended.code === 0 && !fault) lines.push(machine.record()?.lines.length ?? 0);
-          told.push(
-            `${move}: ${fault ? `${fault.name} at write ${line}` : 'undisturbed'}, exit ${ended.code}, ${place}, ` +
-              `${/Down [\d.]+ s/.exec(ended.stdout)?.[0] ?? 'not measured'}, ${lines.at(-1)} lines, ${JSON.stringify(now)}`,
+          const { name, strike, words } = intentOf(move, random);
+          const from = places[name];
+          const flags = ['--max-freeze', '5s'];
+          const { ended, id, struck, lines } = await struckMove(scene, { pod: name, from, flags, strike });
+          ids.push(id);
+          if (struck) met += 1;
+          const place = await endOf(scene, { pod: name, from, id, ended });
+          places[name] = place;
+          if (place !== from) moved.add(name);
+          const seen = { context: place, pod: name, program: PROGRAMS[name] };
+          const { objects, ...now } = await vi.waitFor(() => measure(scene, seen), { timeout: 60_000, interval: 500 });
+          // What there is before a first move is nothing to compare with.
+          if (moved.has(name)) same.note(name, now);
+          if (moved.size === 2) same.note('objects', objects);
+          if (ended.code === 0 && !strike) same.note(`record of ${name}`, lines);
+          const late = strike && !struck ? ' (it was over before)' : '';
+          const down = /Down [\d.]+ s/.exec(ended.stdout)?.[0] ?? 'not measured';
+          tell(
+            `${move}: ${name}, ${words}${late}, exit ${ended.code}, then in the ${place}, ${down}, ${lines} lines, ` +
+              `${objects} objects, ${JSON.stringify(now)}`,
           );
         }
-        process.stderr.write(`${told.join('\n')}\n`);
-        const summary = await load.stop();
-        const account = await accountForWrites(kubectl, { context: place, namespace, pod: 'redis' }, summary);
-        process.stderr.write(
-          `${account.acknowledged} acknowledged, ${account.lost.length} lost, ${account.twice.length} twice\n`,
-        );
-        expect(account).toMatchObject({ lost: [], twice: [] });
-        for (const each of Object.values(measured))
-          expect(new Set(each.map((one) => JSON.stringify(one))).size).toBeLessThan(2);
-        expect(new Set(lines).size).toBeLessThan(2);
-        const other: Context = place === 'east' ? 'west' : 'east';
-        expect((await kubectl.try(other, ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
+        tell(`${met} of ${MOVES} moves met a fault`);
+        const [after, systemAfter] = await look();
+        const [summary, rows, { witnesses, refused }] = await Promise.all([
+          load.stop(),
+          postgres.account(places.db),
+          collected.stop(),
+        ]);
+        const writes = await accountForWrites(kubectl, redisIn(places.redis), summary);
+        for (const [who, { acknowledged, lost, twice }] of Object.entries({ redis: writes, PostgreSQL: rows }))
+          tell(`${who}: ${acknowledged} acknowledged, ${lost.length} lost, ${twice.length} twice`);
+        for (const { boot, received, repeated, longestGapMs } of witnesses)
+          tell(`witness ${boot}: ${received} counts, ${repeated.length} repeated, gap ${Math.round(longestGapMs)} ms`);
+        expect.soft(writes).toMatchObject({ lost: [], twice: [] });
+        expect.soft(rows).toMatchObject({ lost: [], twice: [] });
+        const [twin, ...others] = witnesses.toSorted((one) => (one.boot === 'twin' ? -1 : 1));
+        expect.soft(twin?.repeated.length, 'two copies are noticed').toBeGreaterThan(0);
+        expect.soft(others).toMatchObject([{ repeated: [] }]);
+        expect.soft(others[0]?.silentMs, 'it is heard to the end').toBeLessThan(1000);
+        expect.soft(refused).toBe(0);
+        expect.soft(await redisRunId(kubectl, redisIn(places.redis))).toBe(was.redis);
+        expect.soft(await postgres.startedAt(places.db)).toBe(was.db);
+        same.expectNoChange();
+        expect.soft(unexpected(changes(before, after), OF_THE_MOVES)).toEqual([]);
+        expect.soft(leftBy(ids, systemBefore, systemAfter)).toEqual([]);
       }),
-    MOVES * 120_000,
+    MOVES * 120_000 + 60_000,
   );
 });

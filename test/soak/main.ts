@@ -1,5 +1,6 @@
-// Moves a redis under write load back and forth, with a random fault in one of three moves unless told otherwise, and
-// looks whether anything grows. Usage: main.ts [--moves N] [--seed S] [--faults 0..1]
+// Moves a redis and a PostgreSQL under write load back and forth, with a random fault in one of three moves unless told
+// otherwise; looks whether a write is lost or applied twice, whether two copies run, and whether anything grows or is left.
+// Nothing else may run on the lab meanwhile. Usage: main.ts [--moves N] [--seed S] [--faults 0..1]
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';
@@ -30,6 +31,7 @@ const child = spawn(path.join(root, 'node_modules/.bin/vitest'), args, {
     SOAK_MOVES: values.moves,
     SOAK_SEED: values.seed,
     SOAK_FAULTS: values.faults,
+    SOAK_ALONE: '1',
   },
 });
 child.on('exit', (code) => process.exit(code ?? 1));

@@ -24,17 +24,18 @@ for process in /proc/[0-9]*; do
 done
 true`;
 
-/** Measures a pod whose program has that name. */
+/** Measures a pod whose program has that name; of several processes of that name, one. */
 export async function measure(
   { kubectl, namespace, objects }: Scenario,
   { context, pod, program }: { readonly context: Context; readonly pod: string; readonly program: string },
 ): Promise<Measured> {
   const [seen, object, names] = await Promise.all([
-    kubectl.run(context, ['-n', namespace, 'exec', pod, '--', 'sh', '-c', LOOK, program]),
+    kubectl.run(context, ['-n', namespace, 'exec', pod, '-c', 'main', '--', 'sh', '-c', LOOK, program]),
     kubectl.json<Pod>(context, ['-n', namespace, 'pod', pod]),
     objects(),
   ]);
-  const [mounts = '', ...pids] = seen.trim().split(/\s+/);
+  const [first = ''] = seen.split('\n');
+  const [mounts = '', ...pids] = first.split(' ');
   const { labels, annotations } = object.metadata;
   const manifest = JSON.stringify({ labels, annotations, spec: object.spec }).length;
   return { depth: pids.length, mounts: Number(mounts), objects: names.length, manifest };

@@ -27,10 +27,26 @@ const httpSummary = z.looseObject({
   uptimeWentBack: ranges,
 });
 
+const collectorSummary = z.looseObject({
+  event: common.event,
+  witnesses: z.array(
+    z.looseObject({
+      boot: z.string(),
+      received: z.number(),
+      repeated: z.array(z.number()),
+      longestGapMs: z.number(),
+      silentMs: z.number(),
+    }),
+  ),
+  refused: z.number(),
+});
+
 /** What the client that writes to redis has seen. Gaps in ms, between two successes. */
 export type RedisSummary = z.infer<typeof redisSummary>;
 /** What the client that asks an HTTP server has seen. */
 export type HttpSummary = z.infer<typeof httpSummary>;
+/** What witnesses have told a collector. `repeated`: counts that came more than once, so two copies have said them. */
+export type CollectorSummary = z.infer<typeof collectorSummary>;
 
 export interface LoadOptions {
   readonly lab: Lab;
@@ -60,6 +76,20 @@ export function redisLoad(options: LoadOptions, address: string, patience = '1s'
 /** Asks an HTTP server every 5 ms, each time over a new connection. */
 export function httpLoad(options: LoadOptions, url: string): Promise<Load<HttpSummary>> {
   return start(options, ['http', '-url', url], httpSummary);
+}
+
+/** Listens to witnesses. */
+export function collector(options: LoadOptions, port: number): Promise<Load<CollectorSummary>> {
+  return start(options, ['collect', '-listen', `:${port}`], collectorSummary);
+}
+
+/**
+ * A container that tells a collector every 10 ms that it runs, with counts that are nowhere but in its memory. `boot`: the
+ * name that it does so under, made up by it otherwise.
+ */
+export function witness(lab: Lab, name: string, address: string, boot = ''): object {
+  const args = ['witness', '-address', address, '-interval', '10ms', '-timeout', '200ms', '-boot', boot];
+  return { name, image: imageOf(lab, 'client'), args };
 }
 
 async function start<Summary>(

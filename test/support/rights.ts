@@ -15,6 +15,8 @@ export type Right = keyof typeof PRINTED;
 export const ANY_NAMESPACE = 'namespace-of-the-scenario';
 /** The service account of a scenario's namespace that its program runs as. */
 const MOVER = 'mover';
+/** By itself a token ends after an hour, which a soak may take. */
+const TOKEN = ['create', 'token', MOVER, '--duration=12h'];
 export const ANY_USER = `system:serviceaccount:${ANY_NAMESPACE}:${MOVER}`;
 
 export interface KubeObject {
@@ -70,7 +72,7 @@ export async function settleIn(
     JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
   );
   const [token] = await Promise.all([
-    kubectl.run(context, ['-n', namespace, 'create', 'token', MOVER]),
+    kubectl.run(context, ['-n', namespace, ...TOKEN]),
     kubectl.run(context, ['-n', namespace, 'wait', '--for=create', 'serviceaccount/default', '--timeout=30s']),
   ]);
   const outlasting = own.filter(({ metadata }) => metadata.namespace !== namespace);
@@ -98,7 +100,7 @@ export async function renewToken(
   { namespace, kubeconfig }: { readonly namespace: string; readonly kubeconfig: string },
 ): Promise<void> {
   await kubectl.run(context, ['-n', namespace, 'create', 'serviceaccount', MOVER]);
-  const token = (await kubectl.run(context, ['-n', namespace, 'create', 'token', MOVER])).trim();
+  const token = (await kubectl.run(context, ['-n', namespace, ...TOKEN])).trim();
   const config = JSON.parse(readFileSync(kubeconfig, 'utf8')) as { users: { name: Context; user: unknown }[] };
   const users = config.users.map((each) => (each.name === context ? { ...each, user: { token } } : each));
   writeFileSync(kubeconfig, JSON.stringify({ ...config, users }), { mode: 0o600 });
