@@ -93,11 +93,14 @@ const ALL_FAULTS: readonly LabRun[] = [
   },
 ];
 
-/** Nodes with other container runtimes, which are compiled first. */
-const ALL_RUNTIMES: readonly LabRun[] = (['containerd-2.4', 'crio'] as const).map((runtime) => ({
-  options: { fresh: true, runtimes: { 'west-2': runtime } },
-  projects: [{ name: 'runtimes', files: [`test/e2e/runtimes/${runtime}.test.ts`], usually: '2 min' }],
-}));
+/** Every program with every engine, then nodes with other container runtimes, which are compiled first. */
+const ALL_RUNTIMES: readonly LabRun[] = [
+  { options: {}, projects: [{ name: 'runtimes', files: ['test/e2e/runtimes/programs.test.ts'], usually: '3 min' }] },
+  ...(['containerd-2.4', 'crio'] as const).map((runtime) => ({
+    options: { fresh: true, runtimes: { 'west-2': runtime } },
+    projects: [{ name: 'runtimes', files: [`test/e2e/runtimes/${runtime}.test.ts`], usually: '2 min' }],
+  })),
+];
 
 /** What every scenario needs, by the names that scenarios know it by. */
 type Ground = Record<'KUBECTL_MIGRATE_LAB_KUBECONFIG' | 'KUBECTL_MIGRATE_PROGRAM', string>;

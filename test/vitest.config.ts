@@ -49,7 +49,7 @@ export default defineConfig({
       {
         root,
         test: {
-          // Each file on a lab with other container runtimes.
+          // Each file on a lab with the container runtimes that it says.
           name: 'runtimes',
           globalSetup: 'test/support/printed-roles.ts',
           include: ['test/e2e/runtimes/*.test.ts'],

@@ -33,7 +33,7 @@ import {
   readProc,
   readProcess,
 } from './processes.ts';
-import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
+import type { HelperArgs, HelperResult } from './protocol.ts';
 import { loadTarget, type Place, saveTarget, type TargetRecord } from './record.ts';
 import { alignRoot, armRestore, missingMarks, restoreArguments } from './restore.ts';
 import { timed } from './timing.ts';
@@ -144,7 +144,7 @@ export class Target {
     for (const [container, place] of [...places.entries()].reverse()) {
       const handover = handovers[container];
       if (!handover) continue;
-      const armed = await this.#armedFor(place, container, handover);
+      const marks = missingMarks(place.placeholderPid, handover);
       const images = path.join(IMAGE_FILES, String(container));
       const looked = performance.now();
       fitImages(criuImages(), images, place.placeholderPid, mayLose);
@@ -152,6 +152,8 @@ export class Target {
       guardMs += performance.now() - looked;
       const stands = standIns[container] ?? [];
       outline(criuImages(), images, `/proc/${place.placeholderPid}/root`, stands);
+      await alignRoot(place.placeholderPid, marks, handover);
+      const armed = this.#armedFor(place, container, marks);
       const { value, ms } = await timed(() => armed.run(restoreArguments(handover, stands.length > 0)));
       wallMs += ms;
       if (value.status !== 0) throw refusal(readLog(restoreLog(container)) || value.stderr, value.stderr);
@@ -162,12 +164,13 @@ export class Target {
     return { places: restored, processes, wallMs, guardMs };
   }
 
-  /** The restore that waits in the placeholder, or another one where the runtimes of both sides differ. */
-  async #armedFor({ placeholderPid }: Place, container: number, handover: Handover): Promise<Armed> {
+  /**
+   * The restore that waits in the placeholder, or another one where the runtimes of both sides differ. Whoever gets it has to
+   * run it: one that goes on waiting keeps kubelet from ending the container.
+   */
+  #armedFor({ placeholderPid }: Place, container: number, marks: readonly string[]): Armed {
     const waiting = this.#armed.restore[container];
     this.#armed.restore[container] = undefined;
-    const marks = missingMarks(placeholderPid, handover);
-    await alignRoot(placeholderPid, marks, handover);
     if (waiting && marks.length === 0) return waiting;
     waiting?.disarm();
     return armRestore(placeholderPid, container, marks);
