@@ -16,7 +16,12 @@ const COLUMNS = 160;
 
 /** A scenario that pages tell of: in a namespace of its own when compared, in the one that is shown when written. */
 export function shownScenario(options: ScenarioOptions, act: (scene: Scenario) => Promise<void>): Promise<void> {
-  return scenario(RENEW ? { ...options, namespace: SHOWN } : options, act);
+  return scenario(RENEW ? { ...options, namespace: SHOWN } : options, async (scene) => {
+    // What another scenario did in that namespace is no part of this one's page.
+    const cleanUp = ['cleanup', '--all-finished', '--context', 'east', '--to-context', 'west'];
+    if (RENEW) expect(await scene.migrate(cleanUp)).toMatchObject({ code: 0 });
+    await act(scene);
+  });
 }
 
 /** Has a command typed at a prompt as a page has it; whatever it asks is answered with yes. Yields what is shown in the end. */
