@@ -31,3 +31,17 @@ it.each<[string, Side, string]>([
     expect(program.count('target')).toBe(program.acknowledged);
   },
 );
+
+it('a pod that runs on its own node again ends there, killed after any act of the last step', async () => {
+  const kind = 'a pod of a StatefulSet that ends on its own node';
+  const undisturbed = await CrashWorld.of(kind);
+  const { acts } = await undisturbed.begin();
+  for (let act = acts.indexOf('begin finalize') + 1; act <= acts.indexOf('end finalize') + 1; act++) {
+    const world = await CrashWorld.of(kind);
+    await world.begin({ act, when: 'after' });
+    const ending = await world.takeUp('resume').catch((error: unknown) => isMigrateError(error) && error.code);
+    expect([acts[act - 1], ending]).toEqual([acts[act - 1], 'F348']);
+    expect(world.program.running()).toEqual(['target']);
+    expect(world.snapshot()).toEqual(undisturbed.snapshot());
+  }
+});

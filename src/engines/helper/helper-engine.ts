@@ -28,7 +28,7 @@ export function createHelperEngine(options: HelperPodsOptions): Engine {
     rehearsing: createRehearsing(pods, keeper),
     start: ({ signal, waiting }) => pods.start({ signal, onProgress: waiting }),
     attach: ({ signal }) => pods.attach(signal),
-    look: ({ signal }) => look(pods, signal),
+    look: (context) => look(pods, context),
     remove: ({ signal, waiting }) => pods.remove({ signal, onProgress: waiting }),
     close: () => pods.close(),
     probe: async (context, volumes) => {

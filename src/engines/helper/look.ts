@@ -1,6 +1,6 @@
 import type { Side } from '../../domain/refs.ts';
 import type { HelperResult } from '../../helper/protocol.ts';
-import type { EngineView } from '../engine.ts';
+import type { EngineContext, EngineView } from '../engine.ts';
 import type { HelperPods } from './helper-pods.ts';
 
 type Status = HelperResult<'status'>;
@@ -21,12 +21,15 @@ const TARGET: Readonly<Record<Status['target']['state'], EngineView['target']>> 
   continued: 'running',
 };
 
-/** What both helpers say of themselves. A helper that cannot be asked may have left anything behind. */
-export async function look(pods: HelperPods, signal: AbortSignal): Promise<EngineView> {
+/**
+ * What both helpers say of themselves. A helper that cannot be asked may have left anything behind. The target's processes
+ * may have been rebuilt on the source's node, where that one's helper has them.
+ */
+export async function look(pods: HelperPods, { results, signal }: EngineContext): Promise<EngineView> {
   const [means, source, target] = await Promise.all([
     pods.present(signal),
     lookAtSource(pods, signal),
-    ask(pods, 'target', signal),
+    ask(pods, results.place?.side ?? 'target', signal),
   ]);
   return { means, source, target: target ? TARGET[target.target.state] : 'unknown' };
 }
