@@ -89,6 +89,15 @@ export async function letGo(context: WorkloadContext, side: Side, resource: Reso
   await gateway.patch(ownerRef(plan, side, resource, name), 'merge', { metadata: { labels } }, { signal });
 }
 
+/**
+ * Whether an owner that is there bears no mark of this migration: on the way back an earlier process let it go, and with
+ * the mark went what says that its pods are counted. Read-only.
+ */
+export async function isLetGo(context: Reading, side: Side, resource: Resource, name: string): Promise<boolean> {
+  const owner = await readOwner(context, side, resource, name);
+  return owner !== undefined && owner.metadata.labels?.[HELD_LABEL] !== context.plan.id;
+}
+
 /** Throws F344 unless every other pod of the source's owner is Ready: its controller deletes one that is not first. */
 export async function checkSiblings(context: WorkloadContext): Promise<void> {
   const { plan, source, signal } = context;

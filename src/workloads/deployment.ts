@@ -4,7 +4,7 @@ import { blocking, type Finding } from '../domain/finding.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
 import type { PlannedDeployment } from '../domain/workload.ts';
-import type { OwnerObject } from '../kube/owner-objects.ts';
+import { controllerOf, type OwnerObject } from '../kube/owner-objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { giveLabels, takeLabels } from './aside.ts';
 import {
@@ -13,6 +13,7 @@ import {
   checkAsPlanned,
   checkSiblings,
   hold,
+  isLetGo,
   letGo,
   ownerSettles,
   readOwner,
@@ -76,14 +77,17 @@ export const deployment: Workload<PlannedDeployment> = {
       const { gateway, plan, target, signal } = context;
       await expectAsMoved(context, RESOURCE, planned);
       const { namespace, pod } = plan.target;
-      const annotations = { [COST_ANNOTATION]: FIRST_TO_GO };
-      if (await target.get(RESOURCES.pod, pod, { namespace, signal }))
+      if (await target.get(RESOURCES.pod, pod, { namespace, signal })) {
+        const annotations = { [COST_ANNOTATION]: FIRST_TO_GO };
         await gateway.patch(targetPod(plan), 'merge', { metadata: { annotations } }, { signal });
+      } else if (await isLetGo(context, 'target', RESOURCE, planned.name)) return;
       const fewer = (owner: OwnerObject) => ({ spec: { replicas: Math.max(0, wanted(owner) - 1) } });
       await recount(context, 'target', RESOURCE, planned.name, fewer, backMark(plan));
       await ownerSettles(context, 'target', RESOURCE, planned.name, 'to want one pod less');
     },
     async comeBack(context, planned) {
+      const pod = await readSourcePod(context);
+      if (pod && controllerOf(pod) && (await isLetGo(context, 'source', RESOURCE, planned.name))) return;
       const how = { side: 'source', by: 1, mark: backMark(context.plan) } as const;
       const replicaSet = await closeGate(context, planned, how);
       await giveLabels(context, planned.labels, replicaSet?.metadata.uid);

@@ -89,6 +89,11 @@ export class CrashWorld {
     return bounded(() => Promise.race([life.died.then(() => 'killed' as const), work()]));
   }
 
+  /** What the last process did, in order. */
+  get acts(): readonly string[] {
+    return this.#life.acts;
+  }
+
   /**
    * What is in the clusters, and of the program’s memory elsewhere, as far as two moves that ended alike are alike in it.
    * What may be on a node without anybody knowing its name is no part of it once the user was told.

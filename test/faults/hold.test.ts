@@ -106,4 +106,19 @@ describe('the end of a hold that is interrupted', () => {
     },
     ALL_OF_THEM_MS,
   );
+
+  it.each(['a pod of a Deployment', 'a pod of a Deployment that the target has too'])(
+    'counts the pods of its owners once: the way back of %s, killed when their marks are gone',
+    async (kind) => {
+      const { world: other } = await held(kind);
+      await other.takeUp('rollback', undefined, true);
+      const { world, before } = await held(kind);
+      const act = other.acts.indexOf('end taking back owner') + 1;
+      expect(await world.takeUp('rollback', { act, when: 'after' }, true)).toBe('killed');
+      expect(await world.takeUp('rollback', undefined, true)).toBe('led-back');
+      await world.wait(1000);
+      expect(world.program.running()).toEqual(['source']);
+      expect(world.snapshot()).toEqual(before);
+    },
+  );
 });

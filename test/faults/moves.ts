@@ -29,6 +29,11 @@ export const BETWEEN: Scenes = {
   'a pod of a Deployment': between(() =>
     owned(RESOURCES.deployment, deployment(), (hash) => ({ 'pod-template-hash': hash })),
   ),
+  'a pod of a Deployment that the target has too': between(() => {
+    const clusters = owned(RESOURCES.deployment, deployment(), (hash) => ({ 'pod-template-hash': hash }));
+    clusters.west.seed(RESOURCES.deployment, deployment());
+    return clusters;
+  }),
   'a pod of a StatefulSet': between(() =>
     owned(RESOURCES.statefulSet, statefulSet(), (hash) => ({ 'controller-revision-hash': `cart-${hash}` })),
   ),
