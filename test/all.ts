@@ -148,7 +148,7 @@ try {
     await vitest('fast');
   }
   if (only === 'faults') {
-    say('the plugin dies after every act and every write (usually 20 s)');
+    say('the plugin dies after every act and every write (usually 12 min)');
     await vitest('fast', {}, ['test/faults']);
   }
   if (onLab && made) await scenarios(onLab, made);
