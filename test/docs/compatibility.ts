@@ -13,8 +13,8 @@ export function compatibilityPage({ on, versions, scenarios }: Results): string 
   return [
     GENERATED,
     '# Compatibility',
-    `What moves, what is declined and why, as scenarios of ${code('npm test')} have shown it on two real clusters, the last
-of them on ${on}, with ${versions.join(', ')}. A dash: no scenario tries it.`,
+    `What moves, what is declined and why, as scenarios of ${code('npm test')} and ${code('npm run test:runtimes')} have shown it on two real
+clusters, the last of them on ${on}, with ${versions.join(', ')}. A dash: no scenario tries it.`,
     '## Whose pod it is',
     grid(of('owner'), [
       ['to another cluster', ({ to }) => to === 'cluster'],
