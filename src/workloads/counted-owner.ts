@@ -59,15 +59,29 @@ export function changed(what: string): MigrateError {
   });
 }
 
-/** Marks an owner as held by this migration. Throws F315 when another holds it, or changed it in the same moment. */
+/**
+ * Marks an owner as held by this migration. What its controller writes to its status in the same moment is no reason against
+ * it. Throws F315 when another holds it, or changed what it says.
+ */
 export async function hold(context: WorkloadContext, side: Side, resource: Resource, owner: OwnerObject) {
   const { plan, gateway, signal } = context;
-  const { name, labels, resourceVersion } = owner.metadata;
-  const holder = labels?.[HELD_LABEL];
-  if (holder === plan.id) return;
-  if (holder !== undefined) throw heldByOther(plan, side, resource, name, holder);
-  const mark = { metadata: { labels: { [HELD_LABEL]: plan.id }, resourceVersion } };
-  await gateway.patch(ownerRef(plan, side, resource, name), 'merge', mark, { signal });
+  const { name, uid, generation } = owner.metadata;
+  for (let [tries, current] = [1, owner]; ; tries++) {
+    const { labels, resourceVersion } = current.metadata;
+    const holder = labels?.[HELD_LABEL];
+    if (holder === plan.id) return;
+    if (holder !== undefined) throw heldByOther(plan, side, resource, name, holder);
+    const mark = { metadata: { labels: { [HELD_LABEL]: plan.id }, resourceVersion } };
+    try {
+      await gateway.patch(ownerRef(plan, side, resource, name), 'merge', mark, { signal });
+      return;
+    } catch (error) {
+      if (failureCode(error) !== 'F315' || tries >= CONFLICT_TRIES) throw error;
+      const now = await readOwner(context, side, resource, name);
+      if (!now || now.metadata.uid !== uid || now.metadata.generation !== generation) throw error;
+      current = now;
+    }
+  }
 }
 
 function heldByOther(plan: Plan, side: Side, resource: Resource, name: string, holder: string): MigrateError {

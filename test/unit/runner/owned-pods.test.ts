@@ -144,6 +144,18 @@ describe.each(KINDS)('a pod of a %s', (_kind, resource, make) => {
     },
   );
 
+  it('moves when a controller writes to its owner in the same moment as the move does', async () => {
+    const { clusters, pod } = await shop(resource, make);
+    clusters.east.faults.add({
+      when: ({ method, path }) => method === 'PATCH' && path.includes(`/${resource.plural}/`),
+      fault: { kind: 'status', code: 409, reason: 'Conflict' },
+      times: 2,
+    });
+    expect((await move(clusters, { request: { pod } })).state).toBe('done');
+    await settle();
+    expect([replicas(clusters.east, resource), replicas(clusters.west, resource)]).toEqual([1, 1]);
+  });
+
   it('goes on forward when the API server of the target fails for a moment after the commit', async () => {
     const { clusters, pod } = await shop(resource, make);
     clusters.west.faults.add({
