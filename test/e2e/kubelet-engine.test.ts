@@ -7,8 +7,8 @@ import { byKubelet } from '../support/by-kubelet.ts';
 import { program, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { ProcessOptions } from '../support/kubectl.ts';
-import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service, WITHOUT_IO_URING } from '../support/manifests.ts';
+import { redisUnderWrites } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import type { Right } from '../support/rights.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
@@ -69,15 +69,8 @@ describe('the kubelet engine', () => {
     shows(program('redis', { engine: 'kubelet' })),
     () =>
       scenario({ name: 'kubelet-redis', rights: BY_KUBELET }, async (scene) => {
-        const { lab, namespace, kubectl, migrate } = scene;
-        await kubectl.apply('east', [
-          pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
-          service(namespace, 'redis', 6379),
-        ]);
-        await kubectl.ready('east', namespace, 'redis');
-        const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
-        const load = await redisLoad(client, 'redis:6379');
-        await load.going;
+        const { namespace, kubectl, migrate } = scene;
+        const load = await redisUnderWrites(scene);
 
         const ended = await migrate(['pod', 'redis', ...movedByKubelet(scene)]);
         expect(ended.code).toBe(0);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { owner, program, shows } from '../support/compatibility.ts';
-import { redisLoad } from '../support/load-client.ts';
-import { imageOf, pod, service } from '../support/manifests.ts';
+import { redisUnderWrites } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import { scenario, THERE_AND_BACK } from '../support/scenario.ts';
 
@@ -10,15 +9,9 @@ describe('redis that is written to through its service', () => {
     'keeps every acknowledged write on the way there and back',
     shows(program('redis'), owner('nobody (bare pod)')),
     async () => {
-      await scenario({ name: 'redis', rights: THERE_AND_BACK }, async ({ lab, namespace, kubectl, migrate }) => {
-        await kubectl.apply('east', [
-          pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
-          service(namespace, 'redis', 6379),
-        ]);
-        await kubectl.ready('east', namespace, 'redis');
-        const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
-        const load = await redisLoad(client, 'redis:6379');
-        await load.going;
+      await scenario({ name: 'redis', rights: THERE_AND_BACK }, async (scene) => {
+        const { namespace, kubectl, migrate } = scene;
+        const load = await redisUnderWrites(scene);
 
         const there = await migrate([
           'pod',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Ended, ProcessOptions } from '../support/kubectl.ts';
-import { redisWithFiles, writingTo } from '../support/redis-with-files.ts';
+import { redisWithFiles, writingTo } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 

@@ -27,18 +27,26 @@ export class CriuImages {
   }
 
   /**
-   * The image with every entry changed and all the rest as it was. Throws `not-movable` for one that these definitions do
-   * not cover wholly: what they do not know of would be lost. What `change` relies on was read before. Pure.
+   * The image with what `change` has changed of its entries, and all the rest as it was; the very one where it says of none
+   * that it has changed it. Throws `not-movable` for what is no such image, and for an entry to be changed that these
+   * definitions do not cover wholly: what they do not know of would be lost. Pure.
    */
-  rewritten<T>(name: string, data: Buffer, message: string, change: (entry: T) => void): Buffer {
+  rewritten<T>(name: string, data: Buffer, message: string, change: (entry: T) => boolean): Buffer {
     const type = this.#root.lookupType(message);
     const changed = (frame: Buffer) => {
       const entry = type.decode(frame);
-      if (!frame.equals(type.encode(entry).finish())) throw new Error('an entry has more than is known of it');
-      change(entry as unknown as T);
+      if (!change(entry as unknown as T)) return frame;
+      if (!frame.equals(type.encode(type.decode(frame)).finish()))
+        throw new Error('an entry has more than is known of it');
       return Buffer.from(type.encode(entry).finish());
     };
-    return readable(name, () => Buffer.concat([data.subarray(0, 8), ...framed(framesOf(data).map(changed))]));
+    return readable(name, () => {
+      const frames = framesOf(data);
+      const after = frames.map(changed);
+      return after.every((frame, at) => frame === frames[at])
+        ? data
+        : Buffer.concat([data.subarray(0, 8), ...framed(after)]);
+    });
   }
 
   /**

@@ -1,33 +1,20 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
 import { type Capability, capabilitySet } from '../capabilities.ts';
 import type { CriuImages } from './criu-image.ts';
 import { grantedTo, type Named } from './guard.ts';
 
 const CAPABILITY_SETS = ['cap_inh', 'cap_prm', 'cap_eff', 'cap_bnd', 'cap_amb'] as const;
-type CapabilitySet = (typeof CAPABILITY_SETS)[number];
 
 /** What of CRIU's definitions is changed here: 32-bit words, the lowest first, and groups of mounts that share events. */
 interface Core {
-  readonly thread_core: { readonly creds: Partial<Record<CapabilitySet, number[]>> };
+  readonly thread_core: { readonly creds: Partial<Record<(typeof CAPABILITY_SETS)[number], number[] | undefined>> };
 }
 interface Mount {
   readonly ext_key?: string;
   shared_id?: number;
   master_id?: number;
 }
-const words = z.array(z.int().nonnegative()).default([]);
-const core = z.looseObject({
-  thread_core: z.looseObject({
-    creds: z.looseObject(
-      Object.fromEntries(CAPABILITY_SETS.map((set) => [set, words])) as Record<CapabilitySet, typeof words>,
-    ),
-  }),
-});
-const group = z.int().nonnegative().default(0);
-const mount = z.looseObject({ ext_key: z.string().default(''), shared_id: group, master_id: group });
-
 /**
  * Makes the images in a folder fit a placeholder that another runtime may have made than the source: capabilities that the
  * tasks `mayLose` are gone from them where the pod does not grant them, and the pod's mounts are private. Idempotent. Throws
@@ -55,14 +42,10 @@ export function fitImages(
 /** The image of a task that has none of these capabilities in any of its sets; the very one where it had none. Pure. */
 export function withoutCapabilities(images: CriuImages, { name, data }: Named, lost: bigint): Buffer {
   const lostIn = (index: number) => Number((lost >> BigInt(32 * index)) & 0xffffffffn);
-  const has = ({ thread_core: { creds } }: z.infer<typeof core>) =>
-    CAPABILITY_SETS.some((set) => creds[set].some((word, index) => (word & lostIn(index)) !== 0));
-  if (!images.entries(name, data, 'core_entry', core).some(has)) return data;
   return images.rewritten<Core>(name, data, 'core_entry', ({ thread_core: { creds } }) => {
-    for (const set of CAPABILITY_SETS) {
-      const had = creds[set];
-      if (had) creds[set] = had.map((word, index) => (word & ~lostIn(index)) >>> 0);
-    }
+    const having = CAPABILITY_SETS.filter((set) => creds[set]?.some((word, index) => (word & lostIn(index)) !== 0));
+    for (const set of having) creds[set] = creds[set]?.map((word, index) => (word & ~lostIn(index)) >>> 0);
+    return having.length > 0;
   });
 }
 
@@ -72,12 +55,10 @@ export function withoutCapabilities(images: CriuImages, { name, data }: Named, l
  * CRIU cannot put together from containerd's (mount-v2.c, restore_one_sharing). Pure.
  */
 export function withPrivateMounts(images: CriuImages, { name, data }: Named): Buffer {
-  const shares = ({ ext_key, shared_id, master_id }: z.infer<typeof mount>) =>
-    ext_key !== '' && (shared_id !== 0 || master_id !== 0);
-  if (!images.entries(name, data, 'mnt_entry', mount).some(shares)) return data;
   return images.rewritten<Mount>(name, data, 'mnt_entry', (entry) => {
-    if (!entry.ext_key) return;
+    if (!entry.ext_key || (!entry.shared_id && !entry.master_id)) return false;
     delete entry.shared_id;
     delete entry.master_id;
+    return true;
   });
 }

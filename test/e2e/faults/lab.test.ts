@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Context } from '../../support/kubectl.ts';
 import { LAB_FAULTS } from '../../support/lab-faults.ts';
 import { redisLoad } from '../../support/load-client.ts';
-import { redisWithFiles } from '../../support/redis-with-files.ts';
+import { redisWithFiles } from '../../support/redis.ts';
 import { accountForWrites, redisRunId } from '../../support/redis-writes.ts';
 import { scenario, THERE_AND_BACK } from '../../support/scenario.ts';
 import { endOf, PARTS, type Part, struckMove } from '../../support/struck-move.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { byKubelet } from '../../support/by-kubelet.ts';
 import { ask, type Counter, expectSameProcess } from '../../support/counter.ts';
-import { redisLoad } from '../../support/load-client.ts';
-import { imageOf, pod, service, WITHOUT_IO_URING } from '../../support/manifests.ts';
+import { imageOf, pod, WITHOUT_IO_URING } from '../../support/manifests.ts';
+import { redisUnderWrites } from '../../support/redis.ts';
 import { accountForWrites } from '../../support/redis-writes.ts';
 import { scenario, THERE_AND_BACK } from '../../support/scenario.ts';
 
@@ -13,15 +13,9 @@ const BACK = ['--context', 'west', '--to-context', 'east', '--to-node', 'east-2'
 
 describe('between containerd and CRI-O', () => {
   it('a redis goes there and back while it is written to, and loses no acknowledged write', () =>
-    scenario({ name: 'crio-redis', rights: THERE_AND_BACK }, async ({ lab, namespace, kubectl, migrate }) => {
-      await kubectl.apply('east', [
-        pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
-        service(namespace, 'redis', 6379),
-      ]);
-      await kubectl.ready('east', namespace, 'redis');
-      const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
-      const load = await redisLoad(client, 'redis:6379');
-      await load.going;
+    scenario({ name: 'crio-redis', rights: THERE_AND_BACK }, async (scene) => {
+      const { namespace, kubectl, migrate } = scene;
+      const load = await redisUnderWrites(scene);
       for (const way of [THERE, BACK]) expect((await migrate(['pod', 'redis', ...way])).code).toBe(0);
       const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());
       expect(account).toMatchObject({ lost: [], twice: [] });

@@ -1,24 +1,33 @@
 import type { Kubectl } from './kubectl.ts';
 import { type Load, type RedisSummary, redisLoad } from './load-client.ts';
-import { imageOf, pod, service } from './manifests.ts';
+import { imageOf, type PodOptions, pod, service } from './manifests.ts';
 import type { Scenario } from './scenario.ts';
 
-/** A redis in the east with a service and files; by default with so many that copying them takes a moment. */
-export async function redisWithFiles({ lab, namespace, kubectl }: Scenario, megabytes = 100): Promise<void> {
+/** A redis in the east with a service. */
+async function redis({ lab, namespace, kubectl }: Scenario, more: Pick<PodOptions, 'container' | 'spec'> = {}) {
+  const image = imageOf(lab, 'redis');
   await kubectl.apply('east', [
-    pod({
-      namespace,
-      name: 'redis',
-      image: imageOf(lab, 'redis'),
-      node: 'east-2',
-      port: 6379,
-      container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
-      spec: { volumes: [{ name: 'data', emptyDir: {} }] },
-    }),
+    pod({ namespace, name: 'redis', image, node: 'east-2', port: 6379, ...more }),
     service(namespace, 'redis', 6379),
   ]);
   await kubectl.ready('east', namespace, 'redis');
-  await fillDisk(kubectl, namespace, megabytes);
+}
+
+/** A redis in the east with a service, and a client on the other node there that writes to it and is at it. */
+export async function redisUnderWrites(scene: Scenario): Promise<Load<RedisSummary>> {
+  await redis(scene);
+  const load = await redisLoad({ ...scene, context: 'east', name: 'client', node: 'east-1' }, 'redis:6379');
+  await load.going;
+  return load;
+}
+
+/** A redis in the east with a service and files; by default with so many that copying them takes a moment. */
+export async function redisWithFiles(scene: Scenario, megabytes = 100): Promise<void> {
+  await redis(scene, {
+    container: { volumeMounts: [{ name: 'data', mountPath: '/data' }] },
+    spec: { volumes: [{ name: 'data', emptyDir: {} }] },
+  });
+  await fillDisk(scene.kubectl, scene.namespace, megabytes);
 }
 
 let clients = 0;
