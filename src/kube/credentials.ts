@@ -85,7 +85,10 @@ function toKubeConfig(context: SelectedContext): KubeConfig {
   return config;
 }
 
-/** Fills in what client-node 2.0.1 does not do, and leaves out what it does wrongly (OpenID Connect, see oidc.ts): the field `tokenFile`, and KUBERNETES_EXEC_INFO for exec plugins. */
+/**
+ * Fills in what client-node 2.0.1 does not do, the field `tokenFile` and KUBERNETES_EXEC_INFO for exec plugins, and leaves
+ * out what it does wrongly (OpenID Connect, see oidc.ts).
+ */
 function completeUser(context: SelectedContext): UserEntry {
   const user: UserEntry = { ...context.user };
   if (isOidc(user)) delete user['auth-provider'];
@@ -142,13 +145,11 @@ async function secureOptions(
   };
 }
 
-function withoutPassword({ protocol, host }: URL): string {
-  return `${protocol}//${host}`;
-}
-
 function proxyOf({ cluster }: SelectedContext): string | undefined {
   const proxy = cluster['proxy-url'];
-  return typeof proxy === 'string' && URL.canParse(proxy) ? withoutPassword(new URL(proxy)) : undefined;
+  if (typeof proxy !== 'string' || !URL.canParse(proxy)) return undefined;
+  const { protocol, host } = new URL(proxy);
+  return `${protocol}//${host}`;
 }
 
 /** client-node's agents close every connection after one request; a TLS handshake each would be paid in downtime. */

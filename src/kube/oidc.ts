@@ -27,8 +27,8 @@ export function isOidc(user: UserEntry): boolean {
 
 /**
  * Yields, whenever asked, the ID token of a user of OpenID Connect: the last one while it is valid, at first that of the
- * kubeconfig, else a new one for the refresh token, which is written into the kubeconfig as kubectl does, because many issuers take a refresh token only once.
- * client-node 2.0.1 keeps nothing, and cannot renew at all: it hands the issuer's address as text to openid-client, which
+ * kubeconfig, else a new one for the refresh token, which is written into the kubeconfig as kubectl does, because many
+ * issuers take a refresh token only once. client-node 2.0.1 keeps nothing, and cannot renew at all: it hands the issuer's address as text to openid-client, which
  * takes a URL. What it yields throws in words for the user when there is no valid token to be had.
  */
 export function idTokens(context: SelectedContext): () => Promise<string> {
