@@ -1,6 +1,7 @@
-import { MigrateError, type Outcome } from '../src/domain/errors.ts';
+import { isMigrateError, MigrateError, type Outcome } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import { isFinished } from '../src/domain/standing.ts';
+import type { UnreadableRecord } from '../src/journal/list-records.ts';
 import { recordedPlan } from '../src/planner/recorded-plan.ts';
 import type { MigrationFlags } from './flags/migration.ts';
 import { findMigration, listMigrations, type MigrationOptions, workplaceFor } from './migrations.ts';
@@ -17,18 +18,43 @@ export interface CleanUpOptions extends MigrationFlags, MigrationOptions {
 /** Removes records, locks and helper pods; of an unfinished migration only with `--abandon`. */
 export async function cleanUp(options: CleanUpOptions, streams: Streams): Promise<Outcome> {
   const out = output(options.output, streams);
-  const ids = options['all-finished'] ? await finished(options, streams, out) : [options.id ?? ''];
-  for (const id of ids) await cleanOne(id, options, streams, out);
-  const words = ids.length === 0 ? 'Nothing has ended that is still there.' : `Removed: ${ids.join(', ')}.`;
-  const next = `${COMMAND} list`;
-  out.result({ removed: ids, next }, () => `${words} Next: ${next}\n`);
+  if (options['all-finished']) return cleanFinished(options, streams, out);
+  const id = options.id ?? '';
+  await cleanOne(id, options, streams, out);
+  tell(out, [id], []);
   return 'done';
 }
 
-async function finished(options: CleanUpOptions, streams: Streams, { reporter }: Output): Promise<string[]> {
-  const { records, problems } = await listMigrations(options, streams, reporter);
-  for (const text of problems) reporter.notify({ code: 'W421', text });
-  return records.filter(({ state }) => isFinished(state)).map(({ id }) => id);
+/** One that cannot be cleaned up, or not even be read, is told and left; all others go. */
+async function cleanFinished(options: CleanUpOptions, streams: Streams, out: Output): Promise<Outcome> {
+  const { records, problems, unreadable } = await listMigrations(options, streams, out.reporter);
+  const left = [...unreadable];
+  const removed: string[] = [];
+  for (const { id } of records.filter(({ state }) => isFinished(state))) {
+    try {
+      await cleanOne(id, options, streams, out);
+      removed.push(id);
+    } catch (error) {
+      if (!isMigrateError(error) || error.outcome === 'interrupted') throw error;
+      left.push({ id, error });
+    }
+  }
+  const reasons = left.map(({ id, error }) => `${id} is left: ${error.code} ${error.detail}; ${error.remedy}`);
+  for (const text of [...problems, ...reasons]) out.reporter.notify({ code: 'W421', text });
+  tell(out, removed, left);
+  return problems.length + left.length === 0 ? 'done' : 'failed';
+}
+
+function tell(out: Output, removed: readonly string[], left: readonly UnreadableRecord[]): void {
+  const next = `${COMMAND} list`;
+  const names = [...new Set(left.map(({ id }) => id))];
+  const words = [
+    ...(removed.length > 0 ? [`Removed: ${removed.join(', ')}.`] : []),
+    ...(names.length > 0 ? [`Left: ${names.join(', ')}.`] : []),
+  ];
+  const nothing = 'Nothing has ended that is still there.';
+  const result = { removed, left: left.map(({ id, error: { code, detail } }) => ({ id, code, detail })), next };
+  out.result(result, () => `${words.join(' ') || nothing} Next: ${next}\n`);
 }
 
 async function cleanOne(id: string, options: CleanUpOptions, streams: Streams, { reporter }: Output): Promise<void> {

@@ -22,8 +22,8 @@ export async function list(options: ListOptions, streams: Streams, only?: 'unfin
   const out = output(structured(options.output), streams);
   const { records, problems, unreadable } = await listMigrations(options, streams, out.reporter);
   const { rows, unusable } = summaries(records);
-  for (const text of [...problems, ...leftOut([...unreadable, ...unusable])])
-    out.reporter.notify({ code: 'W421', text });
+  const leftOut = [...unreadable.map(({ error }) => error.detail), ...unusable];
+  for (const text of [...problems, ...inOneLine(leftOut)]) out.reporter.notify({ code: 'W421', text });
   const namespace = options['all-namespaces'] ? undefined : namespaceOf(options, streams);
   const shown = rows
     .filter(({ state }) => only === undefined || !isFinished(state))
@@ -48,7 +48,7 @@ function summaries(records: readonly JournalRecord[]): { rows: MigrationSummary[
 }
 
 /** One line, however many there are: after an update a machine may be full of records of the version before. */
-function leftOut(unreadable: readonly string[]): string[] {
+function inOneLine(unreadable: readonly string[]): string[] {
   const [first] = unreadable;
   if (first === undefined) return [];
   const more = unreadable.length === 1 ? 'one is left out' : `${unreadable.length} are left out, such as`;

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { asMigrateError, failureCode, isMigrateError } from '../src/domain/errors.ts';
+import { failureCode, isMigrateError } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
 import { VERSION } from '../src/domain/version.ts';
 import { createConfigMapSink } from '../src/journal/config-map-sink.ts';
 import { createFileSink, journalFolder } from '../src/journal/file-sink.ts';
-import { recordsInCluster, recordsInFolder } from '../src/journal/list-records.ts';
+import {
+  type RecordList,
+  recordsInCluster,
+  recordsInFolder,
+  type UnreadableRecord,
+} from '../src/journal/list-records.ts';
 import type { JournalSink, Testimony } from '../src/journal/ports.ts';
 import { checkId, type JournalRecord } from '../src/journal/record.ts';
 import { systemClock } from '../src/kube/clock.ts';
@@ -67,17 +72,15 @@ export async function findMigration(
   }
 }
 
-/** Records, places that could not be asked with why, and what is wrong with each record that could not be read. */
-export interface Known {
-  readonly records: readonly JournalRecord[];
+/** What is known of all migrations. `problems`: places that could not be asked, with why. */
+export interface Known extends RecordList {
   readonly problems: readonly string[];
-  readonly unreadable: readonly string[];
 }
 
 /** Everything that is known here: local copies, and the clusters that flags name, or the current context. */
 export async function listMigrations(options: MigrationOptions, streams: Streams, reporter: Reporter): Promise<Known> {
   const problems: string[] = [];
-  const unreadable: string[] = [];
+  const unreadable: UnreadableRecord[] = [];
   const note = (where: string, error: unknown) =>
     problems.push(`${where}: ${isMigrateError(error) ? error.detail : String(error)}`);
   const clusters = clustersToLook(options, streams, reporter);
@@ -90,8 +93,7 @@ export async function listMigrations(options: MigrationOptions, streams: Streams
     const best = new Map<string, JournalRecord>();
     for (const [index, list] of lists.entries()) {
       if (list.status === 'rejected') note(clusters[index - 1]?.context ?? 'local copies', list.reason);
-      if (list.status === 'fulfilled')
-        unreadable.push(...list.value.unreadable.map(({ error }) => asMigrateError(error).detail));
+      if (list.status === 'fulfilled') unreadable.push(...list.value.unreadable);
       for (const record of list.status === 'fulfilled' ? list.value.records : [])
         if (record.serial >= (best.get(record.id)?.serial ?? -1)) best.set(record.id, record);
     }

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { failureCode } from '../domain/errors.ts';
+import { isMigrateError, type MigrateError } from '../domain/errors.ts';
 import { AUDIT_LABEL, MANAGED_BY_SELECTOR, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { ConfigMap } from '../kube/objects.ts';
 import type { ClusterReader, ReadOptions } from '../kube/ports.ts';
@@ -11,7 +11,12 @@ import type { JournalRecord } from './record.ts';
 /** Records that could be read, and those that could not, with why. */
 export interface RecordList {
   readonly records: readonly JournalRecord[];
-  readonly unreadable: readonly { readonly where: string; readonly error: unknown }[];
+  readonly unreadable: readonly UnreadableRecord[];
+}
+
+export interface UnreadableRecord {
+  readonly id: string;
+  readonly error: MigrateError;
 }
 
 /**
@@ -30,7 +35,7 @@ export async function recordsInCluster(
   return collect(
     wanted.map((configMap) => {
       const place = `${reader.context}: configmap ${SYSTEM_NAMESPACE}/${configMap.metadata.name}`;
-      return { where: place, read: async () => parseRecord(configMap, place) };
+      return { id: configMap.metadata.name, read: async () => parseRecord(configMap, place) };
     }),
   );
 }
@@ -46,21 +51,21 @@ export async function recordsInFolder(folder: string): Promise<RecordList> {
   const sink = createFileSink(folder);
   const names = await readdir(folder).catch(() => []);
   const ids = names.flatMap((name) => /^(.+)\.ndjson$/.exec(name)?.[1] ?? []);
-  return collect(ids.map((id) => ({ where: `${folder}/${id}.ndjson`, read: () => sink.load(id) })));
+  return collect(ids.map((id) => ({ id, read: () => sink.load(id) })));
 }
 
 async function collect(
-  sources: readonly { readonly where: string; readonly read: () => Promise<JournalRecord | undefined> }[],
+  sources: readonly { readonly id: string; readonly read: () => Promise<JournalRecord | undefined> }[],
 ): Promise<RecordList> {
   const records: JournalRecord[] = [];
-  const unreadable: { where: string; error: unknown }[] = [];
-  for (const { where, read } of sources) {
+  const unreadable: UnreadableRecord[] = [];
+  for (const { id, read } of sources) {
     try {
       const record = await read();
       if (record) records.push(record);
     } catch (error) {
-      if (failureCode(error) === undefined) throw error;
-      unreadable.push({ where, error });
+      if (!isMigrateError(error)) throw error;
+      unreadable.push({ id, error });
     }
   }
   return { records, unreadable };

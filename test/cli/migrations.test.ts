@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { beginSession } from '../../cmd/session.ts';
 import { EXIT } from '../../src/domain/errors.ts';
+import type { Json } from '../../src/domain/json.ts';
 import { AUDIT_LABEL, MANAGED_BY, SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
+import { createFileSink, journalFolder } from '../../src/journal/file-sink.ts';
+import { planDigest } from '../../src/journal/record.ts';
+import type { ApiRequest } from '../../src/kube/api-client.ts';
 import type { ConfigMap } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import type { FakeCluster } from '../fakes/fake-cluster.ts';
+import { move } from '../fixtures/move.ts';
 import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, contents, isAudit, plan, twoClusters } from '../fixtures/two-clusters.ts';
 import { type Ended, kubectlMigrate } from '../support/cli.ts';
@@ -153,6 +160,79 @@ describe('a migration that another machine left', () => {
       expect(cluster.all(RESOURCES.configMap)).toEqual([]);
       expect(cluster.all(RESOURCES.lease)).toEqual([]);
     }
+  });
+});
+
+/** A copy on this machine of a migration that has ended, with the plan of a build that knew nothing of helpers’ sides. */
+async function olderCopy(id: string): Promise<void> {
+  const { helper, ...rest } = await plan(clusters, {}, id);
+  const { sides: _sides, ...older } = helper;
+  const recorded = JSON.parse(JSON.stringify({ ...rest, helper: older })) as Json;
+  const sink = createFileSink(journalFolder(served.env));
+  await sink.create({
+    ...{ schemaVersion: 3, id, lineage: randomUUID(), createdAt: '2026-01-01T00:00:00.000Z' },
+    ...{ user: 'ann', host: 'desk', version: '0.0.9', plan: recorded, planDigest: planDigest(recorded) },
+  });
+  await sink.write(id, [{ serial: 1, state: 'rolled-back', entries: [] }]);
+}
+
+describe('one that cannot be read among those that have ended', () => {
+  const left =
+    /m-old is left: F350 record m-old, written by version 0\.0\.9, .*helper\.sides: .*; use version 0\.0\.9 of/;
+
+  beforeEach(async () => {
+    await olderCopy('m-old');
+    await move(clusters, { copies: [createFileSink(journalFolder(served.env))] });
+    writeFileSync(path.join(journalFolder(served.env), 'm-torn.ndjson'), 'no JSON\n');
+  });
+
+  it('is named with its code and left when all are cleaned up, and the others go', async () => {
+    const { code, stdout, stderr } = await run('cleanup', '--all-finished', ...BOTH);
+    expect({ code, stdout }).toEqual({
+      code: EXIT.failed,
+      stdout: 'Removed: m-test. Left: m-torn, m-old. Next: kubectl migrate list\n',
+    });
+    expect(stderr).toMatch(left);
+    expect(stderr).toMatch(/m-torn is left: F350 .*m-torn\.ndjson holds a line that is not one of a record/);
+    expect(clusters.east.all(RESOURCES.configMap).filter((each) => !isAudit(each))).toEqual([]);
+    expect(readdirSync(journalFolder(served.env)).toSorted()).toEqual(['m-old.ndjson', 'm-torn.ndjson']);
+  });
+
+  it('is told in JSON too, and stdout stays the result', async () => {
+    const { code, stdout, stderr } = await run('cleanup', '--all-finished', ...BOTH, '-o', 'json');
+    expect(code).toBe(EXIT.failed);
+    expect(JSON.parse(stdout)).toMatchObject({
+      removed: ['m-test'],
+      left: [
+        { id: 'm-torn', code: 'F350' },
+        { id: 'm-old', code: 'F350' },
+      ],
+    });
+    expect(stderr).toMatch(left);
+  });
+
+  it('is perhaps in a place that may not be asked, which is told as well', async () => {
+    const when = ({ method, path }: ApiRequest) => method === 'GET' && path.endsWith('/configmaps');
+    clusters.west.faults.add({ when, fault: { kind: 'status', code: 403, reason: 'Forbidden' } });
+    rmSync(journalFolder(served.env), { recursive: true });
+    const { code, stdout, stderr } = await run('cleanup', '--all-finished', ...BOTH);
+    expect({ code, stdout }).toEqual({ code: EXIT.failed, stdout: 'Removed: m-test. Next: kubectl migrate list\n' });
+    expect(stderr).toMatch(/west: .*configmaps/);
+  });
+
+  it('is left out of the list, which shows the others, and is an F350 where it is asked for', async () => {
+    const list = await run('list', ...BOTH);
+    expect(list.code).toBe(0);
+    expect(list.stdout).toMatch(/^m-test /m);
+    expect(list.stdout).not.toContain('m-old');
+    expect(list.stderr.trim().split('\n')).toHaveLength(1);
+    expect(await run('status', ...BOTH)).toMatchObject({ code: 0 });
+    const status = await run('status', 'm-old', ...BOTH);
+    expect(status).toMatchObject({
+      code: EXIT.failed,
+      stdout: '',
+      stderr: expect.stringMatching(/F350[\s\S]*0\.0\.9/),
+    });
   });
 });
 

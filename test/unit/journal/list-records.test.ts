@@ -18,7 +18,7 @@ describe('the records of a cluster', () => {
   ];
   const reader = { context: 'east', list: async () => all } as unknown as ClusterReader;
   const namesOf = async (options: { newest?: number }) =>
-    (await recordsInCluster(reader, options)).unreadable.map(({ where }) => where.replace(/^.*\//, ''));
+    (await recordsInCluster(reader, options)).unreadable.map(({ id }) => id);
 
   it('are all looked at', async () => {
     expect(await namesOf({})).toEqual(['m-oldest', 'm-latest', 'm-middle']);
