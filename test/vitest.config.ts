@@ -7,6 +7,7 @@ export default defineConfig({
   root,
   test: {
     reporters: ['default', './test/support/scenario-results.ts'],
+    globalSetup: 'test/support/temporary-folder.ts',
     projects: [
       {
         root,

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +10,7 @@ import { CriuImages } from '../../src/helper/trust/criu-image.ts';
 import { withoutCapabilities, withPrivateMounts } from '../../src/helper/trust/fit.ts';
 import { coreExcesses, mountExcesses, type Named, rehearseGuard } from '../../src/helper/trust/guard.ts';
 import { filesImage, forgeCore, labDescriptor } from '../support/criu-images.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 // Images of a restricted Python program (user 1000, no capabilities, seccomp RuntimeDefault), dumped on a lab's node.
 const fixture = (name: string): Named => ({
@@ -127,7 +127,7 @@ describe('images of CRIU, read by its own definitions', () => {
   });
 
   it('tell which files a restore will look for, and an outline of them is made where a volume is not mounted', () => {
-    const home = mkdtempSync(path.join(tmpdir(), 'outline-'));
+    const home = temporaryFolder();
     const [folder, root] = [path.join(home, 'images'), path.join(home, 'root')];
     for (const each of [folder, path.join(root, 'data'), path.join(root, 'etc')]) mkdirSync(each, { recursive: true });
     const open = (id: number, name: string, mode: number, size?: number) => ({
@@ -142,18 +142,14 @@ describe('images of CRIU, read by its own definitions', () => {
       open(4, '/etc/passwd', 0o100644, 10),
     ];
     writeFileSync(path.join(folder, 'files.img'), filesImage(descriptor, entries));
-    try {
-      outline(images, folder, root, ['/data']);
-      const made = statSync(path.join(root, 'data/db/base/1'));
-      expect({ size: made.size, blocks: made.blocks, mode: made.mode }).toEqual({
-        ...{ size: 2 ** 33, blocks: 0, mode: 0o100600 },
-      });
-      expect(statSync(path.join(root, 'data/db')).mode).toBe(0o040700);
-      expect(statSync(path.join(root, 'data')).mode).toBe(0o042770);
-      // What lies elsewhere is there already, or it is not for an outline to make.
-      expect(existsSync(path.join(root, 'etc/passwd'))).toBe(false);
-    } finally {
-      rmSync(home, { recursive: true, force: true });
-    }
+    outline(images, folder, root, ['/data']);
+    const made = statSync(path.join(root, 'data/db/base/1'));
+    expect({ size: made.size, blocks: made.blocks, mode: made.mode }).toEqual({
+      ...{ size: 2 ** 33, blocks: 0, mode: 0o100600 },
+    });
+    expect(statSync(path.join(root, 'data/db')).mode).toBe(0o040700);
+    expect(statSync(path.join(root, 'data')).mode).toBe(0o042770);
+    // What lies elsewhere is there already, or it is not for an outline to make.
+    expect(existsSync(path.join(root, 'etc/passwd'))).toBe(false);
   });
 });

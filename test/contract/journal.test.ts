@@ -1,18 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createFileSink } from '../../src/journal/file-sink.ts';
 import { systemClock } from '../../src/kube/clock.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { FakeCluster } from '../fakes/fake-cluster.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { configMapSink } from './config-map-place.ts';
 import { journalContract } from './journal-contract.ts';
 
 journalContract('file', async () => {
-  const home = await mkdtemp(path.join(tmpdir(), 'kubectl-migrate-journal-'));
+  const home = temporaryFolder();
   return {
     connect: () => createFileSink(path.join(home, 'state', 'kubectl-migrate')),
-    close: () => rm(home, { recursive: true }),
+    close: async () => undefined,
   };
 });
 

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { imageOf, pod } from '../support/manifests.ts';
 import { scenario } from '../support/scenario.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const BETWEEN = ['--context', 'east', '--to-context', 'west'];
 
@@ -26,7 +26,7 @@ it('both clusters tell of a move, and an entry that somebody takes out of the re
     for (const entries of ours) expect(entries.map(({ event }) => event)).toEqual(['begun', 'ended']);
     expect(ours).toHaveLength(2);
 
-    const file = path.join(tmpdir(), `${namespace}.json`);
+    const file = path.join(temporaryFolder(), 'audit.json');
     const [first] = listed.chains;
     const at = first?.links.findIndex(({ entry }) => entry.migration === plan.id) ?? -1;
     first?.links.splice(at, 1);

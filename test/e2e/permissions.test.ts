@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import type { Context, Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const SIDES = ['east', 'west'] as const;
 
@@ -23,7 +23,7 @@ it('whoever was given just the permissions that the refusals name may move the p
       service(namespace, 'p', 6379),
     ]);
     await kubectl.ready('east', namespace, 'p');
-    const folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-user-'));
+    const folder = temporaryFolder();
     const kubeconfig = path.join(folder, 'config');
     writeFileSync(kubeconfig, JSON.stringify(await asServiceAccount(kubectl, namespace)), { mode: 0o600 });
     const move = ['pod', 'p', '--context', 'east', '--to-context', 'west', '--kubeconfig', kubeconfig];
@@ -38,7 +38,6 @@ it('whoever was given just the permissions that the refusals name may move the p
       await Promise.all(
         SIDES.map((context) => kubectl.try(context, ['delete', 'clusterrole,clusterrolebinding', namespace])),
       );
-      rmSync(folder, { recursive: true });
     }
   }));
 

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { expectPicture, expectTranscripts, shownScenario } from '../support/pages.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { KEYS } from '../support/terminal.ts';
 
 /** Lists to pick from. */
@@ -75,32 +75,27 @@ describe('a change window', () => {
     scenario('window', async (scene) => {
       const { namespace, kubectl, migrate } = scene;
       const before = await counter(scene, 'c');
-      const folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-window-'));
-      try {
-        const from = ['--context', 'east', '--to-context', 'west'];
-        const rehearsed = await migrate(['plan', 'pod', 'c', ...from, '--dry-run=server']);
-        expect(rehearsed.code).toBe(0);
-        expect(rehearsed.stdout).toMatch(/Checked by the API servers: \d+ accepted, 0 refused, \d+ not checkable/);
-        const saved = await migrate(['plan', 'pod', 'c', ...from, '-o', 'yaml']);
-        expect(saved.code).toBe(0);
-        const file = path.join(folder, 'window.yaml');
-        writeFileSync(file, saved.stdout);
-        // Which namespace is part of the plan.
-        const apply = ['apply', '-f', file, '--yes', '-o', 'json'];
-        const moved = await migrate(apply, { bare: true });
-        expect(moved.code).toBe(0);
-        expect(JSON.parse(moved.stdout)).toMatchObject({ plan: { source: { pod: 'c' } } });
-        expectSameProcess(before, await ask<Counter>(kubectl, 'west', namespace, 'c'));
-        const again = await migrate(apply, { bare: true });
-        expect(again.code).toBe(6);
-        expect(JSON.parse(again.stdout).error).toMatchObject({
-          code: 'F362',
-          detail: expect.stringMatching(/source pod \S+\/c: metadata\.uid was \S+, is gone/),
-        });
-        const history = await migrate(['history', '--context', 'east', '-o', 'json']);
-        expect(JSON.parse(history.stdout).moves).toMatchObject([{ pod: 'c', state: 'done' }]);
-      } finally {
-        rmSync(folder, { recursive: true });
-      }
+      const from = ['--context', 'east', '--to-context', 'west'];
+      const rehearsed = await migrate(['plan', 'pod', 'c', ...from, '--dry-run=server']);
+      expect(rehearsed.code).toBe(0);
+      expect(rehearsed.stdout).toMatch(/Checked by the API servers: \d+ accepted, 0 refused, \d+ not checkable/);
+      const saved = await migrate(['plan', 'pod', 'c', ...from, '-o', 'yaml']);
+      expect(saved.code).toBe(0);
+      const file = path.join(temporaryFolder(), 'window.yaml');
+      writeFileSync(file, saved.stdout);
+      // Which namespace is part of the plan.
+      const apply = ['apply', '-f', file, '--yes', '-o', 'json'];
+      const moved = await migrate(apply, { bare: true });
+      expect(moved.code).toBe(0);
+      expect(JSON.parse(moved.stdout)).toMatchObject({ plan: { source: { pod: 'c' } } });
+      expectSameProcess(before, await ask<Counter>(kubectl, 'west', namespace, 'c'));
+      const again = await migrate(apply, { bare: true });
+      expect(again.code).toBe(6);
+      expect(JSON.parse(again.stdout).error).toMatchObject({
+        code: 'F362',
+        detail: expect.stringMatching(/source pod \S+\/c: metadata\.uid was \S+, is gone/),
+      });
+      const history = await migrate(['history', '--context', 'east', '-o', 'json']);
+      expect(JSON.parse(history.stdout).moves).toMatchObject([{ pod: 'c', state: 'done' }]);
     }));
 });

@@ -1,9 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { unpackTar } from 'modern-tar';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { signAdHoc, signatureFaults } from '../../krew/binary/ad-hoc-signature.ts';
 import { makeBinary } from '../../krew/binary/binary.ts';
 import { bundleProgram } from '../../krew/binary/bundle.ts';
@@ -14,15 +13,15 @@ import { type Archive, digestOf } from '../../krew/release/archive.ts';
 import { MANIFEST, renderManifest } from '../../krew/release/manifest.ts';
 import { goBuild } from '../lab/build/go.ts';
 import { packageRelease, withKrew } from '../support/krew.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-release-'));
+const folder = temporaryFolder();
 const released = path.join(folder, 'release');
 let archives: readonly Archive[];
 
 beforeAll(async () => {
   archives = await packageRelease(released, TARGETS, 'https://example.invalid/project');
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const machine = (file: Buffer): string => {
   const [at, magic] = [file.readUInt32LE(0x3c), file.readUInt32BE(0)];

@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 let made: Promise<string> | undefined;
 
 /**
- * The program as one folder of plain JavaScript, made once for each process and gone with it: it starts ten times faster
- * than from its sources. Yields the file to run.
+ * The program as one folder of plain JavaScript, made once for each process: it starts ten times faster than from its
+ * sources. Yields the file to run.
  */
 export function bundledProgram(): Promise<string> {
   made ??= bundle();
@@ -16,8 +15,7 @@ export function bundledProgram(): Promise<string> {
 }
 
 async function bundle(): Promise<string> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-bundled-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   await build({
     entryPoints: { main: path.join(root, 'cmd/main.ts') },
     outdir: folder,

@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ProcessOptions } from './kubectl.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** A machine of its own for one process: where that keeps its copies of records. */
 export interface Machine {
@@ -12,7 +12,7 @@ export interface Machine {
 
 /** A machine that knows of no migration. */
 export function newMachine(): Machine {
-  const state = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-state-'));
+  const state = temporaryFolder();
   const folder = path.join(state, 'kubectl-migrate');
   return {
     env: { XDG_STATE_HOME: state },

@@ -1,7 +1,6 @@
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { pipeline } from 'node:stream/promises';
@@ -12,6 +11,7 @@ import { krew } from '../lab/build/krew.ts';
 import { obtain } from '../lab/cache.ts';
 import { sayOnStderr } from '../lab/progress.ts';
 import { type Ended, runProcess } from './kubectl.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** Makes the archives of targets, and the manifest with them, as `npm run package` does. */
 export async function packageRelease(
@@ -52,7 +52,7 @@ export async function withKrew(
   { kubectl, releases }: { kubectl?: string; releases?: string } = {},
 ): Promise<void> {
   const programs = await obtain(krew, sayOnStderr);
-  const home = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-krew-'));
+  const home = temporaryFolder();
   const folder = releases ?? path.join(home, 'release');
   const root = path.join(home, 'krew');
   const index = path.join(home, 'index');

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { inject, onTestFailed } from 'vitest';
 import { current, type Lab } from '../lab/index.ts';
 import { type Context, type Ended, Kubectl, type ProcessOptions, runProcess } from './kubectl.ts';
 import { type Right, type Rule, settleIn, writeKubeconfig } from './rights.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { type TerminalOptions, TerminalSession } from './terminal.ts';
 
 /** What a scenario works with: two clusters, a namespace of its own in both, and the built program. */
@@ -54,7 +53,7 @@ export async function scenario(
   if (!lab) throw new Error('no lab is running: npm run lab -- up');
   const kubectl = new Kubectl(lab);
   const namespace = options.namespace ?? `e2e-${name}-${randomBytes(3).toString('hex')}`;
-  const home = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-home-'));
+  const home = temporaryFolder();
   const kubeconfig = path.join(home, 'kubeconfig');
   const env = {
     KUBECONFIG: kubeconfig,
@@ -112,7 +111,6 @@ export async function scenario(
       const all = [`namespace/${namespace}`, ...outlasting];
       await kubectl.try(context, ['-n', 'kubectl-migrate', 'delete', ...all, '--ignore-not-found', wait]);
     });
-    rmSync(home, { recursive: true, force: true });
   }
 }
 

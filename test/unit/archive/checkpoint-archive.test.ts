@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointCheck } from '../../../src/archive/checkpoint-archive.ts';
 import { writeTar } from '../../../src/helper/image/tar-writer.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 const CONFIG = { rootfsImageRef: `registry.example/redis@${DIGEST}`, rootfsImageName: 'redis' };
@@ -54,7 +54,7 @@ describe('the archive of a checkpoint', () => {
 
   it('passes with long names and extended headers, as GNU tar and Go write them', () => {
     for (const format of ['gnu', 'pax']) {
-      const folder = mkdtempSync(path.join(tmpdir(), 'checkpoint-'));
+      const folder = temporaryFolder();
       mkdirSync(path.join(folder, 'checkpoint', 'd'.repeat(120)), { recursive: true });
       writeFileSync(path.join(folder, 'checkpoint', 'd'.repeat(120), 'pages.img'), 'p');
       for (const [name, text] of Object.entries(GOOD)) writeFileSync(path.join(folder, name), text);
@@ -94,7 +94,7 @@ describe('the archive of a checkpoint', () => {
   });
 
   it('is refused when it holds a link, which a runtime once followed (CVE-2026-53489)', () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'checkpoint-'));
+    const folder = temporaryFolder();
     symlinkSync('/etc/shadow', path.join(folder, 'container.log'));
     expect(() => check(execFileSync('tar', ['-C', folder, '-c', 'container.log']))).toThrow(F347);
   });

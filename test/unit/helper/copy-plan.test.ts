@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { sharedWritableFiles } from '../../../src/helper/files/hot.ts';
 import { doubtfulFiles, planCopy } from '../../../src/helper/files/plan.ts';
 import { type FileState, resolveInRoot, scanTree, sizeOf } from '../../../src/helper/files/scan.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const state = (kind: FileState['kind'], changed = 1, inode = 1): FileState => ({
   kind,
@@ -61,8 +61,10 @@ describe('what has to be copied', () => {
 });
 
 describe('a scan', () => {
-  const root = mkdtempSync(path.join(tmpdir(), 'scan-'));
-  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  let root: string;
+  beforeEach(() => {
+    root = temporaryFolder();
+  });
 
   it('follows no link and leaves out what it is told', () => {
     mkdirSync(path.join(root, 'd/skip'), { recursive: true });

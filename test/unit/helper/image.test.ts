@@ -1,10 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cached } from '../../../src/helper/image/cache.ts';
 import { writeTar } from '../../../src/helper/image/tar-writer.ts';
 import { findMirror } from '../../../src/helper/image/toolchain.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 describe("apt's sources", () => {
   it('are read in both formats', () => {
@@ -20,8 +20,7 @@ describe("apt's sources", () => {
 });
 
 describe('a cached directory', () => {
-  const dir = mkdtempSync(path.join(tmpdir(), 'cached-'));
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  const dir = temporaryFolder();
 
   it('is made once, and never seen half made', async () => {
     await expect(

@@ -1,14 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compiledNative } from '../../../src/helper/image/toolchain.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const directory = mkdtempSync(path.join(tmpdir(), 'join-'));
+const directory = temporaryFolder();
 const program = path.join(directory, 'join');
 const at = path.join(directory, 'socket');
 let server: Server;
@@ -20,7 +19,6 @@ beforeAll(async () => {
 });
 afterAll(() => {
   server.close();
-  rmSync(directory, { recursive: true });
 });
 
 async function joined(

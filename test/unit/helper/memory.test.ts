@@ -1,14 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { FrameReader, FrameWriter } from '../../../src/helper/bulk/framing.ts';
 import { imageSink, sendImages } from '../../../src/helper/bulk/images.ts';
 import { overlaps } from '../../../src/helper/memory/ahead.ts';
 import { joined, type Known, packKnown, unpackKnown } from '../../../src/helper/memory/known.ts';
 import { equalPages, heldPages, PAGE, privateRegions } from '../../../src/helper/memory/pages.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 describe('memory of a process', () => {
   it('is what is private and may be read, without the kernel’s own mappings', () => {
@@ -77,9 +77,8 @@ describe('memory of a process', () => {
 describe('pages that the other end knows', () => {
   let folder: string;
   beforeEach(() => {
-    folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-memory-'));
+    folder = temporaryFolder();
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   /** Sends an image and yields what arrived. */
   async function carry(image: Buffer, stretches: readonly (readonly Known[])[], base: Buffer) {

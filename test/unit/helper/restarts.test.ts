@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { Restarts } from '../../../src/helper/restarts.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const LOGS = 'shop_cart-0_135323d2-210e-4783-85a6-c7afaa8b01fa';
 const ASIDE = 'shop_cart-0.held_135323d2-210e-4783-85a6-c7afaa8b01fa';
@@ -10,11 +10,10 @@ let root = '';
 const pods = () => path.join(root, 'var/log/pods');
 
 beforeEach(() => {
-  root = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-node-'));
+  root = temporaryFolder();
   mkdirSync(path.join(pods(), LOGS, 'main'), { recursive: true });
   writeFileSync(path.join(pods(), LOGS, 'main', '0.log'), 'a line\n');
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 it('no log directory of the pod can be made while its restarts are prevented, and all is as before afterwards', () => {
   const restarts = new Restarts(root);

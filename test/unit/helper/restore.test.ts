@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { compiledNative } from '../../../src/helper/image/toolchain.ts';
 import { restoreArguments } from '../../../src/helper/restore.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'mount-helper-'));
+const folder = temporaryFolder();
 const program = path.join(folder, 'mount-helper');
 
 beforeAll(() => compiledNative(['mount-helper.c'], program), 60_000);
-afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What the program behind the armed mount helper was started with; no namespace is entered. */
 function started(input: string) {

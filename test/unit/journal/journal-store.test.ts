@@ -1,7 +1,6 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { failureCode, isMigrateError } from '../../../src/domain/errors.ts';
 import { createFileSink, journalFolder } from '../../../src/journal/file-sink.ts';
 import { createJournalStore } from '../../../src/journal/journal-store.ts';
@@ -13,6 +12,7 @@ import { RESOURCES } from '../../../src/kube/resources.ts';
 import { configMapSink } from '../../contract/config-map-place.ts';
 import { FakeCluster } from '../../fakes/fake-cluster.ts';
 import type { Fault } from '../../fakes/fake-faults.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const start = { id: 'cart-0-x1', plan: { pod: 'cart-0' }, user: 'ann', host: 'desk', version: '0.1.0' };
 const LINEAGE = '6f1cbd9e-8a52-4c3f-9a35-0f1f6f0a7c11';
@@ -22,13 +22,12 @@ let cluster: FakeCluster;
 let store: JournalStore;
 let stale: string[];
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'kubectl-migrate-records-'));
+  folder = temporaryFolder();
   cluster = new FakeCluster({ clock: systemClock });
   cluster.seed(RESOURCES.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'suite' } });
   stale = [];
   store = newStore();
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function newStore(lineage = LINEAGE): JournalStore {
   return createJournalStore({

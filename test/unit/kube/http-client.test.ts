@@ -1,8 +1,6 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failureCode } from '../../../src/domain/errors.ts';
@@ -11,6 +9,7 @@ import type { Cluster } from '../../../src/kube/connect.ts';
 import { createCredentials } from '../../../src/kube/credentials.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import { connectLocal } from '../../fakes/exec-server.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let server: Server;
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
@@ -148,12 +147,11 @@ describe('credentials', () => {
     });
 
   it('come from a token file', async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'kubectl-migrate-token-'));
+    const folder = temporaryFolder();
     const tokenFile = path.join(folder, 'token');
     writeFileSync(tokenFile, 'from-file\n');
     const options = await credentialsOf({ tokenFile }).options();
     expect(options.headers).toMatchObject({ Authorization: 'Bearer from-file' });
-    await rm(folder, { recursive: true });
   });
 
   it('come from a plugin, which is told how it is called', async () => {

@@ -1,16 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { isMigrateError, type MigrateError } from '../../../src/domain/errors.ts';
 import { connectCluster } from '../../../src/kube/connect.ts';
 import { contextFinding, listContexts, loadKubeconfig, selectContext } from '../../../src/kube/kubeconfig.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let home: string;
 beforeEach(() => {
-  home = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-config-'));
+  home = temporaryFolder();
 });
-afterEach(() => rmSync(home, { recursive: true }));
 
 function write(name: string, content: object | string): string {
   const file = path.join(home, name);

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCredentials } from '../../../src/kube/credentials.ts';
 import { loadKubeconfig, selectContext } from '../../../src/kube/kubeconfig.ts';
 import { LOCALHOST } from '../../fixtures/localhost-tls.ts';
 import { inFakeTime } from '../../support/fake-time.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const HOUR_S = 3600;
 
@@ -29,7 +29,7 @@ let taken: string[];
 let isGood: (refreshToken: string) => boolean;
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-oidc-'));
+  folder = temporaryFolder();
   file = path.join(folder, 'config');
   taken = [];
   isGood = (refreshToken) => !taken.includes(refreshToken);
@@ -64,7 +64,6 @@ afterEach(async () => {
   server.closeAllConnections();
   server.close();
   await once(server, 'close');
-  rmSync(folder, { recursive: true });
 });
 
 function write(idToken: string, refreshToken: string | undefined): void {

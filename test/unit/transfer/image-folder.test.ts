@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imageConfig, imageManifest, MANIFEST } from '../../../src/archive/checkpoint-image.ts';
@@ -8,6 +7,7 @@ import { connectRegistry } from '../../../src/transfer/registry/registry.ts';
 import { digestOf, FakeRegistry } from '../../fakes/fake-registry.ts';
 import { LOCALHOST } from '../../fixtures/localhost-tls.ts';
 import { kubectlMigrate } from '../../support/cli.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: string;
 let near: FakeRegistry;
@@ -16,7 +16,7 @@ let hosts: { near: string; far: string };
 const content = Buffer.from('a layer of the helper image');
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'kubectl-migrate-image-'));
+  folder = temporaryFolder();
   writeFileSync(path.join(folder, 'ca.pem'), LOCALHOST.cert);
   near = new FakeRegistry();
   far = new FakeRegistry({ login: { username: 'me', password: 'secret' }, tokens: true });
@@ -30,7 +30,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all([near.close(), far.close()]);
-  rmSync(folder, { recursive: true });
 });
 
 const ca = () => ['--registry-ca', path.join(folder, 'ca.pem')];

@@ -1,5 +1,4 @@
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import { parseRepository } from '../../../src/transfer/registry/reference.ts';
 import { connectRegistry, type RegistryOptions } from '../../../src/transfer/registry/registry.ts';
 import { digestOf, FakeRegistry, type FakeRegistryOptions } from '../../fakes/fake-registry.ts';
 import { LOCALHOST } from '../../fixtures/localhost-tls.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const LOGIN = { username: 'me', password: 'se:cret' };
 const open: { close(): Promise<void> | void }[] = [];
@@ -115,7 +115,7 @@ describe('a registry that does not do what it should', () => {
 
 describe('logins', () => {
   function configured(config: unknown): { DOCKER_CONFIG: string; PATH: string } {
-    const folder = mkdtempSync(path.join(tmpdir(), 'registry-login-'));
+    const folder = temporaryFolder();
     writeFileSync(path.join(folder, 'config.json'), typeof config === 'string' ? config : JSON.stringify(config));
     return { DOCKER_CONFIG: folder, PATH: `${folder}:/usr/bin:/bin` };
   }
