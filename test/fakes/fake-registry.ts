@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { LOCALHOST } from '../fixtures/localhost-tls.ts';
+import { digestOf, RegistryContents } from './registry-contents.ts';
 
 export interface FakeRegistryOptions {
   /** Who may come in; everybody when absent. With `tokens` by the token flow, else by a login with each request. */
@@ -25,8 +26,9 @@ const TOKEN = 'a-token';
  * of blobs that are there, errors as the distribution-spec lists them.
  */
 export class FakeRegistry {
-  readonly blobs = new Map<string, Buffer>();
-  readonly manifests = new Map<string, Buffer>();
+  readonly #contents = new RegistryContents();
+  readonly blobs = this.#contents.blobs;
+  readonly manifests = this.#contents.manifests;
   /** Method and path of every request, in order. */
   readonly asked: string[] = [];
   /** The login of every request, in order. */
@@ -53,11 +55,12 @@ export class FakeRegistry {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'https://localhost');
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(Buffer.from(chunk));
+    const body = await buffer(request).catch(() => undefined);
+    // Who breaks off waits for no answer.
+    if (!body) return;
     this.asked.push(`${request.method} ${url.pathname}`);
     this.logins.push(request.headers.authorization);
-    const answer = this.#answer(request, url, Buffer.concat(chunks));
+    const answer = this.#answer(request, url, body);
     response.writeHead(answer.status, answer.headers);
     response.end(answer.content ?? answer.body);
   }
@@ -77,7 +80,7 @@ export class FakeRegistry {
     const kept = request.method === 'GET' && reference ? this.manifests.get(reference) : undefined;
     if (kept) return { status: 200, headers: { 'content-type': mediaTypeOf(kept) }, content: kept };
     if (reference && request.method === 'GET') return failed(404, 'MANIFEST_UNKNOWN', 'manifest unknown');
-    if (reference && request.method === 'PUT') return this.#manifest(reference, body);
+    if (reference && request.method === 'PUT') return this.#manifest(reference, body, request);
     if (reference && request.method === 'DELETE') return this.#delete(reference);
     return failed(404, 'NAME_UNKNOWN', 'repository name not known to registry');
   }
@@ -118,7 +121,7 @@ export class FakeRegistry {
     const digest = url.searchParams.get('digest') ?? '';
     if (digest !== digestOf(whole)) return failed(400, 'DIGEST_INVALID', 'provided digest did not match');
     this.#uploads.delete(id);
-    this.blobs.set(digest, whole);
+    this.#contents.keep(whole);
     return { status: 201 };
   }
 
@@ -126,21 +129,23 @@ export class FakeRegistry {
     return [...this.blobs.values()].reduce((sum, blob) => sum + blob.length, 0);
   }
 
-  #manifest(tag: string, body: Buffer): Answer {
-    const { config, layers } = JSON.parse(body.toString()) as { config: Named; layers: Named[] };
-    const missing = [config, ...layers].some(({ digest }) => !this.blobs.has(digest));
-    if (missing) return failed(400, 'MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry');
-    this.manifests.set(tag, body);
-    this.manifests.set(digestOf(body), body);
+  #manifest(tag: string, body: Buffer, { headers }: IncomingMessage): Answer {
+    const against = this.#contents.against(body, headers['content-type']);
+    if (against) return failed(400, against.code, against.message);
+    this.#contents.put(tag, body);
     return { status: 201 };
   }
 
   #delete(reference: string): Answer {
     if (!this.#options.deletes) return failed(405, 'UNSUPPORTED', 'The operation is unsupported.');
-    const gone = this.manifests.get(reference);
-    if (!gone) return failed(404, 'MANIFEST_UNKNOWN', 'manifest unknown');
-    for (const [name, body] of this.manifests) if (body === gone) this.manifests.delete(name);
-    return { status: 202 };
+    switch (this.#contents.remove(reference)) {
+      case 'no digest':
+        return failed(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content');
+      case 'unknown':
+        return failed(404, 'MANIFEST_UNKNOWN', 'manifest unknown');
+      case 'removed':
+        return { status: 202 };
+    }
   }
 }
 
@@ -155,18 +160,10 @@ function mediaTypeOf(manifest: Buffer): string {
   return String((JSON.parse(manifest.toString()) as { mediaType?: string }).mediaType);
 }
 
-interface Named {
-  readonly digest: string;
-}
-
 function failed(status: number, code: string, message: string, detail?: unknown): Answer {
   return { status, body: JSON.stringify({ errors: [{ code, message, detail }] }) };
 }
 
 function basic({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-}
-
-export function digestOf(data: Buffer): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }

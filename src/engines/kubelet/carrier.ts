@@ -67,7 +67,8 @@ export class Carrier {
     try {
       const check = new CheckpointCheck({ bytes, imageDigest });
       const data = stream.stdout.pipe(looking(check, bytes, copied, () => stream.stdin.end()));
-      stream.stdout.on('error', (error) => data.destroy(error));
+      // The protocol before v5 breaks off with stdin, which is ended when all is here.
+      stream.stdout.on('error', (error) => (stream.stdin.writableEnded ? data.end() : data.destroy(error)));
       const layer = await registry.upload(data, bytes, signal);
       await sameAsSent(stream, layer);
       const config = imageConfig(architecture, layer);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { isMigrateError } from '../../domain/errors.ts';
+import { isMigrateError, MigrateError } from '../../domain/errors.ts';
 import type { RegistryLogin } from './credentials.ts';
 import { type RegistryAct, refused, unreachable } from './errors.ts';
 import {
@@ -39,7 +39,10 @@ export interface Registry {
   digestOf(tag: string, signal?: AbortSignal): Promise<string | undefined>;
   /** Reads a blob into `into`; yields its digest as it was counted on the way, which is the caller's to compare. */
   download(digest: string, into: Writable, signal?: AbortSignal): Promise<string>;
-  /** Sends a blob in one go; `size` must be its length. The digest is taken on the way. */
+  /**
+   * Sends a blob in one go; the digest is taken on the way. A stream's last piece is sent when it has ended well: of one
+   * that fails, whenever it does, the registry keeps nothing. Throws F342 when `size` is not its length.
+   */
   upload(data: Buffer | Readable, size: number, signal?: AbortSignal): Promise<{ digest: string; size: number }>;
   /** Makes an image of blobs that are there; yields the manifest's digest. */
   putManifest(tag: string, body: Buffer, mediaType: string, signal?: AbortSignal): Promise<string>;
@@ -150,17 +153,14 @@ export function connectRegistry(options: RegistryOptions): Registry {
       return `sha256:${hash.digest('hex')}`;
     },
     upload: async (data, size, signal) => {
-      const started = await ask({ method: 'POST', at: `${base}/blobs/uploads/`, signal }, 'start an upload', [202]);
+      if (Buffer.isBuffer(data) && data.length !== size) throw otherLength(data.length, size);
       const hash = createHash('sha256');
-      const hashing = new Transform({
-        transform(chunk: Buffer, _encoding, pass) {
-          hash.update(chunk);
-          pass(null, chunk);
-        },
-      });
-      if (!Buffer.isBuffer(data)) data.on('error', (error) => hashing.destroy(error)).pipe(hashing);
-      else hash.update(data);
+      const hashing = wholeOnly(size, (chunk) => hash.update(chunk));
+      if (Buffer.isBuffer(data)) hash.update(data);
+      // A stream may fail before there is a request; whoever reads it next is told.
+      else pipeline(data, hashing).catch(() => undefined);
       const body = { data: Buffer.isBuffer(data) ? data : hashing, size };
+      const started = await ask({ method: 'POST', at: `${base}/blobs/uploads/`, signal }, 'start an upload', [202]);
       const headers = { 'content-type': 'application/octet-stream', 'content-range': `0-${Math.max(0, size - 1)}` };
       const at = locationOf(started);
       const sent = await ask({ method: 'PATCH', at, headers, body, signal }, 'take the image', [202]);
@@ -190,6 +190,33 @@ const EMPTY = { data: Buffer.alloc(0), size: 0 };
 
 function digestOf(body: Buffer): string {
   return `sha256:${createHash('sha256').update(body).digest('hex')}`;
+}
+
+/**
+ * Passes on so many bytes, the last of them once it is sure that they are all: a registry may answer as soon as it has
+ * them, and what is then said of their source comes too late. Ends with F342 when there are more or fewer.
+ */
+function wholeOnly(size: number, look: (chunk: Buffer) => void): Transform {
+  let passed = 0;
+  let last = EMPTY.data;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, pass) {
+      look(chunk);
+      passed += chunk.length;
+      if (passed > size) return pass(otherLength(passed, size));
+      if (passed < size) return pass(null, chunk);
+      last = Buffer.concat([last, chunk]);
+      pass();
+    },
+    flush: (end) => (passed === size ? end(null, last) : end(otherLength(passed, size))),
+  });
+}
+
+function otherLength(came: number, size: number): MigrateError {
+  return new MigrateError('F342', {
+    detail: `of ${size} bytes for the registry ${came < size ? `only ${came}` : `at least ${came}`} came`,
+    remedy: 'try again; should it happen twice, look at where they come from',
+  });
 }
 
 /** Where an upload goes on; the registry may name another host. */

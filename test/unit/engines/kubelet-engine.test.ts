@@ -70,6 +70,16 @@ describe('a move by the kubelet engine', () => {
     expect(told.map(({ step }) => step)).toEqual(['placeholder', 'finalize']);
   });
 
+  it('takes an archive whose connection ends with its stdin, as under the protocol before v5', async () => {
+    const world = clustersWithCheckpoints();
+    world.east.onExec(async ({ command }, io) => {
+      const status = await world.helpers.source.run(command, io);
+      if (command.includes('archive')) throw new Error('closed');
+      return status;
+    });
+    expect((await moveByKubelet(world)).state).toBe('done');
+  });
+
   it('leaves a pod that the helper engine moves on with its own image', async () => {
     const world = clustersWithCheckpoints();
     await moveByKubelet(world);

@@ -1,10 +1,11 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imageConfig, imageManifest, MANIFEST } from '../../../src/archive/checkpoint-image.ts';
 import { parseImage } from '../../../src/transfer/registry/reference.ts';
 import { connectRegistry } from '../../../src/transfer/registry/registry.ts';
-import { digestOf, FakeRegistry } from '../../fakes/fake-registry.ts';
+import { FakeRegistry } from '../../fakes/fake-registry.ts';
+import { digestOf } from '../../fakes/registry-contents.ts';
 import { LOCALHOST } from '../../fixtures/localhost-tls.ts';
 import { kubectlMigrate } from '../../support/cli.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -74,6 +75,15 @@ describe('the helper image', () => {
     const damaged = await kubectlMigrate(words);
     expect(damaged.code).toBe(1);
     expect(damaged.stderr).toMatch(/F342[\s\S]*should be sha256/);
+  });
+
+  it('is not pushed when a file of it is cut off', async () => {
+    await kubectlMigrate(['helper', 'save', `${hosts.near}/team/helper:1`, saved(), ...ca()]);
+    near.blobs.delete(digestOf(content));
+    truncateSync(path.join(saved(), 'blobs', ...digestOf(content).split(':')), 5);
+    const pushed = await kubectlMigrate(['helper', 'push', saved(), `${hosts.near}/team/helper:1`, ...ca()]);
+    expect(pushed.code).toBe(1);
+    expect(pushed.stderr).toMatch(/F342[\s\S]*only 5 came/);
   });
 
   it.each([

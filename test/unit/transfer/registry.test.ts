@@ -2,12 +2,14 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { imageConfig, imageManifest, MANIFEST } from '../../../src/archive/checkpoint-image.ts';
+import { MANIFEST } from '../../../src/archive/checkpoint-image.ts';
 import { loginFor } from '../../../src/transfer/registry/credentials.ts';
 import { parseRepository } from '../../../src/transfer/registry/reference.ts';
 import { connectRegistry, type RegistryOptions } from '../../../src/transfer/registry/registry.ts';
-import { digestOf, FakeRegistry, type FakeRegistryOptions } from '../../fakes/fake-registry.ts';
+import { FakeRegistry, type FakeRegistryOptions } from '../../fakes/fake-registry.ts';
+import { digestOf } from '../../fakes/registry-contents.ts';
 import { LOCALHOST } from '../../fixtures/localhost-tls.ts';
+import { checkpointManifest } from '../../support/checkpoint-image.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const LOGIN = { username: 'me', password: 'se:cret' };
@@ -27,9 +29,7 @@ async function registry(options: FakeRegistryOptions = {}, client: Partial<Regis
 
 async function pushOne(to: ReturnType<typeof connectRegistry>, content: Buffer) {
   const layer = await to.upload(Readable.from([content.subarray(0, 3), content.subarray(3)]), content.length);
-  const text = imageConfig('amd64', layer);
-  const config = await to.upload(text, text.length);
-  return to.putManifest('m-test', imageManifest(config, layer, 'main'), MANIFEST);
+  return to.putManifest('m-test', await checkpointManifest(to, layer), MANIFEST);
 }
 
 describe('an image that is pushed', () => {
@@ -46,25 +46,6 @@ describe('an image that is pushed', () => {
       'org.criu.checkpoint.container.name': 'main',
       'io.kubernetes.cri-o.annotations.checkpoint.name': 'main',
     });
-  });
-
-  it('goes again where the registry removes, and is told to stay where it does not', async () => {
-    const removing = await registry({ deletes: true });
-    const digest = await pushOne(removing.registry, Buffer.from('x'.repeat(9)));
-    expect(await removing.registry.remove(digest)).toBe('removed');
-    expect(await removing.registry.remove(digest)).toBe('removed');
-    expect(removing.fake.manifests.size).toBe(0);
-    const keeping = await registry();
-    expect(await keeping.registry.remove(await pushOne(keeping.registry, Buffer.from('y'.repeat(9))))).toBe('kept');
-  });
-
-  it('is found by its tag as long as it is there', async () => {
-    const { registry: to } = await registry({ deletes: true });
-    expect(await to.digestOf('m-test')).toBeUndefined();
-    const digest = await pushOne(to, Buffer.from('a checkpoint'));
-    expect(await to.digestOf('m-test')).toBe(digest);
-    await to.remove(digest);
-    expect(await to.digestOf('m-test')).toBeUndefined();
   });
 
   it.each([false, true])('gets in with a login (token flow: %s)', async (tokens) => {
