@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { PassThrough } from 'node:stream';
 import { removeArchive } from './archive.ts';
 import type { Channels } from './bulk/channels.ts';
@@ -120,9 +121,9 @@ async function receive(
   { channel, what, containerIds }: HelperArgs<'receive'>,
   id: string,
 ): Promise<HelperResult<'receive'>> {
-  let told = 0;
+  let told = Number.NEGATIVE_INFINITY;
   const progress = (bytes: number) => {
-    const now = Date.now();
+    const now = performance.now();
     if (now - told < PROGRESS_MS) return;
     told = now;
     announce({ v: PROTOCOL_VERSION, id, event: 'progress', bytes });

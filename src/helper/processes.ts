@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { HelperFailure } from './failure.ts';
 import { isPlaceholder } from './placeholder-spec.ts';
@@ -147,11 +148,11 @@ const STOP_MS = 5000;
 
 /** Stops every process of a tree, those included that are forked meanwhile. Throws `deadline`. */
 export async function stopTree(rootPid: number): Promise<void> {
-  const until = Date.now() + STOP_MS;
+  const until = performance.now() + STOP_MS;
   for (;;) {
     const running = processTree(rootPid).filter(({ state }) => !'TtZX'.includes(state));
     if (running.length === 0) return;
-    if (Date.now() > until) {
+    if (performance.now() > until) {
       const names = running.map(({ pid, name, state }) => `${name} (${pid}, ${state})`).join(', ');
       throw new HelperFailure('deadline', `processes did not stop within ${STOP_MS} ms`, names);
     }

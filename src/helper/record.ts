@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { volumeSchema } from './facts.ts';
 import { IMAGES_DIR } from './pod-spec.ts';
 import type { HelperResult } from './protocol.ts';
+import { uptimeMs } from './uptime.ts';
 
 // What a restarted helper has to know; it lies beside the images, where it lives as long as the pod.
 
@@ -26,7 +27,7 @@ const placeSchema = z.strictObject({
 
 const sourceSchema = z.discriminatedUnion('state', [
   z.strictObject({ state: z.literal('idle') }),
-  /** `thawAt`: milliseconds since 1970. */
+  /** `thawAt`: by `uptimeMs`. */
   z.strictObject({ state: z.literal('frozen'), ...who, thawAt: z.number() }),
   z.strictObject({ state: z.literal('sealed'), ...who, thawAt: z.number() }),
   z.strictObject({ state: z.literal('released'), ...who, thawAt: z.number() }),
@@ -65,9 +66,13 @@ function save(name: string, value: object): void {
   renameSync(`${file}.new`, file);
 }
 
-/** When this helper ends itself, in ms since 1970, whichever of its processes asks: `wanted` counts for the first. */
+/**
+ * When this helper ends itself, by `uptimeMs`, whichever of its processes asks: `wanted` counts for the first, and after a
+ * boot, where what the former one was given says nothing.
+ */
 export function firstDeadline(wanted: number): number {
-  const { endsAt } = load('deadline.json', z.strictObject({ endsAt: z.number() }), { endsAt: wanted });
+  const first = load('deadline.json', z.strictObject({ endsAt: z.number() }), { endsAt: wanted });
+  const endsAt = Math.min(first.endsAt, wanted);
   save('deadline.json', { endsAt });
   return endsAt;
 }
@@ -84,6 +89,6 @@ export function statusOf(record: SourceRecord): HelperResult<'status'>['source']
   const containerIds = record.members.map(({ containerId }) => containerId);
   // Still stopped, as far as anyone may rely on it.
   if (state === 'thawing') return { state: 'frozen', containerIds, thawInMs: 0 };
-  const thawInMs = state === 'frozen' ? Math.max(0, record.thawAt - Date.now()) : null;
+  const thawInMs = state === 'frozen' ? Math.max(0, record.thawAt - uptimeMs()) : null;
   return { state, containerIds, thawInMs };
 }

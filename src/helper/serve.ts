@@ -11,6 +11,7 @@ import { makeOperations } from './operations.ts';
 import { BULK_SOCKET, CONTROL_SOCKET } from './pod-spec.ts';
 import { channelSchema } from './protocol.ts';
 import { firstDeadline } from './record.ts';
+import { uptimeMs } from './uptime.ts';
 
 /** What the main process was started with. */
 export type ServeOptions = { deadlineMs: number };
@@ -27,8 +28,8 @@ export async function serve({ deadlineMs }: ServeOptions): Promise<number> {
   };
   const channels = new Channels();
   // A helper that was restarted does not get more time by it.
-  const endsAt = firstDeadline(Date.now() + deadlineMs);
-  const operations = makeOperations({ channels, announce, deadlineInMs: () => Math.max(0, endsAt - Date.now()) });
+  const endsAt = firstDeadline(uptimeMs() + deadlineMs);
+  const operations = makeOperations({ channels, announce, deadlineInMs: () => Math.max(0, endsAt - uptimeMs()) });
   await operations.recover();
   const dispatch = makeDispatch(operations.handlers);
 

@@ -12,6 +12,7 @@ import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
 import { type SourceMember, type SourceRecord, statusOf } from './record.ts';
 import { letGo, NetworkAhead, type SourceActs, sourceActs } from './source-acts.ts';
 import { timed, toTransfer } from './timing.ts';
+import { uptimeMs } from './uptime.ts';
 
 const gone = () => new HelperFailure('container-not-found', 'a container ended or was restarted meanwhile');
 /** A process in the network namespace that the pod's containers share. */
@@ -59,7 +60,7 @@ export class Source {
     const record = this.#acts.load();
     if (record.state !== 'idle' && this.#living([...record.members, ...(record.siblings ?? [])]).length === 0) return;
     this.#record = record;
-    if (record.state === 'frozen') this.#arm(record.thawAt - Date.now());
+    if (record.state === 'frozen') this.#arm(record.thawAt - uptimeMs());
     if (record.state === 'thawing') this.#arm(0);
   }
 
@@ -106,7 +107,7 @@ export class Source {
 
   /** Written before the act, so that a helper that restarts in the middle of it thaws too. Returns when it will. */
   #becomeFrozen(members: SourceMember[], thawAfterMs: number, siblings: SourceMember[] = []): number {
-    const thawAt = Date.now() + thawAfterMs;
+    const thawAt = uptimeMs() + thawAfterMs;
     this.#become({ state: 'frozen', members, siblings, thawAt });
     return thawAt;
   }
@@ -135,7 +136,7 @@ export class Source {
     this.#dumping = dumping.catch(() => {});
     const { lockMs, dumpMs } = await dumping;
     // From here on the timer holds, also when nobody takes what is sent.
-    if (this.#record.state === 'frozen') this.#arm(this.#record.thawAt - Date.now(), channel);
+    if (this.#record.state === 'frozen') this.#arm(this.#record.thawAt - uptimeMs(), channel);
     for (const [index, handover] of handovers.entries())
       handover.innerPids = processTree(members[index]?.rootPid ?? 0).map((each) => innerPid(each.pid));
     const directories = imageDirectories(members.length);
@@ -201,7 +202,7 @@ export class Source {
   async #lockOut(members: readonly SourceMember[], thawAt: number): Promise<{ connections: number }> {
     const connections = await this.#network.release(networkOf(members));
     this.#expectFrozen();
-    this.#arm(thawAt - Date.now());
+    this.#arm(thawAt - uptimeMs());
     return { connections };
   }
 
@@ -247,7 +248,7 @@ export class Source {
     const members = containers.flatMap((container) => this.#findIfThere(container));
     const stopped = members.some(({ rootPid }) => this.#acts.isStopped(rootPid));
     if (stopped || (members.length > 0 && (await this.#acts.isLocked(networkOf(members)))))
-      this.#become({ state: 'sealed', members, siblings: this.#siblings(siblings), thawAt: Date.now() });
+      this.#become({ state: 'sealed', members, siblings: this.#siblings(siblings), thawAt: uptimeMs() });
     return {};
   }
 

@@ -287,9 +287,9 @@ const isStopped = ({ state }: { state: string }) => state === 'T' || state === '
  * before the first instruction of the program, but not before a processor is free for it: until then it shows as running.
  */
 async function restoredTree(placeholderPid: number) {
-  for (const until = Date.now() + STOP_MS; ; ) {
+  for (const until = performance.now() + STOP_MS; ; ) {
     const restored = processTree(placeholderPid).slice(1);
-    if (restored.every(isStopped) || Date.now() > until)
+    if (restored.every(isStopped) || performance.now() > until)
       return restored.map((info) => ({ ...info, innerPid: innerPid(info.pid) }));
     await setTimeout(2);
   }

@@ -5,6 +5,7 @@ import { HelperFailure } from '../../../src/helper/failure.ts';
 import type { SourceRecord } from '../../../src/helper/record.ts';
 import { Source } from '../../../src/helper/source.ts';
 import { NetworkAhead, type SourceActs } from '../../../src/helper/source-acts.ts';
+import { uptimeMs } from '../../../src/helper/uptime.ts';
 
 const containerId = 'c'.repeat(64);
 const member = { containerId, rootPid: 77, startTime: 5, volumes: [] };
@@ -64,7 +65,7 @@ function sourceWith(initial: SourceRecord, over: Partial<SourceActs> = {}) {
   return { source, done, restarts, events, saved: () => saved };
 }
 
-const frozen = (inMs = 60_000): SourceRecord => ({ state: 'frozen', ...who, thawAt: Date.now() + inMs });
+const frozen = (inMs = 60_000): SourceRecord => ({ state: 'frozen', ...who, thawAt: uptimeMs() + inMs });
 const freeze = (source: Source) =>
   source
     .freeze({ containers: [{ id: containerId, volumes: [] }], channel: 'main', thawAfterMs: 60_000 })
@@ -196,6 +197,35 @@ it('lock and resets are done by programs that were started before the freeze', a
   await network.lock(77);
   await network.release(78);
   expect(used.slice(4)).toEqual([undefined, undefined, ['10.1.0.5'], undefined]);
+});
+
+describe.each([
+  ['ahead', 3_600_000],
+  ['back', -3_600_000],
+])('a node’s clock that is set an hour %s', (_way, ms) => {
+  it('changes nothing about when a source that nobody seals goes on', async () => {
+    const slow = gate();
+    const { source, done } = sourceWith({ state: 'idle' }, { permitResets: slow.pass });
+    const fenced = source.fence({ containerIds, thawAfterMs: 60_000 });
+    vi.setSystemTime(Date.now() + ms);
+    slow.open();
+    await fenced;
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(source.status()).toMatchObject({ state: 'frozen', thawInMs: 1000 });
+    expect(done).toEqual(['permitResets']);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(done).toEqual(['permitResets', 'unlock', 'continueTree']);
+  });
+
+  it('changes nothing about it for a helper that restarts after it', async () => {
+    const { source, done } = sourceWith(frozen(60_000));
+    vi.setSystemTime(Date.now() + ms);
+    await source.recover();
+    await vi.advanceTimersByTimeAsync(59_999);
+    expect(done).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(done).toEqual(['unlock', 'continueTree']);
+  });
 });
 
 describe('a thaw in the middle of a freeze', () => {
