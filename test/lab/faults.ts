@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { hierarchies } from './cgroup.ts';
+import { setClock } from './clock.ts';
 import { controlPlanePrograms } from './control-plane.ts';
 import { folders } from './folders.ts';
 import { withLock } from './lock.ts';
 import { type Cut, cutOff, setLink } from './network.ts';
 import { nodePrograms, runtimeProgram } from './node.ts';
-import { childrenOf, kill, waitForEnd } from './processes.ts';
+import { childrenOf, kill, type ProcessId, processesOfPod, waitForEnd } from './processes.ts';
 import { fromRoot, insideNode, type Program, runInNode, startDetached } from './program.ts';
 import { readState, type State, writeState } from './state.ts';
 import { clusters, type NodeName, nodes } from './topology.ts';
@@ -51,6 +52,23 @@ export async function loseNode(node: NodeName): Promise<Undo> {
     freeze(node, 'THAWED');
     await setLink(link, 'up');
   };
+}
+
+/**
+ * Sets the time of day that a node's kubelet, its container runtime and some of its pods go by, so many seconds ahead or
+ * behind. The kernel's stays, and with it the times of files.
+ * @param pods their uids
+ */
+export async function setNodeClock(node: NodeName, seconds: number, pods: readonly string[]): Promise<Undo> {
+  const state = runningState();
+  const runtime = runtimeProgram(0, state.variant.runtimes[node]).name;
+  const own = state.processes.filter((one) => one.node === node && ['kubelet', runtime].includes(one.program));
+  const ids: ProcessId[] = [...own.flatMap(childrenOf), ...pods.flatMap(processesOfPod)];
+  const set = async (to: number) => {
+    for (const id of ids) await setClock(id, to);
+  };
+  await set(seconds);
+  return () => set(0);
 }
 
 /** Cuts the network between the clusters, or between this machine and the API server of one. Nothing is refused, it is lost. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { sleep } from './run.ts';
 
 /** A process that cannot be mistaken for a later one with the same number. */
@@ -36,6 +36,22 @@ export function childrenOf({ pid }: ProcessId): ProcessId[] {
     return numbers.flatMap((number) => identify(Number(number)) ?? []);
   } catch {
     return [];
+  }
+}
+
+/** The processes of a pod on whichever node, its sandbox included, whatever the cgroup driver makes of its uid. */
+export function processesOfPod(uid: string): ProcessId[] {
+  const names = [uid, uid.replaceAll('-', '_')];
+  return readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name) && names.some((each) => groupsOf(name).includes(each)))
+    .flatMap((pid) => identify(Number(pid)) ?? []);
+}
+
+function groupsOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8');
+  } catch {
+    return ''; // It has ended.
   }
 }
 

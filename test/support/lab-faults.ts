@@ -1,7 +1,15 @@
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Side } from '../../src/domain/refs.ts';
-import { cutNetwork, killProgram, loseNode, restartRuntime, smallDisk, type Undo } from '../lab/faults.ts';
+import {
+  cutNetwork,
+  killProgram,
+  loseNode,
+  restartRuntime,
+  setNodeClock,
+  smallDisk,
+  type Undo,
+} from '../lab/faults.ts';
 import type { NodeName } from '../lab/index.ts';
 import { imagesFolder } from './images-folder.ts';
 import type { Context } from './kubectl.ts';
@@ -31,6 +39,8 @@ export interface LabFault {
 /** So long an API server takes a token that it has seen without looking at it again (10 s), in ms. */
 const REMEMBERED_MS = 11_000;
 
+const HOUR_S = 3600;
+
 const node = (context: Context): NodeName => `${context}-2`;
 const control = (context: Context): NodeName => `${context}-1`;
 const once = async (act: unknown): Promise<undefined> => {
@@ -50,6 +60,10 @@ const MACHINE_FAULTS: readonly LabFault[] = [
   { name: 'network between the clusters cut', inflict: () => cutNetwork('between the clusters') },
   { name: 'network to the source cut', inflict: ({ from }) => cutNetwork({ from: 'this machine', to: from }) },
   { name: 'network to the target cut', inflict: ({ to }) => cutNetwork({ from: 'this machine', to }) },
+  { name: 'clock of the source an hour ahead', inflict: (struck) => shiftClock(struck, 'source', HOUR_S) },
+  { name: 'clock of the source an hour behind', inflict: (struck) => shiftClock(struck, 'source', -HOUR_S) },
+  { name: 'clock of the target an hour ahead', inflict: (struck) => shiftClock(struck, 'target', HOUR_S) },
+  { name: 'clock of the target an hour behind', inflict: (struck) => shiftClock(struck, 'target', -HOUR_S) },
   { name: 'disk of the target full', only: 'begin', inflict: ({ to }) => smallDisk(node(to), 2) },
 ];
 
@@ -85,6 +99,14 @@ async function expire({ scene: { kubectl, namespace, kubeconfig }, from, signal 
   await new Promise((resolve) => setTimeout(resolve, REMEMBERED_MS));
   signal('SIGCONT');
   return () => renewToken(kubectl, from, { namespace, kubeconfig });
+}
+
+/** A machine whose clock is set in the middle of a move: its kubelet, its runtime and the helper there see the time leap. */
+async function shiftClock({ scene: { kubectl }, id, from, to }: Struck, side: Side, seconds: number): Promise<Undo> {
+  const context = side === 'source' ? from : to;
+  const find = ['-n', 'kubectl-migrate', 'get', 'pod', `helper-${id}-${side}`, '--ignore-not-found'];
+  const uid = await kubectl.run(context, [...find, '-o', 'jsonpath={.metadata.uid}']);
+  return setNodeClock(node(context), seconds, uid === '' ? [] : [uid]);
 }
 
 /** As `kubectl drain` does it. */

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { mirrorIn } from '../../lab/build/debian.ts';
 import { ownGoMod } from '../../lab/build/kubernetes.ts';
 import { hierarchiesIn } from '../../lab/cgroup.ts';
+import { setClock } from '../../lab/clock.ts';
 import { routesIn, taken } from '../../lab/host-network.ts';
 import { identify, isAlive, kill, startTimeOf, waitForEnd } from '../../lab/processes.ts';
 
@@ -26,6 +28,34 @@ describe('processes', () => {
     await ended;
     await waitForEnd([id], 1);
     expect(isAlive(id)).toBe(false);
+  });
+});
+
+describe('the clock of a process', () => {
+  it('is set ahead and back and right again, its monotonic one stays', async () => {
+    const script = 'process.stdin.on("data", () => console.log([Date.now(), performance.now()].join()))';
+    const child = spawn(process.execPath, ['-e', script]);
+    try {
+      const id = identify(child.pid ?? 0);
+      if (id === undefined) throw new Error('it did not start');
+      const ask = async () => {
+        child.stdin.write('now\n');
+        const [day = 0, uptime = 0] = String(await once(child.stdout, 'data'))
+          .split(',')
+          .map(Number);
+        return { ahead: 0 + Math.round((day - Date.now()) / 60_000), uptime };
+      };
+      const said = [await ask()];
+      for (const seconds of [3600, -3600, 0]) {
+        await setClock(id, seconds);
+        said.push(await ask());
+      }
+      expect(said.map(({ ahead }) => ahead)).toEqual([0, 60, -60, 0]);
+      expect(said.map(({ uptime }) => uptime)).toEqual(said.map(({ uptime }) => uptime).toSorted((a, b) => a - b));
+      expect(said.at(-1)?.uptime).toBeLessThan(60_000);
+    } finally {
+      child.kill();
+    }
   });
 });
 
