@@ -175,6 +175,7 @@ export class MovingProgram {
         stop({ cutOff: true });
         return undefined;
       case 'halt':
+        expectSame(source, asked(args));
         if (source.state !== 'frozen') throw refusal('already-thawed');
         stop({ stopped: true });
         return undefined;
@@ -183,16 +184,21 @@ export class MovingProgram {
         return {};
       case 'thaw':
         if (source.state === 'released') throw refusal('wrong-state');
-        if (source.state === 'frozen' || source.state === 'sealed') this.#thaw(source);
+        if (source.state === 'frozen' || source.state === 'sealed') {
+          expectSame(source, asked(args));
+          this.#thaw(source);
+        }
         helper.images = false;
         return {};
       case 'seal':
         if (source.state === 'thawed') throw refusal('already-thawed');
+        expectSame(source, asked(args));
         if (source.state !== 'frozen' && source.state !== 'sealed') throw refusal('wrong-state');
         if (this.#copiesIn(source.containerIds).length === 0) throw refusal('container-not-found');
         source.state = 'sealed';
         return { obstacle: '' };
       case 'release-connections':
+        expectSame(source, asked(args));
         if (source.state !== 'sealed' && source.state !== 'released') throw refusal('wrong-state');
         source.state = 'released';
         return undefined;
@@ -282,7 +288,7 @@ function asked({ containerIds, containers }: Record<string, unknown>): readonly 
   return Array.isArray(containers) ? (containers as { id: string }[]).map(({ id }) => id) : [];
 }
 
-function expectSame({ containerIds, state }: HelperState['target'], ids: readonly string[]): void {
+function expectSame({ containerIds, state }: HelperState[Side], ids: readonly string[]): void {
   if (state === 'idle' || containerIds.join() !== ids.join()) throw refusal('wrong-state');
 }
 
