@@ -6,7 +6,7 @@ import type { Side } from '../domain/refs.ts';
 import type { Endpoint, EndpointSlice, Service } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { isOf, ownSlice, serviceForTarget } from './manifests.ts';
+import { EMPTIED, isOf, ownSlice, serviceForTarget } from './manifests.ts';
 import {
   controllerSlices,
   endpointsOf,
@@ -97,7 +97,7 @@ async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise
   }
   await markEndpoints(context, 'source', route.service, 'true');
   await takeSelector(context, route);
-  await removeReplaced(context, route);
+  await emptyReplaced(context, route);
   const left = route.inTarget === 'same' ? [] : await leftByOthers(context, route);
   return [...own, ...left];
 }
@@ -134,16 +134,19 @@ async function takeSelector(context: RouteContext, route: PlannedRoute): Promise
 }
 
 /**
- * Deletes the controller's slices that lead to the pod; one can come back while the controller's view of the Service is
- * stale, so it gets a moment first. Slices that hold other pods only stay as they are.
+ * Empties the controller's slices that lead to the pod; one can be filled again while the controller's view of the Service
+ * is stale, so it gets a moment first. Slices that hold other pods only stay as they are. None is deleted: a controller
+ * that has not seen yet what it made itself, as after an outage of the API server, waits forever for a slice that goes
+ * before (staging/src/k8s.io/endpointslice/util/endpointslice_tracker.go, StaleSlices), and the Service gets no other one.
  */
-async function removeReplaced(context: RouteContext, route: PlannedRoute): Promise<void> {
+async function emptyReplaced(context: RouteContext, route: PlannedRoute): Promise<void> {
   const { plan, gateway, signal } = context;
   for (let quiet = 0; quiet < 2; ) {
     await pause(signal);
     const slices = await controllerSlices(context, 'source', route.service);
     for (const { replaces } of route.slices) {
-      await gateway.delete(ref(plan, 'source', RESOURCES.endpointSlice, replaces), { signal });
+      if (slices.some(({ metadata, endpoints }) => metadata.name === replaces && endpoints?.length))
+        await gateway.patch(ref(plan, 'source', RESOURCES.endpointSlice, replaces), 'json', EMPTIED, { signal });
     }
     quiet = slices.some((slice) => endpointsOf(slice).some(isSource(plan))) ? 0 : quiet + 1;
   }
@@ -258,8 +261,19 @@ async function handBack(context: RouteContext, side: Side, service: string, sele
 }
 
 async function letControllers(context: RouteContext, side: Side, service: string): Promise<void> {
+  const { plan, signal, waiting } = context;
+  const { namespace, context: cluster } = plan[side];
+  const ms = plan.deadlines.removeTimeout;
+  const why = `the EndpointSlice controller of ${cluster} leads service ${namespace}/${service} to no such pod yet`;
   await markEndpoints(context, side, service, null);
-  while (!(await controllerTookOver(context, side, service))) await pause(context.signal);
+  for (const end = Date.now() + ms; !(await controllerTookOver(context, side, service)); await pause(signal)) {
+    waiting?.(why);
+    if (Date.now() < end) continue;
+    throw new MigrateError('F320', {
+      detail: `${why}, after ${ms / 1000} s; its clients are led by a slice of the move meanwhile`,
+      remedy: 'look whether kube-controller-manager works there, or allow more with --remove-timeout',
+    });
+  }
 }
 
 /** Whether the controller's slices lead to the pod, or never will because there is no such pod any more. */

@@ -26,6 +26,9 @@ export function ownSlice(slice: EndpointSlice, name: string, migration: string):
   };
 }
 
+/** The change (RFC 6902) of a controller's slice whose endpoints one of our own has. */
+export const EMPTIED = [{ op: 'replace', path: '/endpoints', value: [] }];
+
 /** The Service without what belongs to one cluster: addresses, node ports, health check port, status. Pure. */
 export function serviceForTarget(service: Service, namespace: string, migration: string): Service {
   const { clusterIP, clusterIPs: _ips, healthCheckNodePort: _health, ipFamilies: _families, ...spec } = service.spec;

@@ -2,7 +2,7 @@ import type { Effect } from '../domain/effect.ts';
 import type { Finding } from '../domain/finding.ts';
 import type { MigrationRequest, PlanDraft, PlannedRoute } from '../domain/plan.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
-import type { Endpoint, Pod, Service } from '../kube/objects.ts';
+import type { Endpoint, EndpointSlice, Pod, Service } from '../kube/objects.ts';
 import { podAddresses } from '../kube/pod-status.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -134,7 +134,7 @@ export function routeEffects(draft: PlanDraft): Effect[] {
       const replaced = source(RESOURCES.endpointSlice, replaces);
       effects.push(
         { ...prepare, verb: 'create', object: slice, detail: `same endpoints as ${replaces}` },
-        { ...prepare, verb: 'delete', object: replaced, detail: `replaced by ${own}` },
+        { ...prepare, verb: 'patch', object: replaced, detail: `emptied: ${own} has its endpoints` },
         switched(slice),
         { ...prepare, verb: 'delete', object: slice, detail: 'way back', undoes: true },
       );
@@ -171,7 +171,7 @@ function cannotReroute({ service, slices }: ServiceFacts, pod: Pod, onePlace: bo
       'spec.selector',
     ],
     [
-      slices.some((slice) => slice.metadata.labels?.[MANAGED_BY_LABEL] !== (rerouted ? OURS : CONTROLLER)),
+      slices.some((slice) => !isKept(slice, rerouted)),
       'has endpoint slices that somebody else maintains',
       'they would go on leading to the source pod',
       'metadata.labels',
@@ -187,6 +187,12 @@ function cannotReroute({ service, slices }: ServiceFacts, pod: Pod, onePlace: bo
       remedy: 'move with --route none and lead its clients to the target yourself',
       field,
     }));
+}
+
+/** Whether a slice is of those that this program knows what becomes of: what a controller had is empty after a move. */
+function isKept({ metadata, endpoints }: EndpointSlice, rerouted: boolean): boolean {
+  const by = metadata.labels?.[MANAGED_BY_LABEL];
+  return rerouted ? by === OURS || (by === CONTROLLER && !endpoints?.length) : by === CONTROLLER;
 }
 
 function leadsElsewhere({ service, inTarget }: ServiceFacts, pod: Pod, context: string): Finding[] {

@@ -15,6 +15,8 @@ export interface RouteContext {
   readonly target: ClusterReader;
   readonly gateway: Gateway;
   readonly signal: AbortSignal;
+  /** Says what is waited for and why it is not there yet. */
+  readonly waiting?: (why: string) => void;
 }
 
 /** Reads an object of the namespace that the plan names for that side. */

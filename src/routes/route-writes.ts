@@ -7,7 +7,7 @@ import { type Write, writeOf } from '../domain/write.ts';
 import type { EndpointSlice, KubeObject, Service } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { ownSlice, serviceForTarget } from './manifests.ts';
+import { EMPTIED, ownSlice, serviceForTarget } from './manifests.ts';
 import type { RouteContext } from './route-context.ts';
 import { SELECTOR_ANNOTATION, SKIP_MIRROR_LABEL } from './service-facts.ts';
 
@@ -62,7 +62,9 @@ async function writesOfPreparing(readers: Reading, route: PlannedRoute) {
         form: 'merge',
         body: { metadata: { annotations }, spec: { selector: null } },
       }),
-    ...route.slices.map(({ replaces }) => write(plan, 'delete', 'source', RESOURCES.endpointSlice, replaces, {})),
+    ...route.slices.map(({ replaces }) =>
+      write(plan, 'patch', 'source', RESOURCES.endpointSlice, replaces, { form: 'json', body: EMPTIED }),
+    ),
   ];
 }
 

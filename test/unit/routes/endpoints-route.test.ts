@@ -24,11 +24,21 @@ describe('preparing', () => {
     const clusters = shop();
     const { own } = await prepared(clusters);
     expect(own).toHaveLength(1);
-    expect(slices(clusters, false)).toEqual([]);
+    expect(addresses(slices(clusters, false))).toEqual([]);
     expect(addresses(slices(clusters, true))).toEqual(['10.1.0.5', '10.1.0.6']);
     const cart = clusters.east.peek<Service>(RESOURCES.service, 'shop', 'cart');
     expect(cart?.spec.selector).toBeUndefined();
     expect(JSON.parse(cart?.metadata.annotations?.[SELECTOR_ANNOTATION] ?? '')).toEqual({ app: 'cart' });
+  });
+
+  it('deletes no slice of the controller, which would wait for one that it has not seen yet', async () => {
+    const clusters = shop();
+    const were = slices(clusters, false).map(({ metadata }) => metadata.uid);
+    const { context, before } = await prepared(clusters);
+    expect(slices(clusters, false).map(({ metadata }) => metadata.uid)).toEqual(were);
+    await inFakeTime(() => revertRoutes(context, before));
+    expect(slices(clusters, false).map(({ metadata }) => metadata.uid)).toEqual(were);
+    expect(addresses(slices(clusters, false))).toEqual(['10.1.0.5', '10.1.0.6']);
   });
 
   it('keeps core Endpoints from being mirrored before the selector goes', async () => {
@@ -65,7 +75,8 @@ describe('preparing', () => {
     const clusters = shop();
     clusters.east.seed(RESOURCES.endpointSlice, slice('cart-far', 'cart', [podAt('cart-2', '10.1.0.7')]));
     await prepared(clusters);
-    expect(slices(clusters, false).map(({ metadata }) => metadata.name)).toEqual(['cart-far']);
+    const kept = slices(clusters, false).filter(({ endpoints }) => endpoints?.length);
+    expect(kept.map(({ metadata }) => metadata.name)).toEqual(['cart-far']);
     expect(addresses(slices(clusters, true))).toEqual(['10.1.0.5', '10.1.0.6']);
   });
 

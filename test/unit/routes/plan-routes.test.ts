@@ -188,6 +188,16 @@ describe('E162 for what an earlier move left', () => {
       { selector: { app: 'cart' }, ownInSource: [switched.metadata.name], slices: [] },
     ]);
   });
+
+  it.each([
+    ['is empty, as that move has left it', [], []],
+    ['leads somewhere', [pod], ['E162']],
+  ])('where the controller’s slice %s', (_what, pods, found) => {
+    const switched = own([pod]);
+    switched.endpoints?.push({ addresses: ['10.2.0.9'] });
+    const given = { services: [taken({ app: 'cart' })], slices: [switched, slice('cart-abc', 'cart', pods)] };
+    expect(codes(routes(given))).toEqual(found);
+  });
 });
 
 describe('--route none', () => {
