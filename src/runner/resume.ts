@@ -170,6 +170,8 @@ async function expectSource({ context, discardTarget }: TakenUp, view: EngineVie
 
 async function forward(options: TakenUp, record: JournalRecord): Promise<Ending> {
   const results = resultsOf(record);
+  const text = 'committed, as the record says: going on to the end';
+  options.context.reporter.notify({ code: 'I408', phase: 'commit', text });
   const missing = [];
   for (const step of stepsOf(options.steps, options.context.plan).filter(({ phase }) => isAfterCommit(phase))) {
     const context = contextFor(options, step, results, true);

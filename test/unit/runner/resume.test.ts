@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { Progress } from '../../../src/report/progress.ts';
+import { situationOf } from '../../../src/report/situation.ts';
 import { resume } from '../../../src/runner/resume.ts';
 import type { StepContext } from '../../../src/steps/step.ts';
-import { program } from '../../fixtures/steps.ts';
+import { failure, program } from '../../fixtures/steps.ts';
+import { inFakeTime } from '../../support/fake-time.ts';
 
 const AT_HOME = {
   uid: 'u',
@@ -12,11 +15,10 @@ const AT_HOME = {
   failure: { code: 'F341', detail: 'CRIU refused' },
 };
 
-/** A committed migration whose pod was restored where it was, taken up by another process. */
-async function committedAtHome() {
-  const { options, journal, log } = await program();
+/** A committed migration, taken up by another process. */
+async function committed(acts: Parameters<typeof program>[0] = {}) {
+  const { options, journal, log, messages } = await program(acts);
   await journal.commit({});
-  await journal.append([{ step: 'place', kind: 'done', data: AT_HOME }]);
   const engine = {
     attach: async () => undefined,
     look: async () => ({ means: 'absent', source: 'unknown', target: 'unknown' }),
@@ -24,12 +26,25 @@ async function committedAtHome() {
   } as unknown as StepContext['engine'];
   const taken = { ...options, context: { ...options.context, engine }, operation: 'resume' };
   const steps = options.steps.map((step) => ({ ...step, inspect: async () => 'partial' as const }));
-  return { taken: { ...taken, steps }, journal, log };
+  return { taken: { ...taken, steps }, journal, log, messages };
 }
+
+describe('a resume that does not come to the end of a committed move', () => {
+  it('says that it is committed, and so where the processes are', async () => {
+    const apply = () => Promise.reject(failure('the controller'));
+    const { taken, messages } = await committed({ finalize: { apply } });
+    const error = await inFakeTime(() => resume(taken).catch((thrown: unknown) => thrown), 250);
+    expect(error).toMatchObject({ code: 'F391', outcome: 'midway' });
+    const progress = new Progress();
+    for (const message of messages) progress.take(message, 0);
+    expect(situationOf('midway', progress)).toMatchObject({ step: { name: 'finalize' }, serves: 'target' });
+  });
+});
 
 describe('a resume of a move that ended where it began', () => {
   it('brings it to its end and says that the pod goes on at home: a failure with the source serving', async () => {
-    const { taken, journal } = await committedAtHome();
+    const { taken, journal } = await committed();
+    await journal.append([{ step: 'place', kind: 'done', data: AT_HOME }]);
     const told = {
       code: 'F348',
       outcome: 'failed',
