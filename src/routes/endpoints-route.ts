@@ -136,8 +136,8 @@ async function takeSelector(context: RouteContext, route: PlannedRoute): Promise
 /**
  * Empties the controller's slices that lead to the pod; one can be filled again while the controller's view of the Service
  * is stale, so it gets a moment first. Slices that hold other pods only stay as they are. None is deleted: a controller
- * that has not seen yet what it made itself, as after an outage of the API server, waits forever for a slice that goes
- * before (staging/src/k8s.io/endpointslice/util/endpointslice_tracker.go, StaleSlices), and the Service gets no other one.
+ * that hears of a deletion before it has taken note of its own last write, or only after an outage of the API server, waits
+ * for that slice forever, and the Service gets no other one (StaleSlices of k8s.io/endpointslice; kubernetes #141592).
  */
 async function emptyReplaced(context: RouteContext, route: PlannedRoute): Promise<void> {
   const { plan, gateway, signal } = context;
