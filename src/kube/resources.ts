@@ -45,6 +45,12 @@ export const RESOURCES = {
     plural: 'poddisruptionbudgets',
     namespaced: true,
   },
+  networkPolicy: {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    plural: 'networkpolicies',
+    namespaced: true,
+  },
   event: { apiVersion: 'v1', kind: 'Event', plural: 'events', namespaced: true },
 } as const satisfies Record<string, Resource>;
 

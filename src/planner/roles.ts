@@ -1,7 +1,7 @@
 import { SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { EngineName } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
-import { systemNamespace } from '../engines/helper/helper-pod.ts';
+import { helperPolicy, systemNamespace } from '../engines/helper/helper-pod.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { Access } from '../kube/ports.ts';
 
@@ -16,7 +16,7 @@ export interface Part {
 }
 
 /**
- * What an administrator applies so that a user has exactly these accesses: the namespace of the helper pods, a Role for
+ * What an administrator applies so that a user has exactly these accesses: the namespace of the helper pods, in which they have no network, a Role for
  * each namespace, a ClusterRole for what lies in none or in all of them, and bindings. Roles are named after the part, and
  * bindings after the user too, so that those of another part, namespace or user stand beside them. Pure.
  */
@@ -40,7 +40,7 @@ export function minimalRoles(access: readonly Access[], { engine, of, user }: Pa
       },
     ];
   });
-  return [systemNamespace(SYSTEM_NAMESPACE), ...roles];
+  return [systemNamespace(SYSTEM_NAMESPACE), helperPolicy(SYSTEM_NAMESPACE), ...roles];
 }
 
 /** Resources of the same verbs in one rule. */

@@ -3,7 +3,7 @@ import type { Json } from '../domain/json.ts';
 import type { Plan } from '../domain/plan.ts';
 import { SIDES } from '../domain/refs.ts';
 import { type FieldChange, fieldChanges, type Write, written } from '../domain/write.ts';
-import { helperPod, systemNamespace } from '../engines/helper/helper-pod.ts';
+import { helperPod, helperPolicy, systemNamespace } from '../engines/helper/helper-pod.ts';
 import { pullPod, pullPodRef } from '../engines/kubelet/pull-pod.ts';
 import type { KubeObject, Pod } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
@@ -37,6 +37,7 @@ function fixedWrite(plan: Plan, effect: Effect): Write[] {
   const whole = (body: unknown): Write[] => [{ effect, form: 'object', body: body as Json }];
   if (verb !== 'create' || undoes) return [];
   if (object.kind === 'Namespace' && object.name === plan.helper.namespace) return whole(systemNamespace(object.name));
+  if (object.kind === 'NetworkPolicy') return whole(helperPolicy(plan.helper.namespace));
   if (object.kind !== 'Pod') return [];
   const helper = SIDES.filter((side) => side === object.side)
     .map((side) => helperPod(plan, side))

@@ -1,8 +1,9 @@
 import type { Effect } from '../../domain/effect.ts';
 import type { PlanDraft } from '../../domain/plan.ts';
 import type { ObjectRef, Side } from '../../domain/refs.ts';
+import { RESOURCES } from '../../kube/resources.ts';
 import { targetPodEffects } from '../target-pod.ts';
-import { helperRef } from './helper-pod.ts';
+import { HELPER_POLICY, helperRef } from './helper-pod.ts';
 
 /** The helper engine: a helper pod on each of the two nodes, and a placeholder. Pure. */
 export function helperEngineEffects(draft: PlanDraft): Effect[] {
@@ -18,8 +19,11 @@ export function helperEngineEffects(draft: PlanDraft): Effect[] {
 export function namespaceEffects({ helper }: PlanDraft): Effect[] {
   return helper.createNamespaceIn.flatMap((side): Effect[] => {
     const object: ObjectRef = { side, apiVersion: 'v1', kind: 'Namespace', name: helper.namespace };
+    const { apiVersion, kind } = RESOURCES.networkPolicy;
+    const policy: ObjectRef = { side, apiVersion, kind, namespace: helper.namespace, name: HELPER_POLICY };
     return [
       { step: 'helpers', phase: 'prepare', verb: 'create', object, detail: 'for helper pods' },
+      { step: 'helpers', phase: 'prepare', verb: 'create', object: policy, detail: 'no network for helper pods' },
       {
         step: 'finalize',
         phase: 'finalize',

@@ -3,7 +3,15 @@ import type { Plan, PlanDraft } from '../../domain/plan.ts';
 import type { ObjectRef, Side } from '../../domain/refs.ts';
 import { helperCommand, IMAGES_DIR } from '../../helper/pod-spec.ts';
 import type { KubeObject, Pod } from '../../kube/objects.ts';
+import { parseQuantity } from '../../kube/quantity.ts';
 import { RESOURCES } from '../../kube/resources.ts';
+
+const HELPER_LABEL = { 'app.kubernetes.io/name': 'kubectl-migrate-helper' };
+/** Keeps helper pods from having a network. */
+export const HELPER_POLICY = 'helpers';
+
+/** What a helper takes beside images: Node.js, CRIU, buffers. */
+const OWN_BYTES = 512 * 1024 * 1024;
 
 /** A helper outlives the deadlines of its migration by this much, in ms, so that it can still be asked to undo. */
 const GRACE_MS = 300_000;
@@ -21,11 +29,7 @@ export function helperPod(plan: Plan, side: Side): Pod {
     metadata: {
       name: helperPodName(plan.id, side),
       namespace: plan.helper.namespace,
-      labels: {
-        'app.kubernetes.io/name': 'kubectl-migrate-helper',
-        ...MANAGED_BY,
-        [MIGRATION_ANNOTATION]: plan.id,
-      },
+      labels: { ...HELPER_LABEL, ...MANAGED_BY, [MIGRATION_ANNOTATION]: plan.id },
     },
     spec: {
       nodeName: node,
@@ -43,12 +47,45 @@ export function helperPod(plan: Plan, side: Side): Pod {
           image: plan.helper.image,
           imagePullPolicy: 'IfNotPresent',
           command: helperCommand(lifetimeMs),
-          securityContext: { privileged: true },
-          volumeMounts: [{ name: 'images', mountPath: IMAGES_DIR }],
+          // Requests of nothing: a full node has to let it in all the same.
+          resources: { requests: { cpu: '0', memory: '0' }, limits: memoryLimit(plan) },
+          securityContext: { privileged: true, readOnlyRootFilesystem: true },
+          volumeMounts: [
+            { name: 'images', mountPath: IMAGES_DIR },
+            { name: 'run', mountPath: '/run' },
+          ],
         },
       ],
-      volumes: [{ name: 'images', emptyDir: { medium: 'Memory' } }],
+      volumes: [
+        { name: 'images', emptyDir: { medium: 'Memory' } },
+        { name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '16Mi' } },
+      ],
     },
+  };
+}
+
+/**
+ * The image of the memory that is moved and the copy made ahead of it lie in the helper's memory: twice what the containers
+ * may have themselves. None where one of them may have as much as it likes. Pure.
+ */
+function memoryLimit({ source, manifest }: Plan): { memory?: string } {
+  const { containers, initContainers = [] } = (manifest as unknown as Pod).spec;
+  const limits = source.containers.map(({ name }) => {
+    const found = [...containers, ...initContainers].find((each) => each.name === name);
+    const limit = found?.resources?.limits?.['memory'];
+    return limit === undefined ? Number.POSITIVE_INFINITY : parseQuantity(limit);
+  });
+  const bytes = limits.reduce((sum, limit) => sum + limit, 0);
+  return Number.isFinite(bytes) ? { memory: String(2 * bytes + OWN_BYTES) } : {};
+}
+
+/** Where the cluster enforces it: helpers speak through the API server only. Pure. */
+export function helperPolicy(namespace: string): KubeObject {
+  return {
+    apiVersion: RESOURCES.networkPolicy.apiVersion,
+    kind: 'NetworkPolicy',
+    metadata: { name: HELPER_POLICY, namespace, labels: MANAGED_BY },
+    spec: { podSelector: { matchLabels: HELPER_LABEL }, policyTypes: ['Ingress', 'Egress'] },
   };
 }
 

@@ -2,9 +2,10 @@ import { failureCode } from '../../domain/errors.ts';
 import { MANAGED_BY_SELECTOR, MIGRATION_ANNOTATION } from '../../domain/names.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { Side } from '../../domain/refs.ts';
-import type { ClusterReader, Gateway } from '../../kube/ports.ts';
+import type { KubeObject } from '../../kube/objects.ts';
+import type { ClusterReader, Gateway, Resource } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
-import { systemNamespace } from './helper-pod.ts';
+import { helperPolicy, systemNamespace } from './helper-pod.ts';
 
 export interface NamespaceContext {
   readonly plan: Plan;
@@ -14,14 +15,19 @@ export interface NamespaceContext {
   readonly signal: AbortSignal;
 }
 
-/** Makes the system namespace where the plan found none. Idempotent: one that somebody made meanwhile will do. */
+/** Makes the system namespace, and in it no network for helpers, where the plan found none. Idempotent: one that somebody made meanwhile will do. */
 export async function ensureNamespace(gateway: Gateway, plan: Plan, side: Side, signal: AbortSignal): Promise<void> {
-  if (!plan.helper.createNamespaceIn.includes(side)) return;
-  try {
-    await gateway.create(side, RESOURCES.namespace, systemNamespace(plan.helper.namespace), { signal });
-  } catch (error) {
-    if (failureCode(error) !== 'F318') throw error;
-  }
+  const { namespace, createNamespaceIn } = plan.helper;
+  if (!createNamespaceIn.includes(side)) return;
+  const make = async (resource: Resource, object: KubeObject) => {
+    try {
+      await gateway.create(side, resource, object, { signal });
+    } catch (error) {
+      if (failureCode(error) !== 'F318') throw error;
+    }
+  };
+  await make(RESOURCES.namespace, systemNamespace(namespace));
+  await make(RESOURCES.networkPolicy, helperPolicy(namespace));
 }
 
 /** Removes the system namespace where this migration made it and nothing of anybody is left in it. Idempotent. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_DEADLINES } from '../../../src/domain/plan.ts';
-import { helperPod, systemNamespace } from '../../../src/engines/helper/helper-pod.ts';
+import { helperPod, helperPolicy, systemNamespace } from '../../../src/engines/helper/helper-pod.ts';
+import { runningPod } from '../../fixtures/objects.ts';
 import { plan, twoClusters } from '../../fixtures/two-clusters.ts';
 
 describe('a helper pod', () => {
@@ -31,8 +32,32 @@ describe('a helper pod', () => {
     expect(spec['terminationGracePeriodSeconds']).toBeGreaterThan(DEFAULT_DEADLINES.maxFreeze / 1000);
   });
 
-  it('is let into its namespace', () => {
+  it('is let into its namespace, and has no network there', async () => {
     const { metadata } = systemNamespace('kubectl-migrate');
     expect(metadata.labels?.['pod-security.kubernetes.io/enforce']).toBe('privileged');
+    const { labels } = helperPod(await plan(twoClusters()), 'source').metadata;
+    const name = 'app.kubernetes.io/name';
+    expect(helperPolicy('kubectl-migrate')).toMatchObject({
+      metadata: { namespace: 'kubectl-migrate' },
+      spec: { podSelector: { matchLabels: { [name]: labels?.[name] } }, policyTypes: ['Ingress', 'Egress'] },
+    });
+  });
+
+  it.each([
+    ['as much as it likes', undefined, {}],
+    // Twice 64 MiB, and 512 MiB of its own.
+    ['64 MiB', { limits: { memory: '64Mi' } }, { memory: String(640 * 2 ** 20) }],
+  ])('writes to its volumes only, and has memory for a pod that may have %s', async (_what, resources, limits) => {
+    const pod = runningPod({ container: resources ? { resources } : {} });
+    const made = await plan(twoClusters({ pod }));
+    const { spec } = helperPod(made, 'target');
+    expect(spec.containers).toMatchObject([
+      {
+        resources: { requests: { cpu: '0', memory: '0' }, limits },
+        securityContext: { readOnlyRootFilesystem: true },
+      },
+    ]);
+    const mounted = spec.containers[0]?.volumeMounts?.map(({ mountPath }) => mountPath);
+    expect(mounted).toEqual(['/images', '/run']);
   });
 });

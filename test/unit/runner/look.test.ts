@@ -20,7 +20,8 @@ describe('a look from the nodes', () => {
     expect(helpers.source.asked).not.toContain('freeze');
     const elsewhere = [...east.calls, ...west.calls].filter(
       (call) =>
-        isWrite(call) && !/^\/api(s\/coordination.k8s.io)?\/v1\/namespaces(\/kubectl-migrate\b|$)/.test(call.path),
+        isWrite(call) &&
+        !/^\/api(s\/(coordination|networking).k8s.io)?\/v1\/namespaces(\/kubectl-migrate\b|$)/.test(call.path),
     );
     expect(elsewhere.map(({ method, path }) => `${method} ${path}`).filter((call) => !/review/.test(call))).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fieldChanges, mergePatch } from '../../../src/domain/write.ts';
 import type { ApiRequest } from '../../../src/kube/api-client.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
 import { plannedWrites } from '../../../src/steps/planned-writes.ts';
 import { move } from '../../fixtures/move.ts';
 import { service } from '../../fixtures/objects.ts';
@@ -28,6 +29,8 @@ describe('the writes of a plan', () => {
       'Endpoints',
       'Namespace',
       'Namespace',
+      'NetworkPolicy',
+      'NetworkPolicy',
       'Pod',
       'Pod',
       'Service',
@@ -36,7 +39,7 @@ describe('the writes of a plan', () => {
     for (const { effect, body } of fixed) {
       const verb = effect.verb === 'create' ? 'POST' : effect.verb.toUpperCase();
       const { name, namespace, kind } = effect.object;
-      const plural = kind === 'Endpoints' ? 'endpoints' : `${kind.toLowerCase()}s`;
+      const { plural } = Object.values(RESOURCES).find((each) => each.kind === kind) ?? {};
       const place = namespace === undefined ? `/${plural}` : `/namespaces/${namespace}/${plural}`;
       const path = effect.verb === 'create' ? place : `${place}/${name}`;
       const text = effect.verb === 'delete' ? '' : JSON.stringify(body);
