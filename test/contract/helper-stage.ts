@@ -151,6 +151,12 @@ export class HelperStage {
     await engine.copyAhead(this.context);
   }
 
+  /** Once more, after a discard. */
+  async prepareAgain(): Promise<void> {
+    const sourceAddresses = [...(this.#results.probe?.addresses ?? [])];
+    await this.call('target', 'prepare-restore', { containerIds: this.target, sourceAddresses });
+  }
+
   async freeze(): Promise<void> {
     this.#results = { ...this.#results, freeze: await this.engine.freeze(this.context) };
     await this.engine.transfer(this.context);
