@@ -6,6 +6,7 @@ import { COMMAND } from '../src/domain/names.ts';
 import type { Deadlines, Plan } from '../src/domain/plan.ts';
 import { SIDES, type Side } from '../src/domain/refs.ts';
 import { isCommitted, type RecordState } from '../src/domain/standing.ts';
+import { withhold } from '../src/domain/withheld.ts';
 import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
 import { createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
@@ -13,6 +14,7 @@ import { createJournalStore } from '../src/journal/journal-store.ts';
 import type { Worker } from '../src/journal/lease.ts';
 import { dropLocks, type Lock, takeLock } from '../src/journal/lock.ts';
 import type { Journal, JournalSink, JournalStore } from '../src/journal/ports.ts';
+import { dropWithheld, keepWithheld, withWithheld } from '../src/journal/withheld-secret.ts';
 import type { ApiClient } from '../src/kube/api-client.ts';
 import { createGateway } from '../src/kube/gateway.ts';
 import type { ClusterReader, Gateway } from '../src/kube/ports.ts';
@@ -57,14 +59,16 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
   for (const side of SIDES) await ensureNamespace(gateway, plan, side, place.interrupt);
   const leave = async (journal: Journal | undefined): Promise<void> => {
     const signal = new AbortController().signal;
+    await dropWithheld({ plan, gateway }, signal);
     if (journal) await store.remove(plan.id, { signal });
     await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, SIDES);
   };
-  const start = { id: plan.id, plan: plan as unknown as Json, ...place.worker };
+  const start = { id: plan.id, plan: withhold(plan as unknown as Json).content, ...place.worker };
   let journal: Journal | undefined;
   try {
     // The record first: whoever finds a lock can look up what it is for.
     journal = await store.open(start);
+    await keepWithheld({ plan, gateway }, place.interrupt);
     const lock = await lockFor(plan, place, gateway);
     return session(plan, place, { gateway, store, lock, journal, takingUp: false });
   } catch (error) {
@@ -79,8 +83,9 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
  * work on it, and F310 or F311 with outcome `midway` when only a cluster that cannot be asked knows whether it is
  * committed.
  */
-export async function takeUpSession(plan: Plan, place: Workplace): Promise<Session> {
-  const { gateway, store } = await usableTools(plan, place);
+export async function takeUpSession(recorded: Plan, place: Workplace): Promise<Session> {
+  const { gateway, readers, store } = await usableTools(recorded, place);
+  const plan = await withWithheld(recorded, readers, place.interrupt);
   const onUnreachable = (side: Side) =>
     place.reporter.notify({
       code: 'W421',
@@ -110,6 +115,7 @@ export async function removeLeftovers(plan: Plan, place: Workplace, abandon: boo
   await engine.remove({ plan, results: {}, signal, ...SILENT });
   await lock?.remove(signal);
   await dropLocks({ plan, ...readers, gateway, signal });
+  await dropWithheld({ plan, gateway }, signal);
   await store.remove(plan.id, { signal });
   await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, SIDES);
 }
@@ -217,7 +223,7 @@ function session(
     readonly takingUp: boolean;
   },
 ): Session {
-  const { gateway, lock, journal } = parts;
+  const { gateway, journal } = parts;
   place.insisted?.addEventListener('abort', () =>
     place.reporter.notify({ code: 'W424', text: lastWords(plan, journal.record().state) }),
   );
@@ -225,6 +231,14 @@ function session(
   const patient = { ...plan, deadlines: { ...plan.deadlines, ...place.deadlines } };
   const engine = createEngine({ plan: patient, ...readers, gateway, registryFor: place.registryFor });
   const context = { plan: patient, ...readers, gateway, reporter: place.reporter, engine };
+  // When its lock goes, nobody takes the migration up any more.
+  const lock: Lock = {
+    ...parts.lock,
+    remove: async (signal) => {
+      await dropWithheld(context, signal);
+      await parts.lock.remove(signal);
+    },
+  };
   const forget = async (signal: AbortSignal): Promise<void> => {
     await lock.remove(signal);
     // The authority’s goes last: until then anybody can see that this is under way. The local copy is kept as history.

@@ -1,12 +1,14 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Json } from '../domain/json.ts';
 import type { Plan } from '../domain/plan.ts';
+import { withhold } from '../domain/withheld.ts';
 import { type Write, writeOf } from '../domain/write.ts';
 import type { Lease } from '../kube/objects.ts';
 import type { ClusterReader } from '../kube/ports.ts';
 import { journalRef, newConfigMap, recordSides } from './config-map-sink.ts';
 import { newHeader } from './journal-store.ts';
 import { leaseFor, leaseRefs, type Worker } from './lease.ts';
+import { withheldRef, withheldSecret } from './withheld-secret.ts';
 
 export interface Opening {
   readonly plan: Plan;
@@ -28,11 +30,16 @@ export async function openingWrites(opening: Opening): Promise<Write[]> {
 }
 
 function recordWrites({ plan, clock, worker, newUuid }: Opening): (Write | undefined)[] {
-  const start = { id: plan.id, plan: plan as unknown as Json, ...worker };
-  const body = newConfigMap(newHeader(start, { clock, newUuid })) as unknown as Json;
-  return recordSides(plan).map((side) =>
-    writeOf(plan, { verb: 'create', object: journalRef(side, plan.id) }, { form: 'object', body }),
-  );
+  const { content, values } = withhold(plan as unknown as Json);
+  const start = { id: plan.id, plan: content, ...worker };
+  const record = newConfigMap(newHeader(start, { clock, newUuid })) as unknown as Json;
+  const secret = withheldSecret(plan.id, values) as unknown as Json;
+  return recordSides(plan).flatMap((side) => [
+    writeOf(plan, { verb: 'create', object: journalRef(side, plan.id) }, { form: 'object', body: record }),
+    ...(values.length > 0
+      ? [writeOf(plan, { verb: 'create', object: withheldRef(side, plan.id) }, { form: 'object', body: secret })]
+      : []),
+  ]);
 }
 
 /** A Lease that another migration left is there already, and is taken over or removed. */

@@ -4,6 +4,7 @@ import { declares, type Effect, type Verb } from '../domain/effect.ts';
 import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { describeRef, type ObjectRef, objectName, type Side } from '../domain/refs.ts';
+import { hasWithheld } from '../domain/withheld.ts';
 import { type ApiClient, type ApiRequest, PATCH_CONTENT_TYPES, resourcePath, statusCode } from './api-client.ts';
 import { type CheckpointRequest, takeCheckpoint } from './checkpoint.ts';
 import { toMigrateError } from './errors.ts';
@@ -38,6 +39,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const perform = async <T>(verb: Verb, object: ObjectRef, plural: string, act: Act<T>): Promise<T> => {
     if (!declared({ verb, object })) throw undeclared(verb, object);
+    if (object.kind !== 'ConfigMap' && hasWithheld(act.body)) throw incomplete(verb, object);
     const api = apis[object.side];
     try {
       return await withRetry(() => act.run(api), {
@@ -66,6 +68,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       };
       return perform('create', ref, resource.plural, {
         run: async (api) => asObject<T>(await api.request(request), resource),
+        body: object,
         idempotent: false,
         signal,
       });
@@ -84,6 +87,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const request: ApiRequest = { method: 'PATCH', path, query: asked, body: object, contentType, signal };
       return perform('apply', ref, resource.plural, {
         run: async (api) => asObject<T>(await api.request(request), resource),
+        body: object,
         // Applying the same object once more changes nothing.
         idempotent: true,
         signal,
@@ -106,6 +110,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       };
       return perform('patch', ref, ref.resource.plural, {
         run: async (api) => asObject<T>(await api.request(request), ref.resource),
+        body,
         idempotent: false,
         signal,
       });
@@ -152,8 +157,18 @@ type ApplyOptions = ReadOptions & { readonly force?: boolean };
 
 interface Act<T> {
   readonly run: (api: ApiClient) => Promise<T>;
+  /** What it sends of an object. */
+  readonly body?: unknown;
   readonly idempotent: boolean;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Records hold no values of variables. */
+function incomplete(verb: Verb, object: ObjectRef): MigrateError {
+  return new MigrateError('F350', {
+    detail: `cannot ${verb} ${objectName(object)}: the Secret with the values of its variables, which no record holds, is gone`,
+    remedy: 'lead the move back (rollback), or write the object yourself',
+  });
 }
 
 async function deleteObject(

@@ -20,6 +20,7 @@ import type { PlannedWorkload } from '../domain/workload.ts';
 import { journalEffects, journalRef, recordSides } from '../journal/config-map-sink.ts';
 import { type LockPlaces, lockEffects } from '../journal/lease.ts';
 import { expectUnlocked } from '../journal/lock.ts';
+import { withheldEffects } from '../journal/withheld-secret.ts';
 import type { Pod } from '../kube/objects.ts';
 import { bareContainerId, containerStatus, podAddresses } from '../kube/pod-status.ts';
 import type { ReadOptions } from '../kube/ports.ts';
@@ -219,7 +220,7 @@ function targetManifest(
 export function planEffects(draft: PlanDraft, steps: readonly Step[]): Effect[] {
   const audit = recordSides(draft).flatMap((side) => auditEffects(side));
   const acts = stepsOf(steps, draft).flatMap((step) => step.plan(draft));
-  return [...lockEffects(draft), ...recordEffects(draft), ...audit, ...acts];
+  return [...lockEffects(draft), ...recordEffects(draft), ...withheldEffects(draft), ...audit, ...acts];
 }
 
 function placesOf({ request, sameCluster }: Facts): LockPlaces {

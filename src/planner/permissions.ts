@@ -84,7 +84,12 @@ function fullestPod(namespace: string): Pod {
       serviceAccountName: 'any',
       volumes: [{ name: 'any', persistentVolumeClaim: { claimName: 'any' } }],
       containers: [
-        { name: 'any', image: 'any', envFrom: [{ configMapRef: { name: 'any' } }, { secretRef: { name: 'any' } }] },
+        {
+          name: 'any',
+          image: 'any',
+          env: [{ name: 'any', value: 'any' }],
+          envFrom: [{ configMapRef: { name: 'any' } }, { secretRef: { name: 'any' } }],
+        },
       ],
     },
   };

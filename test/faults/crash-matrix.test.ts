@@ -121,6 +121,7 @@ describe.each(moves)('$kind, moved by a plugin that is killed', ({ kind, acts, b
     const { world, ending } = await endOf(kind, { act, when }, command, laterMs);
     const { program } = world;
     expect(program.twice).toEqual([]);
+    expect(world.disclosed).toBe(false);
     const [place, ...more] = program.running();
     expect(more).toEqual([]);
     if (ending === 'F374') {

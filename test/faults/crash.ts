@@ -5,6 +5,7 @@ import { SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
 import type { MigrationRequest, Plan } from '../../src/domain/plan.ts';
 import type { Side } from '../../src/domain/refs.ts';
 import { isCommitted, type RecordState } from '../../src/domain/standing.ts';
+import { withhold } from '../../src/domain/withheld.ts';
 import { CONTROL_SOCKET } from '../../src/helper/pod-spec.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import { createReader } from '../../src/kube/client.ts';
@@ -22,7 +23,7 @@ import { type Clusters, contents, plan } from '../fixtures/two-clusters.ts';
 import { inFakeTime } from '../support/fake-time.ts';
 import { withMortalSignals } from '../support/mortal-signals.ts';
 import { apiOf, clockOf, type Death, Life, registryOf, sinkOf } from './life.ts';
-import { MOVES, type Scene } from './moves.ts';
+import { MOVES, type Scene, SECRET_WORDS } from './moves.ts';
 
 const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted };
 
@@ -30,6 +31,8 @@ const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted
 export class CrashWorld {
   readonly clusters: Clusters;
   readonly program: MovingProgram;
+  /** A record held the value of a variable. */
+  disclosed = false;
   readonly #registry: MemoryRegistry | undefined;
   /** What users were told, in order. */
   readonly #told: string[] = [];
@@ -48,7 +51,12 @@ export class CrashWorld {
       ...(pod !== undefined && { pod }),
       isCommitted: () => isCommitted(recordIn(clusters.east)),
     });
-    for (const cluster of this.#places()) this.#serveHelpers(cluster);
+    for (const cluster of this.#places()) {
+      this.#serveHelpers(cluster);
+      cluster.onChange((_type, object) => {
+        if (object.kind === 'ConfigMap' && JSON.stringify(object).includes(SECRET_WORDS)) this.disclosed = true;
+      });
+    }
   }
 
   /** One of `MOVES` before it is begun; controllers have done what they do at first. */
@@ -78,7 +86,9 @@ export class CrashWorld {
     if (!made) throw new Error('nothing was begun');
     const life = this.#newLife(death);
     const work = async () => {
-      const session = await takeUpSession(made, this.#workplace(life));
+      // Of the plan it has what the record holds.
+      const recorded = withhold(made as never).content as unknown as Plan;
+      const session = await takeUpSession(recorded, this.#workplace(life));
       return ACTS[command]({
         ...session,
         steps: stepsOf(life),

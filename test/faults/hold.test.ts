@@ -57,6 +57,7 @@ describe.each(Object.keys(HOLDABLE))('%s whose source is held', (kind) => {
     const atFreeze = world.program.count('source');
     expect(await world.takeUp('rollback', undefined, true)).toBe('led-back');
     expect(world.program.twice).toEqual([]);
+    expect(world.disclosed).toBe(false);
     expect(world.program.running()).toEqual(['source']);
     expect(world.program.count('source')).toBeGreaterThanOrEqual(atFreeze);
     await settle();
@@ -100,6 +101,7 @@ describe('the end of a hold that is interrupted', () => {
         await world.wait(1000);
         expect([act, next]).toEqual([act, ending]);
         expect(world.program.twice).toEqual([]);
+        expect(world.disclosed).toBe(false);
         expect(world.program.running()).toEqual([place]);
         if (decided) expect(world.snapshot()).toEqual(goal);
       }

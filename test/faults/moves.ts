@@ -20,12 +20,16 @@ export interface Scene {
   readonly registry?: MemoryRegistry;
 }
 
+/** The value of a variable of programs that are moved. */
+export const SECRET_WORDS = 'correct horse battery staple';
+const VARIABLES = { env: [{ name: 'PASSWORD', value: SECRET_WORDS }] };
+
 type Scenes = Readonly<Record<string, () => Promise<Scene>>>;
 
 /** To another cluster, by the helper engine. */
 export const BETWEEN: Scenes = {
   'a pod with a service': between(() => twoClusters(withService())),
-  'a pod that nobody calls': between(() => twoClusters()),
+  'a pod that nobody calls': between(() => twoClusters({ pod: runningPod({ container: VARIABLES }) })),
   'a pod of a Deployment': between(() =>
     owned(RESOURCES.deployment, deployment(), (hash) => ({ 'pod-template-hash': hash })),
   ),
@@ -50,7 +54,7 @@ const WITHIN: Scenes = {
   'a pod of a Deployment, to another node': within({ owner: deployment() }),
   'a pod of a StatefulSet, to another node': within({ owner: statefulSet() }),
   'a pod of a StatefulSet that ends on its own node': cannotLand(within({ owner: statefulSet() })),
-  'a bare pod that keeps its name, to another node': within({ pod: runningPod() }),
+  'a bare pod that keeps its name, to another node': within({ pod: runningPod({ container: VARIABLES }) }),
   'a bare pod that gets another name, to another node': within({ pod: runningPod() }, { targetName: 'cart-x' }),
 };
 

@@ -1,0 +1,55 @@
+import type { Json } from './json.ts';
+
+/** Stands for a value that stays out of records, followed by its number. */
+const MARK = 'kubectl-migrate.io/withheld/';
+
+/** Objects without values that are nobody's business but the program's, and those values. */
+export interface Withheld {
+  readonly content: Json;
+  readonly values: readonly string[];
+}
+
+/**
+ * Takes the values of environment variables out of objects of Kubernetes, also where an annotation repeats the object that
+ * it is at (`kubectl.kubernetes.io/last-applied-configuration`). Pure.
+ */
+export function withhold(content: Json): Withheld {
+  const values: string[] = [];
+  const take = (value: string): string => `${MARK}${values.push(value) - 1}`;
+  const walk = (json: Json | undefined, key: string): Json => {
+    if (Array.isArray(json)) return json.map((each) => (key === 'env' ? variable(each, take) : walk(each, '')));
+    if (!isObject(json)) return key === 'annotations/' && isRepeated(json) ? take(json) : (json ?? null);
+    const inside = key === 'annotations' ? 'annotations/' : undefined;
+    return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, walk(value, inside ?? name)]));
+  };
+  return { content: walk(content, ''), values };
+}
+
+/** What was withheld is there again, as far as there is a value for it. Pure. */
+export function restoreWithheld(content: Json, values: readonly string[]): Json {
+  if (Array.isArray(content)) return content.map((each) => restoreWithheld(each, values));
+  if (isObject(content)) {
+    const entries = Object.entries(content);
+    return Object.fromEntries(entries.map(([name, value]) => [name, restoreWithheld(value ?? null, values)]));
+  }
+  if (typeof content !== 'string' || !content.startsWith(MARK)) return content;
+  return values[Number(content.slice(MARK.length))] ?? content;
+}
+
+/** Whether something was withheld and is not there again. Pure. */
+export function hasWithheld(content: unknown): boolean {
+  return JSON.stringify(content ?? null).includes(`"${MARK}`);
+}
+
+function variable(json: Json, take: (value: string) => string): Json {
+  if (!isObject(json) || typeof json['value'] !== 'string' || json['value'] === '') return json;
+  return { ...json, value: take(json['value']) };
+}
+
+function isRepeated(json: Json | undefined): json is string {
+  return typeof json === 'string' && json.includes('"env"');
+}
+
+function isObject(json: Json | undefined): json is { readonly [key: string]: Json | undefined } {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}

@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Json } from '../../../src/domain/json.ts';
+import { hasWithheld, restoreWithheld, withhold } from '../../../src/domain/withheld.ts';
+
+const WORDS = 'correct horse';
+
+describe('what is withheld', () => {
+  const container = {
+    name: 'app',
+    args: ['--env'],
+    env: [
+      { name: 'PASSWORD', value: WORDS },
+      { name: 'EMPTY', value: '' },
+      { name: 'FROM', valueFrom: { secretKeyRef: { name: 'password', key: 'word' } } },
+    ],
+  };
+  const repeated = JSON.stringify({ spec: { containers: [container] } });
+  const pod = {
+    metadata: { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': repeated, note: 'kept' } },
+    spec: { initContainers: [container], containers: [container] },
+  };
+
+  it('is the value of each variable, and an annotation that repeats them; everything else stays', () => {
+    const { content, values } = withhold(pod);
+    expect(values).toEqual([repeated, WORDS, WORDS]);
+    expect(JSON.stringify(content)).not.toContain(WORDS);
+    expect(content).toMatchObject({
+      metadata: { annotations: { note: 'kept' } },
+      spec: {
+        containers: [{ name: 'app', args: ['--env'], env: [{ name: 'PASSWORD' }, container.env[1], container.env[2]] }],
+      },
+    });
+    expect(hasWithheld(content)).toBe(true);
+    expect(restoreWithheld(content, values)).toEqual(pod);
+  });
+
+  it('stays withheld as long as there is no value for it', () => {
+    const { content } = withhold(pod);
+    expect(restoreWithheld(content, [])).toEqual(content);
+    expect(hasWithheld(restoreWithheld(content, [repeated, WORDS]))).toBe(true);
+    expect(hasWithheld(pod)).toBe(false);
+  });
+
+  it('comes back wherever it was', () => {
+    const strings = fc.constantFrom('env', 'value', 'annotations', WORDS, '{"env":[]}', '');
+    const anything = fc.letrec((tie) => ({
+      json: fc.oneof(
+        { depthSize: 'medium' },
+        strings,
+        fc.constant(null),
+        fc.array(tie('json')),
+        fc.dictionary(strings, tie('json')),
+      ),
+    })).json as fc.Arbitrary<Json>;
+    fc.assert(
+      fc.property(anything, (json) => {
+        const { content, values } = withhold(json);
+        expect(restoreWithheld(content, values)).toEqual(json);
+      }),
+    );
+  });
+});
