@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { owner, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
+import { newMachine } from '../support/kill.ts';
 import type { Context, Kubectl } from '../support/kubectl.ts';
 import { httpLoad, redisLoad } from '../support/load-client.ts';
 import { imageOf, service } from '../support/manifests.ts';
@@ -210,7 +211,10 @@ describe('one pod of a Deployment with several', () => {
       const { lab, namespace, kubectl, migrate } = scene;
       const image = imageOf(lab, 'static');
       const metadata = { name: 'password', namespace };
-      const env = [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'password', key: 'word' } } }];
+      const env = [
+        { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'password', key: 'word' } } },
+        { name: 'GREETING', value: 'battery-staple' },
+      ];
       await kubectl.apply('east', [
         { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { word: 'correct-horse' } },
         deployment({ namespace, name: 'web', image, port: 8080, replicas: 3, container: { env } }),
@@ -224,13 +228,23 @@ describe('one pod of a Deployment with several', () => {
       const declined = await migrate(['pod', name, ...between]);
       expect(declined.code).toBe(5);
       expect(declined.stderr).toContain('E110  Secret');
-      const ended = await migrate(['pod', name, ...between, '--copy-dependencies', '-o', 'json']);
+      const { env: machine, record } = newMachine();
+      const loud = ['--copy-dependencies', '-o', 'json', '-v', '9'];
+      const ended = await migrate(['pod', name, ...between, ...loud], { env: machine });
       expect(ended.code).toBe(0);
-      const record = await kubectl.run('east', ['-n', 'kubectl-migrate', 'get', 'configmaps', '-o', 'json']);
-      for (const text of [ended.stdout, ended.stderr, declined.stderr, record]) {
-        expect(text).not.toContain('correct-horse');
-        expect(text).not.toContain(Buffer.from('correct-horse').toString('base64'));
-      }
+      const id = record()?.id ?? '';
+      const kept = await Promise.all(
+        (['east', 'west'] as const).map((context) =>
+          kubectl.run(context, ['-n', 'kubectl-migrate', 'get', 'configmaps,secrets,events,leases,pods', '-o', 'json']),
+        ),
+      );
+      const written = [ended.stdout, ended.stderr, declined.stderr, ...(record()?.lines ?? []), ...kept];
+      expect(written.filter((text) => text.includes(id)).length).toBeGreaterThan(3);
+      for (const words of ['correct-horse', 'battery-staple'])
+        for (const text of written) {
+          expect(text).not.toContain(words);
+          expect(text).not.toContain(Buffer.from(words).toString('base64'));
+        }
       expectSameProcess(before, await ask<Counter>(kubectl, 'west', namespace, name));
       const left = await kubectl.run('east', ['-n', namespace, 'get', 'pods', '-o', 'name']);
       expect(left.trim().split('\n')).toEqual(others);
