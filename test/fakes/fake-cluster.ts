@@ -46,7 +46,7 @@ export class FakeCluster {
   readonly #store: FakeStore;
   readonly #watches: FakeWatches;
   #command: Command = () => Promise.resolve(0);
-  #kubelet: (path: string) => unknown = () => undefined;
+  #kubelet: (path: string, node: string) => unknown = () => undefined;
 
   /** What admission makes of a new object; it throws what it refuses it with. */
   admit: (object: KubeObject) => KubeObject = (object) => object;
@@ -131,8 +131,8 @@ export class FakeCluster {
     this.#command = command;
   }
 
-  /** What kubelets answer to a POST through the node proxy, given the path behind it. */
-  onProxy(kubelet: (path: string) => unknown): void {
+  /** What kubelets answer to a POST through the node proxy, given the path behind it and the node. */
+  onProxy(kubelet: (path: string, node: string) => unknown): void {
     this.#kubelet = kubelet;
   }
 
@@ -150,8 +150,8 @@ export class FakeCluster {
     if (request.path.endsWith('/selfsubjectaccessreviews')) return reviewAccess(this.deny, request.body);
     if (request.path.endsWith('/selfsubjectreviews')) return { status: { userInfo: { username: this.#user } } };
     if (request.path === '/version') return { gitVersion: 'v1.37.0' };
-    const [, proxied] = /^\/api\/v1\/nodes\/[^/]+\/proxy(\/.*)$/.exec(request.path) ?? [];
-    if (proxied !== undefined) return this.#kubelet(proxied);
+    const [, node, proxied] = /^\/api\/v1\/nodes\/([^/]+)\/proxy(\/.*)$/.exec(request.path) ?? [];
+    if (node !== undefined && proxied !== undefined) return this.#proxy(node, proxied);
     const route = parsePath(request.path);
     if (request.method === 'POST') return this.#create(route, request);
     if (request.method === 'GET' && route.name === undefined) return listAnswer(this.#store, route, request);
@@ -164,6 +164,12 @@ export class FakeCluster {
     if (request.method === 'PATCH') return this.#patch(key, object, request);
     if (request.method === 'DELETE') return this.#delete(key, object, request);
     return object;
+  }
+
+  #proxy(name: string, path: string): unknown {
+    const key = { resource: RESOURCES.node, namespace: undefined, name };
+    if (!this.#store.get(key)) throw status(404, 'NotFound', `${describe(key)} not found`);
+    return this.#kubelet(path, name);
   }
 
   #create(route: Route, request: ApiRequest): KubeObject {

@@ -7,6 +7,7 @@ import { digestOf, RegistryContents } from './registry-contents.ts';
 /** A registry without a network, for tests in fake time. */
 export class MemoryRegistry implements CheckpointStore {
   readonly #contents = new RegistryContents();
+  readonly blobs = this.#contents.blobs;
   readonly manifests = this.#contents.manifests;
   /** Whether it takes manifests away when asked to. */
   deletes = true;

@@ -5,6 +5,7 @@ import type { KubeObject, Pod } from '../../src/kube/objects.ts';
 import { bareContainerId } from '../../src/kube/pod-status.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import type { Clusters } from '../fixtures/two-clusters.ts';
+import { takeCheckpoints } from './fake-kubelet.ts';
 
 type SourceState = 'idle' | 'frozen' | 'sealed' | 'released' | 'thawed';
 type TargetState = 'idle' | 'prepared' | 'restored' | 'continued' | 'discarded';
@@ -67,7 +68,11 @@ export class MovingProgram {
       for (const each of cluster.all(RESOURCES.pod, 'shop')) this.#containers.set(uidOf(each), idsOf(each as Pod));
       cluster.onChange((type, object) => this.#see(type, object));
     }
-    east.onProxy((path) => ({ items: [this.#checkpoint(path)] }));
+    takeCheckpoints(east, clusters.clock, (archive) => {
+      // Kubelet leaves the container running.
+      this.#image = this.count('source');
+      this.archives.add(archive);
+    });
     this.#uid = east.peek<Pod>(RESOURCES.pod, 'shop', pod)?.metadata.uid;
     for (const id of this.#containers.get(this.#uid ?? '') ?? [])
       this.#copies.set(id, { count: 0, stopped: false, cutOff: false, early: false });
@@ -118,7 +123,7 @@ export class MovingProgram {
     const known = this.#containers.get(uidOf(pod)) ?? [];
     this.#containers.set(uidOf(pod), idsOf(pod));
     for (const id of idsOf(pod)) {
-      if (known.includes(id) || !restoresCheckpoint(pod)) continue;
+      if (known.includes(id) || !isRestored(pod)) continue;
       this.#copies.set(id, { count: this.#image, stopped: false, cutOff: false, early: true });
     }
   }
@@ -129,16 +134,6 @@ export class MovingProgram {
     const { source } = this.#helpers[side];
     if (source.state === 'frozen') this.#thaw(source);
     this.#helpers[side] = newHelper();
-  }
-
-  /** Kubelet leaves the container running. */
-  #checkpoint(path: string): string {
-    const [, namespace, pod, container] = /^\/checkpoint\/([^/]+)\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
-    const time = new Date(this.#clusters.clock.now()).toISOString();
-    const archive = `/var/lib/kubelet/checkpoints/checkpoint-${pod}_${namespace}-${container}-${time}.tar`;
-    this.#image = this.count('source');
-    this.archives.add(archive);
-    return archive;
   }
 
   #thaw(source: HelperState['source']): void {
@@ -300,9 +295,10 @@ function idsOf({ status }: Pod): string[] {
   return (status?.containerStatuses ?? []).map(({ containerID }) => bareContainerId(containerID ?? '')).filter(Boolean);
 }
 
-/** The pod that only has images pulled runs a program that is in none of them. */
-function restoresCheckpoint({ metadata, spec }: Pod): boolean {
-  return spec.containers.some(({ image }) => image.includes('/checkpoints@')) && !metadata.name.startsWith('pull-');
+/** What a runtime has restored is of another image than the checkpoint that it was asked to run. */
+function isRestored({ spec, status }: Pod): boolean {
+  const imageOf = (name: string) => status?.containerStatuses?.find((each) => each.name === name)?.imageID;
+  return spec.containers.some(({ name, image }) => imageOf(name) !== image);
 }
 
 function refusal(code: HelperErrorBody['code']): HelperErrorBody {

@@ -6,6 +6,7 @@ import type { Pod } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import type { Message } from '../../../src/report/message.ts';
 import { CONTAINER_FACTS, NODE_FACTS } from '../../fakes/fake-helper.ts';
+import { takeCheckpoints } from '../../fakes/fake-kubelet.ts';
 import { checkpointOf, clustersWithCheckpoints, moveByKubelet, stuckAt } from '../../fixtures/kubelet-move.ts';
 import { IMAGE_BY_DIGEST, node } from '../../fixtures/objects.ts';
 import { contents } from '../../fixtures/two-clusters.ts';
@@ -20,10 +21,7 @@ function everything({ east, west }: World) {
 function story(world: World): string[] {
   const told: string[] = [];
   world.helpers.source.on = (op) => told.push(op);
-  world.east.onProxy(() => {
-    told.push('checkpoint');
-    return { items: ['/var/lib/kubelet/checkpoints/checkpoint-cart-0_shop-app-2026-01-01T00:00:00Z.tar'] };
-  });
+  takeCheckpoints(world.east, world.clock, () => told.push('checkpoint'));
   world.west.onChange((type, object) => {
     if (object.kind === 'Pod' && type !== 'MODIFIED') told.push(`${type} ${object.metadata.name}`);
   });
@@ -35,7 +33,7 @@ describe('a move by the kubelet engine', () => {
     const world = clustersWithCheckpoints();
     const { results, state } = await moveByKubelet(world);
     expect(state).toBe('done');
-    expect(world.taken).toEqual(['/checkpoint/shop/cart-0/app']);
+    expect(world.taken).toEqual([expect.stringContaining('/checkpoint-cart-0_shop-app-')]);
     expect(world.east.peek(RESOURCES.pod, 'shop', 'cart-0')).toBeUndefined();
     const pod = world.west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
     expect(pod?.spec.containers[0]).toMatchObject({
@@ -245,14 +243,14 @@ describe('a move by the kubelet engine that fails before the commit', () => {
   });
 
   it('because the runtime started the image afresh is told as F346', async () => {
-    const world = clustersWithCheckpoints({ restores: () => undefined });
+    const world = clustersWithCheckpoints({ pull: (image) => image });
     const was = everything(world);
     await expect(moveByKubelet(world)).rejects.toMatchObject({ code: 'F346', detail: /is not the restored one/ });
     expect(everything(world)).toEqual(was);
   });
 
   it('leaves the source stopped when nobody knows whether the target still runs', async () => {
-    const world = clustersWithCheckpoints({ restores: () => undefined });
+    const world = clustersWithCheckpoints({ pull: (image) => image });
     world.west.faults.add({
       when: ({ method, path }) => method === 'DELETE' && path.endsWith('/pods/cart-0'),
       fault: { kind: 'status', code: 403 },
