@@ -99,6 +99,14 @@ describe('the archive of a checkpoint', () => {
     expect(() => check(execFileSync('tar', ['-C', folder, '-c', 'container.log']))).toThrow(F347);
   });
 
+  it('is refused when it has more entries than any checkpoint', () => {
+    const names = Array.from({ length: 100_001 }, (_, index) => [`checkpoint/core-${index}.img`, '']);
+    const detail = expect.stringContaining('more than 100000 entries');
+    expect(() => check(archive({ ...GOOD, ...Object.fromEntries(names) }))).toThrow(
+      expect.objectContaining({ code: 'F347', detail }),
+    );
+  });
+
   it('is refused when it is longer than the node said', () => {
     expect(() => check(archive(), 700, archive().length - 512)).toThrow(F347);
   });
