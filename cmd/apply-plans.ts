@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { MigrateError, type Outcome } from '../src/domain/errors.ts';
+import type { Json } from '../src/domain/json.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
+import { withoutValues } from '../src/domain/withheld.ts';
 import { type Drift, driftBetween, replacedObjects } from '../src/planner/drift.ts';
 import { readPlans, type SavedPlan } from '../src/planner/plan-file.ts';
 import { type CarriedOut, carryOut, consent } from './carry-out.ts';
@@ -37,7 +39,7 @@ export async function applyPlans(options: ApplyOptions, streams: Streams): Promi
     );
   }
   out.results(
-    done.map(({ plan, results }) => ({ plan, results })),
+    done.map(({ plan, results }) => ({ plan: withoutValues(plan as unknown as Json), results })),
     () => done.map(({ fact }) => `${fact}\n`).join(''),
   );
   return 'done';

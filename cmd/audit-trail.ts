@@ -5,6 +5,7 @@ import { asMigrateError, failureCode } from '../src/domain/errors.ts';
 import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
+import { withhold } from '../src/domain/withheld.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
 import type { Journal } from '../src/journal/ports.ts';
 import { type JournalRecord, planDigest } from '../src/journal/record.ts';
@@ -44,7 +45,7 @@ export async function onTheRecord<T>(
   return audited(
     {
       chains: told,
-      subject: { ...subject, host, version, planDigest: planDigest(plan as unknown as Json) },
+      subject: { ...subject, host, version, planDigest: planDigest(withhold(plan as unknown as Json).content) },
       now: () => new Date(clock.now()).toISOString(),
       newUuid,
       archiveDigest: () => archiveDigest(how.journal.record()),

@@ -5,6 +5,7 @@ import type { AuditEntry } from '../src/audit/entry.ts';
 import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { VERSION } from '../src/domain/version.ts';
+import { withhold } from '../src/domain/withheld.ts';
 import { type Write, writeOf } from '../src/domain/write.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
 import { openingWrites } from '../src/journal/opening-writes.ts';
@@ -65,6 +66,6 @@ function entryOf(plan: Plan, user: string): AuditEntry {
     version: VERSION,
     source: place(plan.source),
     target: place(plan.target),
-    planDigest: planDigest(plan as unknown as Json),
+    planDigest: planDigest(withhold(plan as unknown as Json).content),
   };
 }

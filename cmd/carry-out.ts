@@ -3,6 +3,7 @@ import type { Json } from '../src/domain/json.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { afterHold } from '../src/domain/standing.ts';
+import { withoutValues } from '../src/domain/withheld.ts';
 import { run } from '../src/runner/run.ts';
 import { STEPS } from '../src/steps/index.ts';
 import type { StepResults } from '../src/steps/results.ts';
@@ -49,7 +50,7 @@ export async function carryOut(
 export async function consent(plans: readonly Plan[], options: Consent, streams: Streams, out: Output): Promise<void> {
   for (const plan of plans) {
     if (options.output === undefined) streams.stderr.write(out.readable((width) => renderPlan(plan, width)));
-    else out.event({ code: 'I401', text: `plan ${plan.id} made`, data: plan as unknown as Json });
+    else out.event({ code: 'I401', text: `plan ${plan.id} made`, data: withoutValues(plan as unknown as Json) });
   }
   if (options.yes) return;
   const [only] = plans;

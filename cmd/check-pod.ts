@@ -2,6 +2,7 @@ import { isMigrateError, MigrateError, type Outcome } from '../src/domain/errors
 import { blocking, FINDINGS, type Finding, type FindingCode, FROM_THE_NODES } from '../src/domain/finding.ts';
 import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
+import { withoutValues } from '../src/domain/withheld.ts';
 import type { Pod } from '../src/kube/objects.ts';
 import { RESOURCES } from '../src/kube/resources.ts';
 import type { Candidate } from '../src/planner/checks/placement.ts';
@@ -66,7 +67,7 @@ async function askNodes(
   const nodes = `${source.context}/${source.node} and ${target.context}/${target.node}`;
   if (form === undefined)
     streams.stderr.write(out.readable((width) => `To ask ${nodes}:\n${renderEffects(looking, width)}`));
-  else out.event({ code: 'I401', text: `plan ${plan.id} made`, data: looking as unknown as Json });
+  else out.event({ code: 'I401', text: `plan ${plan.id} made`, data: withoutValues(looking as unknown as Json) });
   if (!yes && !(await out.reporter.ask({ text: `Ask ${nodes} now?` }))) throw notAsked();
   const session = await composition.begin(looking, false, 'check');
   const { probe } = await session.onTheRecord('check', () => lookAround({ steps: LOOKING, ...session }));

@@ -1,5 +1,7 @@
 import { MigrateError, type Outcome } from '../src/domain/errors.ts';
+import type { Json } from '../src/domain/json.ts';
 import type { EngineName, Plan, RouteName } from '../src/domain/plan.ts';
+import { withoutValues } from '../src/domain/withheld.ts';
 import { savedPlan } from '../src/planner/plan-file.ts';
 import { replicasOf } from '../src/planner/replicas.ts';
 import { plannedChanges, plannedWrites } from '../src/steps/planned-writes.ts';
@@ -57,7 +59,7 @@ export async function migratePod(options: PodOptions, streams: Streams): Promise
       done.push(await carryOut(plan, composition, out, { force: options['force-unlock'] }));
     }
     out.results(
-      done.map(({ plan, results }) => ({ plan, results })),
+      done.map(({ plan, results }) => ({ plan: withoutValues(plan as unknown as Json), results })),
       () => done.map(({ fact }) => `${fact}\n`).join(''),
     );
     return 'done';

@@ -1,6 +1,6 @@
 import type { AuditEntry } from '../src/audit/entry.ts';
 import type { Clock } from '../src/domain/clock.ts';
-import { failureCode, isMigrateError, MigrateError } from '../src/domain/errors.ts';
+import { asMigrateError, failureCode, isMigrateError, MigrateError } from '../src/domain/errors.ts';
 import type { Json } from '../src/domain/json.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Deadlines, Plan } from '../src/domain/plan.ts';
@@ -56,16 +56,17 @@ export interface Session extends Omit<RunOptions, 'steps'> {
  */
 export async function beginSession(plan: Plan, place: Workplace): Promise<Session> {
   const { gateway, readers, store } = tools(plan, place);
-  for (const side of SIDES) await ensureNamespace(gateway, plan, side, place.interrupt);
   const leave = async (journal: Journal | undefined): Promise<void> => {
     const signal = new AbortController().signal;
-    await dropWithheld({ plan, gateway }, signal);
+    // As far as the clusters let it: what one refuses must not keep the rest.
+    await dropWithheld({ plan, gateway }, { signal, untold: () => undefined }).catch(() => undefined);
     if (journal) await store.remove(plan.id, { signal });
     await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, SIDES);
   };
   const start = { id: plan.id, plan: withhold(plan as unknown as Json).content, ...place.worker };
   let journal: Journal | undefined;
   try {
+    for (const side of SIDES) await ensureNamespace(gateway, plan, side, place.interrupt);
     // The record first: whoever finds a lock can look up what it is for.
     journal = await store.open(start);
     await keepWithheld({ plan, gateway }, place.interrupt);
@@ -85,7 +86,7 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
  */
 export async function takeUpSession(recorded: Plan, place: Workplace): Promise<Session> {
   const { gateway, readers, store } = await usableTools(recorded, place);
-  const plan = await withWithheld(recorded, readers, place.interrupt);
+  const plan = await withWithheld(recorded, readers, { signal: place.interrupt, untold: untoldTo(recorded, place) });
   const onUnreachable = (side: Side) =>
     place.reporter.notify({
       code: 'W421',
@@ -115,7 +116,7 @@ export async function removeLeftovers(plan: Plan, place: Workplace, abandon: boo
   await engine.remove({ plan, results: {}, signal, ...SILENT });
   await lock?.remove(signal);
   await dropLocks({ plan, ...readers, gateway, signal });
-  await dropWithheld({ plan, gateway }, signal);
+  await dropWithheld({ plan, gateway }, { signal, untold: untoldTo(plan, place) });
   await store.remove(plan.id, { signal });
   await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, SIDES);
 }
@@ -181,6 +182,17 @@ function tools(
   return { gateway, readers, store };
 }
 
+/** Tells of a cluster that does not say what is withheld of a plan, or cannot be asked to remove it. */
+function untoldTo({ id, ...sides }: Plan, { reporter }: Workplace) {
+  return (side: Side, error: unknown): void => {
+    const { detail } = asMigrateError(error);
+    reporter.notify({
+      code: 'W421',
+      text: `${sides[side].context}: secret kubectl-migrate/${id} stays as it is: ${detail}`,
+    });
+  };
+}
+
 interface Readers {
   readonly source: ClusterReader;
   readonly target: ClusterReader;
@@ -235,8 +247,9 @@ function session(
   const lock: Lock = {
     ...parts.lock,
     remove: async (signal) => {
-      await dropWithheld(context, signal);
-      await parts.lock.remove(signal);
+      const dropped = dropWithheld(context, { signal, untold: untoldTo(plan, place) });
+      const ended = await Promise.allSettled([dropped, parts.lock.remove(signal)]);
+      for (const end of ended) if (end.status === 'rejected') throw end.reason;
     },
   };
   const forget = async (signal: AbortSignal): Promise<void> => {

@@ -3,6 +3,9 @@ import type { Json } from './json.ts';
 /** Stands for a value that stays out of records, followed by its number. */
 const MARK = 'kubectl-migrate.io/withheld/';
 
+/** What people read in its place. */
+const UNTOLD = '(withheld)';
+
 /** Objects without values that are nobody's business but the program's, and those values. */
 export interface Withheld {
   readonly content: Json;
@@ -20,7 +23,7 @@ export function withhold(content: Json): Withheld {
     if (Array.isArray(json)) return json.map((each) => (key === 'env' ? variable(each, take) : walk(each, '')));
     if (!isObject(json)) return key === 'annotations/' && isRepeated(json) ? take(json) : (json ?? null);
     const inside = key === 'annotations' ? 'annotations/' : undefined;
-    return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, walk(value, inside ?? name)]));
+    return mapFields(json, (value, name) => walk(value, inside ?? name));
   };
   return { content: walk(content, ''), values };
 }
@@ -28,12 +31,25 @@ export function withhold(content: Json): Withheld {
 /** What was withheld is there again, as far as there is a value for it. Pure. */
 export function restoreWithheld(content: Json, values: readonly string[]): Json {
   if (Array.isArray(content)) return content.map((each) => restoreWithheld(each, values));
-  if (isObject(content)) {
-    const entries = Object.entries(content);
-    return Object.fromEntries(entries.map(([name, value]) => [name, restoreWithheld(value ?? null, values)]));
-  }
+  if (isObject(content)) return mapFields(content, (value) => restoreWithheld(value, values));
   if (typeof content !== 'string' || !content.startsWith(MARK)) return content;
   return values[Number(content.slice(MARK.length))] ?? content;
+}
+
+/** The same for people to read: nothing stands in its place. Pure. */
+export function withoutValues(content: Json): Json {
+  const { content: rest, values } = withhold(content);
+  return restoreWithheld(
+    rest,
+    values.map(() => UNTOLD),
+  );
+}
+
+/** One value as people may read it. `field`: where it is, in dotted notation. Pure. */
+export function tellable(field: string, value: Json): Json {
+  const isVariable = /(^|\.)env([[.]\d+\]?(\.value)?)?$/.test(field);
+  const isAnnotation = /(^|\.)annotations[[.]/.test(field) && isRepeated(value);
+  return isVariable || isAnnotation ? UNTOLD : withoutValues(value);
 }
 
 /** Whether something was withheld and is not there again. Pure. */
@@ -47,7 +63,19 @@ function variable(json: Json, take: (value: string) => string): Json {
 }
 
 function isRepeated(json: Json | undefined): json is string {
-  return typeof json === 'string' && json.includes('"env"');
+  // It may be a text within a text, whose quotes are escaped.
+  return typeof json === 'string' && /"env\\*"/.test(json);
+}
+
+/** As JSON does, absent fields are left out. */
+function mapFields(
+  object: { readonly [key: string]: Json | undefined },
+  act: (value: Json, name: string) => Json,
+): Json {
+  const fields = Object.entries(object).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, act(value, name)]],
+  );
+  return Object.fromEntries(fields);
 }
 
 function isObject(json: Json | undefined): json is { readonly [key: string]: Json | undefined } {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Effect } from '../domain/effect.ts';
-import { failureCode } from '../domain/errors.ts';
+import { failureCode, MigrateError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
 import { MANAGED_BY, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { Plan, PlanDraft } from '../domain/plan.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
@@ -51,50 +52,79 @@ export function withheldEffects(draft: PlanDraft): Effect[] {
 }
 
 function withheldOf(plan: PlanDraft): readonly string[] {
-  return withhold(plan as never).values;
+  return withhold(plan as unknown as Json).values;
 }
 
-/** Puts what a plan withholds beside its records. Throws what the first cluster that refuses says. */
+/** Puts what a plan withholds beside its records, where it says so. Throws what the first cluster that refuses says. */
 export async function keepWithheld({ plan, gateway }: Keeping, signal: AbortSignal): Promise<void> {
-  const values = withheldOf(plan);
-  if (values.length === 0) return;
-  const secret = withheldSecret(plan.id, values);
-  await Promise.all(recordSides(plan).map((side) => gateway.create(side, RESOURCES.secret, secret, { signal })));
+  const sides = sidesOf(plan, 'create');
+  if (sides.length === 0) return;
+  const secret = withheldSecret(plan.id, withheldOf(plan));
+  await Promise.all(sides.map((side) => gateway.create(side, RESOURCES.secret, secret, { signal })));
 }
 
 /**
  * A plan as it was before it was recorded, as far as one of the clusters still has what was withheld: without that nothing
- * is made of it, but it can be led back.
+ * is made of it, but it can be led back. `untold` is told of a cluster that does not say.
  */
 export async function withWithheld(
   plan: Plan,
   readers: Readonly<Record<Side, ClusterReader>>,
-  signal: AbortSignal,
+  { signal, untold }: { readonly signal: AbortSignal; readonly untold: (side: Side, error: unknown) => void },
 ): Promise<Plan> {
   if (!hasWithheld(plan)) return plan;
-  for (const side of recordSides(plan)) {
-    const values = await valuesIn(readers[side], plan.id, signal);
-    if (values) return restoreWithheld(plan as never, values) as unknown as Plan;
+  for (const side of sidesOf(plan, 'create')) {
+    try {
+      const options = { namespace: SYSTEM_NAMESPACE, signal };
+      const found = await readers[side].get<KubeObject>(RESOURCES.secret, plan.id, options);
+      if (found) return restoreWithheld(plan as unknown as Json, valuesOf(found)) as unknown as Plan;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      untold(side, error);
+    }
   }
   return plan;
 }
 
-async function valuesIn(reader: ClusterReader, id: string, signal: AbortSignal): Promise<string[] | undefined> {
+/** Throws F350 for a Secret of that name that holds something else. */
+function valuesOf(secret: KubeObject): readonly string[] {
+  const text = (secret['data'] as Readonly<Record<string, string>> | undefined)?.[KEY] ?? '';
+  const values = valuesSchema.safeParse(parseJson(Buffer.from(text, 'base64').toString()));
+  if (values.success) return values.data;
+  throw new MigrateError('F350', {
+    detail: `secret ${SYSTEM_NAMESPACE}/${secret.metadata.name} does not hold the values that its record withholds`,
+    remedy: 'look who has written it',
+  });
+}
+
+function parseJson(text: string): unknown {
   try {
-    const found = await reader.get<KubeObject>(RESOURCES.secret, id, { namespace: SYSTEM_NAMESPACE, signal });
-    const text = (found?.['data'] as Record<string, string> | undefined)?.[KEY];
-    return text === undefined ? undefined : valuesSchema.parse(JSON.parse(Buffer.from(text, 'base64').toString()));
-  } catch (error) {
-    // The other cluster may be asked, and one of them be gone.
-    if (failureCode(error) === undefined && !(error instanceof z.ZodError)) throw error;
+    return JSON.parse(text);
+  } catch {
     return undefined;
   }
 }
 
-/** Nobody needs them any more. Idempotent. */
-export async function dropWithheld({ plan, gateway }: Keeping, signal: AbortSignal): Promise<void> {
-  const named = (effect: Effect) =>
-    effect.verb === 'delete' && effect.object.kind === 'Secret' && effect.object.name === plan.id;
-  const refs = plan.effects.filter(named).map(({ object }) => ({ ...object, resource: RESOURCES.secret }));
-  await Promise.all(refs.map((ref) => gateway.delete(ref, { signal })));
+/** Nobody needs them any more. Idempotent. `untold` is told of a cluster that cannot be asked, where they stay. */
+export async function dropWithheld(
+  { plan, gateway }: Keeping,
+  { signal, untold }: { readonly signal: AbortSignal; readonly untold: (side: Side, error: unknown) => void },
+): Promise<void> {
+  const drop = async (side: Side) => {
+    try {
+      await gateway.delete({ ...withheldRef(side, plan.id), resource: RESOURCES.secret }, { signal });
+    } catch (error) {
+      if (failureCode(error) !== 'F310' && failureCode(error) !== 'F311') throw error;
+      untold(side, error);
+    }
+  };
+  await Promise.all(sidesOf(plan, 'delete').map(drop));
+}
+
+/** Where a plan has them, as it declares. */
+function sidesOf({ effects, id }: Plan, verb: Effect['verb']): Side[] {
+  return effects
+    .filter((effect) => effect.verb === verb && effect.object.kind === 'Secret' && effect.object.name === id)
+    .filter(({ object }) => object.namespace === SYSTEM_NAMESPACE)
+    .map(({ object }) => object.side);
 }

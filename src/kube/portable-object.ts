@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '../domain/json.ts';
 import { COUNTED_LABEL, HELD_LABEL, MIGRATION_ANNOTATION } from '../domain/names.ts';
+import { tellable } from '../domain/withheld.ts';
 import type { KubeObject } from './objects.ts';
 
 /**
@@ -68,12 +69,13 @@ const SHOWN = 60;
 
 /** A difference in one line: `data.mode: fast -> slow`. Pure. */
 export function describeDifference({ field, source, target }: Difference): string {
-  return `${field}: ${short(source)} -> ${short(target)}`;
+  return `${field}: ${short(field, source)} -> ${short(field, target)}`;
 }
 
-function short(value: unknown): string {
+function short(field: string, value: Json | undefined): string {
   if (value === undefined) return '(absent)';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const told = tellable(field, value);
+  const text = typeof told === 'string' ? told : JSON.stringify(told);
   const line = text.replaceAll(/\s+/g, ' ');
   return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }

@@ -1,6 +1,7 @@
 import type { Json } from '../domain/json.ts';
 import type { Plan, ReliedOn } from '../domain/plan.ts';
 import { describeRef, type Side } from '../domain/refs.ts';
+import { tellable } from '../domain/withheld.ts';
 import type { ClusterReader, ReadOptions } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 
@@ -103,7 +104,7 @@ function differences(before: Json | undefined, now: Json | undefined, path: stri
     );
   }
   if (before === now) return [];
-  return [{ where: 'plan', field: path, what: `was ${shown(before)}, would be ${shown(now)}` }];
+  return [{ where: 'plan', field: path, what: `was ${shown(path, before)}, would be ${shown(path, now)}` }];
 }
 
 function isTree(value: Json | undefined): value is readonly Json[] | { readonly [key: string]: Json } {
@@ -114,8 +115,8 @@ function child(tree: readonly Json[] | { readonly [key: string]: Json }, key: st
   return (tree as Readonly<Record<string, Json>>)[key];
 }
 
-function shown(value: Json | undefined): string {
+function shown(path: string, value: Json | undefined): string {
   if (value === undefined) return 'not there';
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(tellable(path, value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

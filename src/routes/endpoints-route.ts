@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { MigrateError } from '../domain/errors.ts';
+import { failureCode, MigrateError } from '../domain/errors.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { Plan, PlannedRoute } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
@@ -145,8 +145,13 @@ async function emptyReplaced(context: RouteContext, route: PlannedRoute): Promis
     await pause(signal);
     const slices = await controllerSlices(context, 'source', route.service);
     for (const { replaces } of route.slices) {
-      if (slices.some(({ metadata, endpoints }) => metadata.name === replaces && endpoints?.length))
+      if (!slices.some(({ metadata, endpoints }) => metadata.name === replaces && endpoints?.length)) continue;
+      try {
         await gateway.patch(ref(plan, 'source', RESOURCES.endpointSlice, replaces), 'json', EMPTIED, { signal });
+      } catch (error) {
+        // Its controller may remove it at any time.
+        if (failureCode(error) !== 'F314') throw error;
+      }
     }
     quiet = slices.some((slice) => endpointsOf(slice).some(isSource(plan))) ? 0 : quiet + 1;
   }
@@ -206,12 +211,18 @@ function referenceTo({ target }: Plan, { uid, node: nodeName }: SwitchedPod): Pa
 /** The way back of `prepareRoutes`: touches only what this migration has made or changed. Idempotent. */
 export async function revertRoutes(context: RouteContext, before: readonly RouteBefore[]): Promise<void> {
   const { plan } = context;
-  for (const { service, selector } of before) {
+  await forEach(before, async ({ service, selector }) => {
     const route = plan.route.services.find((candidate) => candidate.service === service);
-    if (!route) continue;
+    if (!route) return;
     if (route.ownInSource.length === 0) await revertRoute(context, route, selector);
     if (route.inTarget === 'create') await removeOwn(context, 'target', RESOURCES.service, service);
-  }
+  });
+}
+
+/** All at once, each to its end: what one Service waits for must not keep another from what is done for it. */
+async function forEach<T>(all: readonly T[], act: (each: T) => Promise<void>): Promise<void> {
+  const ended = await Promise.allSettled(all.map(act));
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
 
 async function revertRoute(context: RouteContext, route: PlannedRoute, selector: RouteBefore['selector']) {
@@ -240,15 +251,15 @@ async function removeOwn(context: RouteContext, side: Side, resource: Resource, 
 /** Services of the target that this move or an earlier one had rerouted select their pods by themselves again. Idempotent. */
 export async function restoreInTarget(context: RouteContext): Promise<void> {
   const { plan, gateway, signal } = context;
-  for (const { service, inTarget, ownInTarget, selectorInTarget } of plan.route.services) {
-    if (inTarget !== 'restore' && inTarget !== 'same') continue;
+  await forEach(plan.route.services, async ({ service, inTarget, ownInTarget, selectorInTarget }) => {
+    if (inTarget !== 'restore' && inTarget !== 'same') return;
     if (await read(context, 'target', RESOURCES.service, service)) {
       await handBack(context, 'target', service, selectorInTarget);
     }
     for (const name of ownInTarget) {
       await gateway.delete(ref(plan, 'target', RESOURCES.endpointSlice, name), { signal });
     }
-  }
+  });
 }
 
 /** Selector back, then the controller's slices come; only then may our own go. */
@@ -266,9 +277,9 @@ async function letControllers(context: RouteContext, side: Side, service: string
   const ms = plan.deadlines.removeTimeout;
   const why = `the EndpointSlice controller of ${cluster} leads service ${namespace}/${service} to no such pod yet`;
   await markEndpoints(context, side, service, null);
-  for (const end = Date.now() + ms; !(await controllerTookOver(context, side, service)); await pause(signal)) {
+  for (const end = performance.now() + ms; !(await controllerTookOver(context, side, service)); await pause(signal)) {
     waiting?.(why);
-    if (Date.now() < end) continue;
+    if (performance.now() < end) continue;
     throw new MigrateError('F320', {
       detail: `${why}, after ${ms / 1000} s; its clients are led by a slice of the move meanwhile`,
       remedy: 'look whether kube-controller-manager works there, or allow more with --remove-timeout',

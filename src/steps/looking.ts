@@ -17,7 +17,9 @@ export function lookingPlan(plan: Plan): Plan {
   const { namespace } = plan.helper;
   // The way back of the kubelet engine makes sure that there is none.
   const pulls = ({ verb, object }: Effect) => verb === 'delete' && object.name === pullPodRef(plan).name;
-  const isOwn = ({ object }: Effect) => object.namespace === namespace || object.kind === 'Namespace';
+  // Nothing is made of its variables.
+  const isOwn = ({ object: { kind, namespace: place } }: Effect) =>
+    (place === namespace && kind !== 'Secret') || kind === 'Namespace';
   const own = plan.effects.filter((effect) => isOwn(effect) || pulls(effect));
   return { ...plan, effects: own.map(asWayForward) };
 }

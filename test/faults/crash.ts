@@ -87,7 +87,7 @@ export class CrashWorld {
     const life = this.#newLife(death);
     const work = async () => {
       // Of the plan it has what the record holds.
-      const recorded = withhold(made as never).content as unknown as Plan;
+      const recorded = JSON.parse(JSON.stringify(withhold(made as never).content)) as Plan;
       const session = await takeUpSession(recorded, this.#workplace(life));
       return ACTS[command]({
         ...session,

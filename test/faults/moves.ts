@@ -31,7 +31,7 @@ export const BETWEEN: Scenes = {
   'a pod with a service': between(() => twoClusters(withService())),
   'a pod that nobody calls': between(() => twoClusters({ pod: runningPod({ container: VARIABLES }) })),
   'a pod of a Deployment': between(() =>
-    owned(RESOURCES.deployment, deployment(), (hash) => ({ 'pod-template-hash': hash })),
+    owned(RESOURCES.deployment, withVariables(deployment()), (hash) => ({ 'pod-template-hash': hash })),
   ),
   'a pod of a Deployment that the target has too': between(() => {
     const clusters = owned(RESOURCES.deployment, deployment(), (hash) => ({ 'pod-template-hash': hash }));
@@ -39,7 +39,9 @@ export const BETWEEN: Scenes = {
     return clusters;
   }),
   'a pod of a StatefulSet': between(() =>
-    owned(RESOURCES.statefulSet, statefulSet(), (hash) => ({ 'controller-revision-hash': `cart-${hash}` })),
+    owned(RESOURCES.statefulSet, withVariables(statefulSet()), (hash) => ({
+      'controller-revision-hash': `cart-${hash}`,
+    })),
   ),
 };
 
@@ -51,8 +53,8 @@ const THROUGH_REGISTRY: Scenes = {
 
 /** To another node. */
 const WITHIN: Scenes = {
-  'a pod of a Deployment, to another node': within({ owner: deployment() }),
-  'a pod of a StatefulSet, to another node': within({ owner: statefulSet() }),
+  'a pod of a Deployment, to another node': within({ owner: withVariables(deployment()) }),
+  'a pod of a StatefulSet, to another node': within({ owner: withVariables(statefulSet()) }),
   'a pod of a StatefulSet that ends on its own node': cannotLand(within({ owner: statefulSet() })),
   'a bare pod that keeps its name, to another node': within({ pod: runningPod({ container: VARIABLES }) }),
   'a bare pod that gets another name, to another node': within({ pod: runningPod() }, { targetName: 'cart-x' }),
@@ -72,6 +74,16 @@ export const MOVES: Scenes = {
   ...WITHIN,
   ...Object.fromEntries(Object.entries(HOLDABLE).map(([kind, make]) => [`${kind}, held`, held(make)])),
 };
+
+/** As a person writes it who applies it: with the whole of it in an annotation. */
+function withVariables(owner: OwnerObject): OwnerObject {
+  const [container] = owner.spec.template.spec.containers;
+  if (!container) throw new Error('an owner without a container');
+  const spec = { ...owner.spec.template.spec, containers: [{ ...container, ...VARIABLES }] };
+  const applied = { ...owner, spec: { ...owner.spec, template: { ...owner.spec.template, spec } } };
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(applied) };
+  return { ...applied, metadata: { ...applied.metadata, annotations } };
+}
 
 function only(scenes: Scenes, kind: string): Scenes {
   return Object.fromEntries(Object.entries(scenes).filter(([name]) => name === kind));
@@ -125,7 +137,11 @@ function held(make: () => Promise<Scene>) {
 
 /** The pod in the hands of an owner, whose controllers are at work in both clusters. */
 function owned(resource: Resource, owner: OwnerObject, labels: (hash: string) => Record<string, string>): Clusters {
-  const pod = runningPod({ metadata: { labels: { app: 'cart', ...labels(hashOf(owner.spec.template)) } } });
+  const [container = {}] = owner.spec.template.spec.containers;
+  const pod = runningPod({
+    metadata: { labels: { app: 'cart', ...labels(hashOf(owner.spec.template)) } },
+    container: { ...container, image: 'registry.example/cart:1' },
+  });
   const clusters = twoClusters({ pod });
   for (const cluster of [clusters.east, clusters.west]) runWorkloadControllers(cluster, queueMicrotask);
   clusters.east.seed(resource, owner);

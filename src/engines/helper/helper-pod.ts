@@ -3,15 +3,20 @@ import type { Plan, PlanDraft } from '../../domain/plan.ts';
 import type { ObjectRef, Side } from '../../domain/refs.ts';
 import { helperCommand, IMAGES_DIR } from '../../helper/pod-spec.ts';
 import type { KubeObject, Pod } from '../../kube/objects.ts';
-import { parseQuantity } from '../../kube/quantity.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 
 const HELPER_LABEL = { 'app.kubernetes.io/name': 'kubectl-migrate-helper' };
 /** Keeps helper pods from having a network. */
 export const HELPER_POLICY = 'helpers';
 
-/** What a helper takes beside images: Node.js, CRIU, buffers. */
-const OWN_BYTES = 512 * 1024 * 1024;
+/**
+ * Its disk is bounded; its memory is not, because a helper that is killed for it in the middle of a dump may take the
+ * source with it (ADR 10). Requests of nothing: a full node has to let it in all the same.
+ */
+const RESOURCE_LIMITS = {
+  requests: { cpu: '0', memory: '0', 'ephemeral-storage': '0' },
+  limits: { 'ephemeral-storage': '256Mi' },
+};
 
 /** A helper outlives the deadlines of its migration by this much, in ms, so that it can still be asked to undo. */
 const GRACE_MS = 300_000;
@@ -47,8 +52,7 @@ export function helperPod(plan: Plan, side: Side): Pod {
           image: plan.helper.image,
           imagePullPolicy: 'IfNotPresent',
           command: helperCommand(lifetimeMs),
-          // Requests of nothing: a full node has to let it in all the same.
-          resources: { requests: { cpu: '0', memory: '0' }, limits: memoryLimit(plan) },
+          resources: RESOURCE_LIMITS,
           securityContext: { privileged: true, readOnlyRootFilesystem: true },
           volumeMounts: [
             { name: 'images', mountPath: IMAGES_DIR },
@@ -62,21 +66,6 @@ export function helperPod(plan: Plan, side: Side): Pod {
       ],
     },
   };
-}
-
-/**
- * The image of the memory that is moved and the copy made ahead of it lie in the helper's memory: twice what the containers
- * may have themselves. None where one of them may have as much as it likes. Pure.
- */
-function memoryLimit({ source, manifest }: Plan): { memory?: string } {
-  const { containers, initContainers = [] } = (manifest as unknown as Pod).spec;
-  const limits = source.containers.map(({ name }) => {
-    const found = [...containers, ...initContainers].find((each) => each.name === name);
-    const limit = found?.resources?.limits?.['memory'];
-    return limit === undefined ? Number.POSITIVE_INFINITY : parseQuantity(limit);
-  });
-  const bytes = limits.reduce((sum, limit) => sum + limit, 0);
-  return Number.isFinite(bytes) ? { memory: String(2 * bytes + OWN_BYTES) } : {};
 }
 
 /** Where the cluster enforces it: helpers speak through the API server only. Pure. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/domain/json.ts';
-import { hasWithheld, restoreWithheld, withhold } from '../../../src/domain/withheld.ts';
+import { hasWithheld, restoreWithheld, tellable, withhold, withoutValues } from '../../../src/domain/withheld.ts';
 
 const WORDS = 'correct horse';
 
@@ -40,6 +40,25 @@ describe('what is withheld', () => {
     expect(restoreWithheld(content, [])).toEqual(content);
     expect(hasWithheld(restoreWithheld(content, [repeated, WORDS]))).toBe(true);
     expect(hasWithheld(pod)).toBe(false);
+  });
+
+  it('is told to nobody, wherever a difference is', () => {
+    const told = [
+      tellable('spec.containers[0].env[0].value', WORDS),
+      tellable('manifest.spec.containers.0.env.0', container.env[0] ?? null),
+      tellable('spec.containers', [container]),
+      tellable('metadata.annotations[kubectl.kubernetes.io/last-applied-configuration]', repeated),
+      tellable('metadata.annotations.outer', JSON.stringify({ inner: repeated })),
+      withoutValues(pod),
+    ];
+    expect(JSON.stringify(told)).not.toContain(WORDS);
+    expect(tellable('spec.containers[0].image', WORDS)).toBe(WORDS);
+  });
+
+  it('leaves absent fields absent', () => {
+    const { content } = withhold({ spec: { ordinals: undefined, env: [{ name: 'A', value: WORDS }] } });
+    expect(content).not.toHaveProperty('spec.ordinals');
+    expect(Object.keys((content as { spec: object }).spec)).toEqual(['env']);
   });
 
   it('comes back wherever it was', () => {
