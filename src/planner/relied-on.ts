@@ -9,7 +9,7 @@ import { RESOURCES } from '../kube/resources.ts';
 import { followed } from '../workloads/owner-facts.ts';
 import type { Facts } from './facts.ts';
 
-/** Letters of a digest that are kept: enough to see a change, too few to guess a value from. */
+/** Letters of a digest that are kept: enough to see a change. */
 const DIGEST_LETTERS = 16;
 
 /**
