@@ -1,9 +1,5 @@
-import { readFileSync } from 'node:fs';
-import https from 'node:https';
 import { describe, expect, it } from 'vitest';
-import type { NodeName } from '../lab/index.ts';
-import { registryAuthority } from '../lab/registry.ts';
-import { byKubelet } from '../support/by-kubelet.ts';
+import { archivesOn, byKubelet, tagsOf } from '../support/by-kubelet.ts';
 import { program, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { ProcessOptions } from '../support/kubectl.ts';
@@ -18,27 +14,6 @@ const BY_KUBELET: readonly Right[] = ['east to west by kubelet'];
 /** The flags of a move east to west by kubelet and runtime. */
 function movedByKubelet(scene: Scenario): string[] {
   return ['--context', 'east', '--to-context', 'west', ...byKubelet(scene), '--yes'];
-}
-
-async function tagsOf({ lab, namespace }: Scenario): Promise<unknown> {
-  const url = `https://${lab.registry}/v2/checkpoints/${namespace}/tags/list`;
-  const text = await new Promise<string>((resolve, reject) => {
-    https
-      .get(url, { ca: readFileSync(registryAuthority) }, (answer) => {
-        let body = '';
-        answer.setEncoding('utf8').on('data', (chunk: string) => {
-          body += chunk;
-        });
-        answer.on('end', () => resolve(body));
-      })
-      .on('error', reject);
-  });
-  return (JSON.parse(text) as { tags: unknown }).tags;
-}
-
-async function archivesOn({ lab, namespace }: Scenario, node: NodeName): Promise<string[]> {
-  const { stdout } = await lab.exec(node, ['ls', '/var/lib/kubelet/checkpoints']);
-  return stdout.split('\n').filter((name) => name.includes(namespace));
 }
 
 /** Slices are made anew, with another random suffix. */

@@ -3,11 +3,16 @@ import { type Load, type RedisSummary, redisLoad } from './load-client.ts';
 import { imageOf, type PodOptions, pod, service } from './manifests.ts';
 import type { Scenario } from './scenario.ts';
 
+/** What a pod of redis is made of. */
+export function redisPod({ lab, namespace }: Scenario, name: string) {
+  return { namespace, name, image: imageOf(lab, 'redis'), port: 6379 };
+}
+
 /** A redis in the east with a service. */
-async function redis({ lab, namespace, kubectl }: Scenario, more: Pick<PodOptions, 'container' | 'spec'> = {}) {
-  const image = imageOf(lab, 'redis');
+async function redis(scene: Scenario, more: Pick<PodOptions, 'container' | 'spec'> = {}) {
+  const { kubectl, namespace } = scene;
   await kubectl.apply('east', [
-    pod({ namespace, name: 'redis', image, node: 'east-2', port: 6379, ...more }),
+    pod({ ...redisPod(scene, 'redis'), node: 'east-2', ...more }),
     service(namespace, 'redis', 6379),
   ]);
   await kubectl.ready('east', namespace, 'redis');

@@ -108,10 +108,24 @@ export async function endOf(
     (['east', 'west'] as const).map((context) => vi.waitFor(() => kubectl.run(context, find), SOON)),
   );
   expect([east, west].map((found) => found !== '').toSorted()).toEqual([false, true]);
-  for (const context of ['east', 'west'] as const) {
-    const left = await kubectl.run(context, ['-n', 'kubectl-migrate', 'get', 'pods,leases,configmaps', '-o', 'name']);
-    const ours = left.split('\n').filter((name) => name.includes(id) || name.includes(`.${namespace}.`));
-    expect(ours.filter((name) => name !== `configmap/${id}`)).toEqual([]);
-  }
+  const left = await leftOf(scene, { id, pod });
+  expect(left.filter((name) => !name.endsWith(` configmap/${id}`))).toEqual([]);
   return east !== '' ? 'east' : 'west';
+}
+
+/** Names of what is left of the move of a pod in the namespace for helpers, such as `east lease/NAME`. */
+export async function leftOf(
+  { kubectl, namespace }: Scenario,
+  { id, pod }: { readonly id: string; readonly pod: string },
+): Promise<string[]> {
+  const all = ['-n', 'kubectl-migrate', 'get', 'pods,leases,configmaps', '-o', 'name'];
+  const left = await Promise.all(
+    (['east', 'west'] as const).map(async (context) => {
+      const names = (await kubectl.run(context, all)).split('\n');
+      return names
+        .filter((name) => name.includes(id) || name.endsWith(`.${namespace}.${pod}`))
+        .map((name) => `${context} ${name}`);
+    }),
+  );
+  return left.flat();
 }
