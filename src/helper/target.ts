@@ -146,6 +146,7 @@ export class Target {
       if (!handover) continue;
       const marks = missingMarks(place.placeholderPid, handover);
       const images = path.join(IMAGE_FILES, String(container));
+      if (!existsSync(images)) throw new HelperFailure('wrong-state', 'no image has arrived, or it was discarded');
       const looked = performance.now();
       fitImages(criuImages(), images, place.placeholderPid, mayLose);
       guardImages(criuImages(), images, place.placeholderPid);

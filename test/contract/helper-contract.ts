@@ -175,7 +175,8 @@ export function helperContract(name: string, open: () => Promise<HelperWorld>, c
       await stage.call('target', 'discard', { containerIds });
       await stage.call('target', 'discard', { containerIds });
       await stage.prepareAgain();
-      await expect(stage.restore()).rejects.toMatchObject({ code: 'F341' });
+      const detail = expect.stringContaining('wrong-state');
+      await expect(stage.restore()).rejects.toMatchObject({ code: 'F332', detail });
       expect([await stage.state('target'), await running()]).toEqual(['prepared', []]);
       await stage.thaw();
       expect(await running()).toEqual(['source']);

@@ -227,7 +227,7 @@ export class MovingProgram {
       case 'restore':
         expectSame(target, asked(args));
         if (target.state !== 'prepared') throw refusal('wrong-state');
-        if (!helper.images) throw refusal('criu-refused-restore');
+        if (!helper.images) throw refusal('wrong-state');
         for (const id of target.containerIds.filter((each) => this.#isThere(each)))
           this.#copies.set(id, { count: this.#image, stopped: true, cutOff: false, early: false });
         target.state = 'restored';

@@ -33,6 +33,8 @@ export interface LabFault {
   readonly name: string;
   /** Only while the move is in this part; in any when absent. */
   readonly only?: Part;
+  /** So long, in ms, and no longer: what goes on without it has gone on by then. */
+  readonly atMostMs?: number;
   inflict(struck: Struck): Promise<Undo | undefined>;
 }
 
@@ -40,6 +42,8 @@ export interface LabFault {
 const REMEMBERED_MS = 11_000;
 
 const HOUR_S = 3600;
+/** A clock that is wrong keeps nobody waiting. */
+const BRIEF = { atMostMs: 6_000 } as const;
 
 const node = (context: Context): NodeName => `${context}-2`;
 const control = (context: Context): NodeName => `${context}-1`;
@@ -60,10 +64,10 @@ const MACHINE_FAULTS: readonly LabFault[] = [
   { name: 'network between the clusters cut', inflict: () => cutNetwork('between the clusters') },
   { name: 'network to the source cut', inflict: ({ from }) => cutNetwork({ from: 'this machine', to: from }) },
   { name: 'network to the target cut', inflict: ({ to }) => cutNetwork({ from: 'this machine', to }) },
-  { name: 'clock of the source an hour ahead', inflict: (struck) => shiftClock(struck, 'source', HOUR_S) },
-  { name: 'clock of the source an hour behind', inflict: (struck) => shiftClock(struck, 'source', -HOUR_S) },
-  { name: 'clock of the target an hour ahead', inflict: (struck) => shiftClock(struck, 'target', HOUR_S) },
-  { name: 'clock of the target an hour behind', inflict: (struck) => shiftClock(struck, 'target', -HOUR_S) },
+  { name: 'clock of the source an hour ahead', ...BRIEF, inflict: (struck) => shiftClock(struck, 'source', HOUR_S) },
+  { name: 'clock of the source an hour behind', ...BRIEF, inflict: (struck) => shiftClock(struck, 'source', -HOUR_S) },
+  { name: 'clock of the target an hour ahead', ...BRIEF, inflict: (struck) => shiftClock(struck, 'target', HOUR_S) },
+  { name: 'clock of the target an hour behind', ...BRIEF, inflict: (struck) => shiftClock(struck, 'target', -HOUR_S) },
   { name: 'disk of the target full', only: 'begin', inflict: ({ to }) => smallDisk(node(to), 2) },
 ];
 

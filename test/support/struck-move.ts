@@ -79,7 +79,7 @@ async function inflict({ fault, afterMs = 0, lastsMs }: Strike, move: Parameters
   await pause(afterMs);
   const undo = await fault.inflict(move);
   if (undo === undefined) return;
-  await pause(lastsMs);
+  await pause(Math.min(lastsMs, fault.atMostMs ?? lastsMs));
   await undo();
 }
 
