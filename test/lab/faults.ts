@@ -33,6 +33,21 @@ export async function killProgram(node: NodeName, program: string): Promise<Undo
   return () => changeState((now) => startAgain(now, node, program));
 }
 
+/**
+ * An API server that is down. Undone, it is started again, and with it the programs of the control plane that hold a lease: they
+ * end when they cannot renew it, and kubelet starts them anew.
+ */
+export async function loseApiServer(node: NodeName): Promise<Undo> {
+  const undo = await killProgram(node, 'kube-apiserver');
+  return async () => {
+    await undo();
+    for (const program of ['kube-scheduler', 'kube-controller-manager']) {
+      const startAgain = await killProgram(node, program);
+      await startAgain();
+    }
+  };
+}
+
 /** Kills a node's container runtime and starts it again at once. Its containers go on. */
 export async function restartRuntime(node: NodeName): Promise<void> {
   const undo = await killProgram(node, runtimeProgram(0, runningState().variant.runtimes[node]).name);

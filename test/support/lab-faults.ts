@@ -4,6 +4,7 @@ import type { Side } from '../../src/domain/refs.ts';
 import {
   cutNetwork,
   killProgram,
+  loseApiServer,
   loseNode,
   restartRuntime,
   setNodeClock,
@@ -59,8 +60,8 @@ const MACHINE_FAULTS: readonly LabFault[] = [
   { name: 'containerd of the source restarted', inflict: ({ from }) => once(restartRuntime(node(from))) },
   { name: 'containerd of the target restarted', inflict: ({ to }) => once(restartRuntime(node(to))) },
   { name: 'target node gone', inflict: ({ to }) => loseNode(node(to)) },
-  { name: 'API server of the source down', inflict: ({ from }) => killProgram(control(from), 'kube-apiserver') },
-  { name: 'API server of the target down', inflict: ({ to }) => killProgram(control(to), 'kube-apiserver') },
+  { name: 'API server of the source down', inflict: ({ from }) => loseApiServer(control(from)) },
+  { name: 'API server of the target down', inflict: ({ to }) => loseApiServer(control(to)) },
   { name: 'network between the clusters cut', inflict: () => cutNetwork('between the clusters') },
   { name: 'network to the source cut', inflict: ({ from }) => cutNetwork({ from: 'this machine', to: from }) },
   { name: 'network to the target cut', inflict: ({ to }) => cutNetwork({ from: 'this machine', to }) },
