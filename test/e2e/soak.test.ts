@@ -150,6 +150,7 @@ describe('pods that are moved again and again', () => {
           const { ended, id, struck, lines } = await struckMove(scene, { pod: name, from, flags, strike });
           ids.push(id);
           if (struck) met += 1;
+          if (!strike) expect(ended.code, ended.stderr).toBe(0);
           const place = await endOf(scene, { pod: name, from, id, ended });
           places[name] = place;
           if (place !== from) moved.add(name);
