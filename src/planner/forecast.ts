@@ -34,12 +34,21 @@ const ASSUMED = { fixedMs: 300, bytesPerSecond: 100 * 2 ** 20, aroundMs: 5000 };
 const LATEST = 10;
 const MIB = 2 ** 20;
 
+/** Whether a forecast says something of this very pod: its memory was measured, or it was moved before. Pure. */
+export function isAbout({ past, memoryBytes }: Evidence, of: Pick<ForecastOf, 'namespace' | 'pod'>): boolean {
+  return memoryBytes !== undefined || ownMoves(past, of).length > 0;
+}
+
+function ownMoves(past: readonly PastMove[], of: Pick<ForecastOf, 'namespace' | 'pod'>): PastMove[] {
+  return past.filter(({ source }) => source.pod === of.pod && source.namespace === of.namespace);
+}
+
 /**
  * How long a move will take: as the pod's own past moves took, else by the line through other past moves, else by
  * assumptions that are called so. Pure.
  */
 export function makeForecast({ past, memoryBytes }: Evidence, of: ForecastOf): Forecast {
-  const own = past.filter(({ source }) => source.pod === of.pod && source.namespace === of.namespace);
+  const own = ownMoves(past, of);
   const ends = new Set(of.contexts);
   const pair = past.filter(({ source, target }) => ends.has(source.context) && ends.has(target.context));
   const others = pair.length > 0 ? pair : past;

@@ -37,6 +37,7 @@ import { checkAccess } from './checks/access.ts';
 import { checkAdmission } from './checks/admission.ts';
 import { checkClusters } from './checks/clusters.ts';
 import { checkDependencies } from './checks/dependencies.ts';
+import { checkForecast } from './checks/freeze-budget.ts';
 import { checkHold } from './checks/hold.ts';
 import { checkLiveness } from './checks/liveness.ts';
 import { imageByDigest } from './checks/pod-state.ts';
@@ -45,7 +46,7 @@ import { checkVolumes } from './checks/volumes.ts';
 import { chooseContainers } from './chosen-containers.ts';
 import { considerEngines, type EngineChoice, reasonFor, withoutRepeats } from './engine-choice.ts';
 import type { Facts } from './facts.ts';
-import { type Evidence, makeForecast } from './forecast.ts';
+import { type Evidence, type ForecastOf, makeForecast } from './forecast.ts';
 import { reliedOn } from './relied-on.ts';
 import { judgePod } from './survey.ts';
 
@@ -79,6 +80,9 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const forbidden: Finding[] = [];
   for (const choice of usable) {
     const plan = draftPlan(facts, { ...survey, workload }, choice, withoutRepeats([...refused, ...forbidden]), options);
+    const limits = { budget: plan.deadlines.maxFreeze, asked: request.deadlines.maxFreeze };
+    const tooLong = checkForecast(plan.forecast, limits, evidenceOf(options), forecastOf(facts));
+    if (tooLong.length > 0) throw declined(tooLong);
     const missing = await Promise.all(
       [facts.source, facts.target].map((cluster) => checkAccess(cluster, plan.effects, read)),
     );
@@ -172,11 +176,7 @@ function draftPlan(
     helper: planHelper(facts, choice),
     deadlines: budget.deadlines,
     warnings: found.filter((finding) => finding.severity === 'warning'),
-    forecast: makeForecast(options.evidence ?? { past: [] }, {
-      namespace: request.namespace,
-      pod: request.pod,
-      contexts: [facts.source.context, facts.target.context],
-    }),
+    forecast: makeForecast(evidenceOf(options), forecastOf(facts)),
     reliedOn: reliedOn(facts, choice.node),
     manifest: targetManifest(facts, {
       original,
@@ -190,6 +190,14 @@ function draftPlan(
     ...draft,
     effects: planEffects(draft, options.steps),
   };
+}
+
+function evidenceOf({ evidence = { past: [] } }: PlanOptions): Evidence {
+  return evidence;
+}
+
+function forecastOf({ request: { namespace, pod }, source, target }: Facts): ForecastOf {
+  return { namespace, pod, contexts: [source.context, target.context] };
 }
 
 function planArchive({ request, sourceNode }: Facts, tag: string): PlannedArchive | undefined {

@@ -28,7 +28,10 @@ export function checkLiveness(pod: Pod, deadlines: Deadlines): FreezeBudget {
   };
 }
 
-/** The first probe that fails may come right after the freeze begins. */
+/**
+ * The first probe that fails may come right after the freeze begins. The grace period that kubelet gives the container then
+ * does not count: a source that was told to end does so as soon as it goes on, and there is no way back.
+ */
 function patienceOf({ failureThreshold = 3, periodSeconds = 10 }: Probe): number {
   return (failureThreshold - 1) * periodSeconds * 1000;
 }
