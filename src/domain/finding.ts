@@ -45,7 +45,7 @@ export const FINDINGS = {
   E131: 'processor lacks features',
   E132: 'no node fits',
   E133: 'not enough room on the target node',
-  E134: 'downtime beyond what the source may be frozen',
+  E134: 'longer freeze than the source may have',
   E140: 'permission is missing',
   E141: 'namespace forbids privileged pods',
   E142: 'no helper image is named',

@@ -11,6 +11,8 @@ export interface PastMove {
   readonly bytes: number;
   readonly downMs: number;
   readonly totalMs: number;
+  /** How long the source was frozen before the commit: a part of `downMs`. */
+  readonly frozenMs: number;
   /** What had been forecast; undefined where the record is older than forecasts. */
   readonly forecastDownMs?: number | undefined;
 }
@@ -34,9 +36,19 @@ const ASSUMED = { fixedMs: 300, bytesPerSecond: 100 * 2 ** 20, aroundMs: 5000 };
 const LATEST = 10;
 const MIB = 2 ** 20;
 
-/** Whether a forecast says something of this very pod: its memory was measured, or it was moved before. Pure. */
-export function isAbout({ past, memoryBytes }: Evidence, of: Pick<ForecastOf, 'namespace' | 'pod'>): boolean {
-  return memoryBytes !== undefined || ownMoves(past, of).length > 0;
+/**
+ * How long the source will be frozen, in ms, and from what that is known: as in the pod's own past moves, else by its measured
+ * memory, which all of the downtime goes with. Undefined where neither is known: other pods say nothing of this one. Pure.
+ */
+export function expectedFreeze(
+  { past, memoryBytes }: Evidence,
+  of: Pick<ForecastOf, 'namespace' | 'pod'>,
+  { downMs, basis }: Forecast,
+): { readonly ms: number; readonly basis: string } | undefined {
+  const own = latest(ownMoves(past, of));
+  if (own.length > 0)
+    return { ms: median(own.map(({ frozenMs }) => frozenMs)), basis: `${count(own.length, 'past move')} of this pod` };
+  return memoryBytes === undefined ? undefined : { ms: downMs, basis: basis.join('; ') };
 }
 
 function ownMoves(past: readonly PastMove[], of: Pick<ForecastOf, 'namespace' | 'pod'>): PastMove[] {

@@ -27,8 +27,16 @@ export function pastMove(record: JournalRecord): PastMove | undefined {
     bytes: freeze.data.bytes,
     downMs: switched.data.downMs,
     totalMs: Date.parse(last) - Date.parse(record.createdAt),
+    frozenMs: frozenMs(record),
     forecastDownMs: forecast?.downMs,
   };
+}
+
+/** From the freeze to the commit, whoever went on after that. */
+function frozenMs({ entries }: JournalRecord): number {
+  const frozen = entries.findLast(({ step, kind }) => step === 'freeze' && kind === 'intent')?.time;
+  const committed = entries.findLast(({ kind }) => kind === 'commit')?.time;
+  return frozen === undefined || committed === undefined ? 0 : Date.parse(committed) - Date.parse(frozen);
 }
 
 function resultOf(record: JournalRecord, step: string): unknown {

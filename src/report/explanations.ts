@@ -84,7 +84,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   E131: 'The target’s processor lacks features that the running code may use: it chose them when it started.',
   E132: 'No node of the target can take the pod: every one is listed with what stands against it.',
   E133: 'The chosen node has less memory or processor time left than the pod asks for.',
-  E134: 'The forecast, from the measured memory of the pod or from its own past moves, is longer than its source may be frozen: by --max-freeze, or by its liveness probe, whichever is shorter.',
+  E134: 'By the pod’s own past moves, or by its measured memory where there are none, its source would be frozen for longer than it may: that is --max-freeze, or what its liveness probe tolerates, whichever is shorter.',
   E140: 'You lack a permission that the plan needs. "doctor" prints roles with exactly what is needed.',
   E141: 'Pod Security admission of the namespace kubectl-migrate lets no privileged pods in; helper pods must be privileged to take and restore process images.',
   E142: 'Nobody named the helper image: --helper-image, the variable KUBECTL_MIGRATE_HELPER_IMAGE, or the configuration file.',

@@ -13,6 +13,7 @@ function past(pod: string, mib: number, downMs: number, parts: Partial<PastMove>
     bytes: mib * MIB,
     downMs,
     totalMs: downMs + 4000,
+    frozenMs: downMs,
     ...parts,
   };
 }

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Json } from '../../../src/domain/json.ts';
+import type { EntryKind, JournalRecord } from '../../../src/journal/record.ts';
 import { checkForecast } from '../../../src/planner/checks/freeze-budget.ts';
 import { gatherFacts } from '../../../src/planner/facts.ts';
 import { type Evidence, makeForecast, type PastMove } from '../../../src/planner/forecast.ts';
 import { makePlan } from '../../../src/planner/make-plan.ts';
+import { pastMove } from '../../../src/planner/past-moves.ts';
 import { STEPS } from '../../../src/steps/index.ts';
 import { runningPod } from '../../fixtures/objects.ts';
 import { request, twoClusters } from '../../fixtures/two-clusters.ts';
@@ -10,15 +13,16 @@ import { request, twoClusters } from '../../fixtures/two-clusters.ts';
 const CART = { namespace: 'shop', pod: 'cart-0', contexts: ['east', 'west'] } as const;
 const GIB = 2 ** 30;
 
-function moved(pod: string, downMs: number): PastMove {
+function moved(pod: string, frozenMs: number): PastMove {
   return {
     id: 'm-1',
     at: '2026-01-01T00:00:00.000Z',
     source: { context: 'east', namespace: 'shop', pod },
     target: { context: 'west', node: 'west-1' },
     bytes: GIB,
-    downMs,
-    totalMs: downMs,
+    downMs: frozenMs * 2,
+    totalMs: frozenMs * 2,
+    frozenMs,
   };
 }
 
@@ -26,8 +30,8 @@ function judged(evidence: Evidence, budget: number, asked = budget) {
   return checkForecast(makeForecast(evidence, CART), { budget, asked }, evidence, CART);
 }
 
-describe('a move whose downtime is forecast', () => {
-  it('to be longer than the source may be frozen is declined with both numbers, and how to allow more', () => {
+describe('a freeze that is expected', () => {
+  it('to be longer than the source may have is declined with both numbers, and how to allow more', () => {
     const [found, ...others] = judged({ past: [moved('cart-0', 45_000)] }, 30_000);
     expect(others).toEqual([]);
     expect(found).toMatchObject({ code: 'E134', severity: 'error' });
@@ -48,7 +52,24 @@ describe('a move whose downtime is forecast', () => {
     expect(judged({ past: [] }, 100)).toEqual([]);
   });
 
-  it('has no plan', async () => {
+  it('is what the source had from the freeze to the commit, whoever went on after that', () => {
+    const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds)).toISOString();
+    const entry = (serial: number, step: string, kind: EntryKind, seconds: number, data?: Json) =>
+      ({ serial, step, kind, time: at(seconds), ...(data && { data }) }) as const;
+    const { source, target } = moved('cart-0', 0);
+    const plan = { source, target } as unknown as Json;
+    const entries = [
+      entry(1, 'freeze', 'intent', 10),
+      entry(2, 'freeze', 'done', 11, { bytes: GIB }),
+      entry(3, 'commit', 'commit', 13),
+      entry(4, 'lock', 'resumed', 60),
+      entry(5, 'switch', 'done', 61, { downMs: 51_000 }),
+    ];
+    const record = { id: 'm-1', createdAt: at(0), state: 'done', plan, entries } as unknown as JournalRecord;
+    expect(pastMove(record)).toMatchObject({ frozenMs: 3000, downMs: 51_000 });
+  });
+
+  it('beyond the budget leads to no plan', async () => {
     const { readers } = twoClusters({ pod: runningPod({ container: { livenessProbe: { tcpSocket: { port: 1 } } } }) });
     const facts = await gatherFacts(request(), readers.source, readers.target);
     const options = { id: 'm-test', createdAt: '2026-01-01T00:00:00.000Z', steps: STEPS };
