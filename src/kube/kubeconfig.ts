@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { declined, MigrateError } from '../domain/errors.ts';
 import type { Finding } from '../domain/finding.ts';
+import { onlyDocument } from './yaml.ts';
 
 export interface KubeconfigOptions {
   /** What the flag names; stands alone when given. */
@@ -215,15 +215,14 @@ function readIfThere(file: string): string | undefined {
 
 /** Errors name lines and fields only: the parser's own messages quote the file, and the file holds credentials. */
 function parseFile(file: string, content: string): z.infer<typeof fileSchema> {
-  const document = parseDocument(content, { logLevel: 'silent', prettyErrors: true });
-  const broken = document.errors[0];
-  if (broken !== undefined) {
+  const document = onlyDocument(content);
+  if ('broken' in document) {
     throw new MigrateError('F302', {
-      detail: `${file} is not YAML: ${broken.code} in line ${broken.linePos?.[0].line ?? '?'}`,
+      detail: `${file} is not YAML: ${document.broken}`,
       remedy: 'correct the file: kubectl config view reads it too',
     });
   }
-  const parsed = fileSchema.safeParse(document.toJS() ?? {});
+  const parsed = fileSchema.safeParse(document.value ?? {});
   if (parsed.success) return parsed.data;
   const fields = parsed.error.issues
     .slice(0, 3)

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { MigrateError } from '../domain/errors.ts';
 import { canonicalJson, type Json } from '../domain/json.ts';
 import { COMMAND } from '../domain/names.ts';
 import { type Deadlines, ENGINES, type MigrationRequest, PLAN_SCHEMA, type Plan, ROUTES } from '../domain/plan.ts';
+import { yamlDocuments } from '../kube/yaml.ts';
 
 /** A plan as it lies in a file: with a digest over all the rest, so that a change by hand is seen. */
 export type SavedPlan = Plan & { readonly digest: string };
@@ -73,16 +73,13 @@ export function savedPlan(plan: Plan): SavedPlan {
  * this program, and one that was changed after it was made. `name` is that of the file.
  */
 export function readPlans(text: string, name: string): SavedPlan[] {
-  const documents = parseAllDocuments(text, { logLevel: 'silent' });
-  if (!Array.isArray(documents)) throw unusable(`${name} is empty`);
-  const filled = documents.filter((document) => document.errors.length > 0 || document.contents !== null);
-  const plans = filled.flatMap((document, index) => {
-    const where = filled.length === 1 ? name : `document ${index + 1} of ${name}`;
-    const [broken] = document.errors;
-    if (broken) throw unusable(`${where} is not YAML: ${broken.code} in line ${broken.linePos?.[0].line ?? '?'}`);
-    const value: unknown = document.toJS();
+  const documents = yamlDocuments(text);
+  if (documents.length === 0) throw unusable(`${name} is empty`);
+  const plans = documents.flatMap((document, index) => {
+    const where = documents.length === 1 ? name : `document ${index + 1} of ${name}`;
+    if ('broken' in document) throw unusable(`${where} is not YAML: ${document.broken}`);
     // Several plans in JSON come as a list of them.
-    const list = Array.isArray(value) ? value : [value];
+    const list = Array.isArray(document.value) ? document.value : [document.value];
     return list.map((each) => readPlan(each, where));
   });
   if (plans.length === 0) throw unusable(`${name} holds no plan`);

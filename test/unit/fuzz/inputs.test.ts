@@ -3,6 +3,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { parseSettings } from '../../../cmd/settings-file.ts';
 import { CheckpointCheck } from '../../../src/archive/checkpoint-archive.ts';
 import { failureCode } from '../../../src/domain/errors.ts';
 import { writeTar } from '../../../src/helper/image/tar-writer.ts';
@@ -49,6 +50,23 @@ describe('what comes from outside is taken as it was meant, or refused by name',
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('a plan file, a kubeconfig or settings whose aliases lead nowhere, or to more than was written', () => {
+    const bomb = [
+      'a: &a [x, x, x, x, x, x, x, x, x, x]',
+      ...'bcdefg'.split('').map((key, index) => {
+        const before = 'abcdef'[index];
+        return `${key}: &${key} [${Array.from({ length: 10 }, () => `*${before}`).join(', ')}]`;
+      }),
+    ].join('\n');
+    const file = path.join(temporaryFolder(), 'config');
+    for (const text of ['schema: *none', bomb]) {
+      expect(codeOf(() => readPlans(text, 'plan.yaml'))).toBe('F308');
+      writeFileSync(file, text);
+      expect(codeOf(() => loadKubeconfig({ file }))).toBe('F302');
+      expect(codeOf(() => parseSettings(file, text))).toBe('F309');
+    }
   });
 
   it('a kubeconfig', () => {
