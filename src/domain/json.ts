@@ -13,3 +13,12 @@ export function canonicalJson(value: Json | undefined): string {
   }
   return JSON.stringify(value ?? null);
 }
+
+/** The value of a JSON text; undefined when it is none. Pure. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

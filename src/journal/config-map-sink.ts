@@ -1,5 +1,6 @@
 import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
+import { parseJson } from '../domain/json.ts';
 import { COMMAND, MANAGED_BY, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import { type ObjectRef, SIDES, type Side } from '../domain/refs.ts';
@@ -163,22 +164,14 @@ function snapshot(configMap: ConfigMap): Known {
 /** The record that a ConfigMap holds. Throws F350 when it holds none. Pure. */
 export function parseRecord(configMap: ConfigMap, where: string): JournalRecord {
   const data = configMap.data ?? {};
-  const header = parseHeader(parseJson(data[HEADER_KEY]), where);
+  const header = parseHeader(parseJson(data[HEADER_KEY] ?? ''), where);
   const keys = Object.keys(data).filter((key) => key.startsWith('entry-'));
-  const writes = keys.map((key) => parseWrite(parseJson(data[key]), `${where} ${key}`));
+  const writes = keys.map((key) => parseWrite(parseJson(data[key] ?? ''), `${where} ${key}`));
   return assembleRecord(
     header,
     writes.sort((a, b) => a.serial - b.serial),
     where,
   );
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
 }
 
 function existsAlready(id: string, place: string, cause: unknown): MigrateError {

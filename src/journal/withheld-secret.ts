@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
-import type { Json } from '../domain/json.ts';
+import { type Json, parseJson } from '../domain/json.ts';
 import { MANAGED_BY, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { Plan, PlanDraft } from '../domain/plan.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
@@ -95,14 +95,6 @@ function valuesOf(secret: KubeObject): readonly string[] {
     detail: `secret ${SYSTEM_NAMESPACE}/${secret.metadata.name} does not hold the values that its record withholds`,
     remedy: 'look who has written it',
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Nobody needs them any more. Idempotent. `untold` is told of a cluster that cannot be asked, where they stay. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '../domain/json.ts';
 import type { Endpoint, EndpointSlice, Pod, Service } from '../kube/objects.ts';
 import { podAddresses } from '../kube/pod-status.ts';
 
@@ -57,14 +58,6 @@ export function takenSelector(service: Service, pod: Pod): Record<string, string
 }
 
 const selectorSchema = z.record(z.string(), z.string());
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 function matches(selector: Record<string, string>, pod: Pod): boolean {
   const terms = Object.entries(selector);

@@ -2,6 +2,7 @@ import { Transform } from 'node:stream';
 import { CheckpointCheck } from '../../archive/checkpoint-archive.ts';
 import { imageConfig, imageManifest, MANIFEST } from '../../archive/checkpoint-image.ts';
 import { asMigrateError, MigrateError } from '../../domain/errors.ts';
+import { parseJson } from '../../domain/json.ts';
 import { onlyContainer, type Plan, type PlannedArchive } from '../../domain/plan.ts';
 import { archiveCommand } from '../../helper/pod-spec.ts';
 import { archiveSentSchema } from '../../helper/protocol.ts';
@@ -183,7 +184,7 @@ async function sameAsSent(stream: ExecStream, layer: { digest: string; size: num
   // The protocol before v5 ends the connection with stdin, and the exit status does not come.
   const status = await stream.exit.catch((error: unknown) => error);
   const told = stream.stderr().trim();
-  const sent = archiveSentSchema.safeParse(parse(told));
+  const sent = archiveSentSchema.safeParse(parseJson(told));
   if (sent.success && sent.data.bytes === layer.size && `sha256:${sent.data.sha256}` === layer.digest) return;
   if (typeof status !== 'number') throw status;
   if (status !== 0) throw cutOff(`the helper could not read it: ${told.slice(-500)}`);
@@ -195,14 +196,6 @@ function cutOff(why: string): MigrateError {
     detail: `the checkpoint did not arrive whole: ${why}`,
     remedy: 'try again; should it happen twice, look at the source node and at the connection to its API server',
   });
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }
 
 function text(value: unknown): string | undefined {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { MigrateError } from '../../domain/errors.ts';
+import { parseJson } from '../../domain/json.ts';
 
 export interface RegistryLogin {
   readonly username: string;
@@ -79,14 +80,6 @@ function ask(program: string, host: string, env: Readonly<Record<string, string 
     child.on('close', (status) => resolve({ status: status ?? 1, stdout }));
     child.stdin.end(host);
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Never with what the file or the helper holds. */

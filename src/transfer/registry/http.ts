@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { rootCertificates } from 'node:tls';
 import { z } from 'zod';
+import { parseJson } from '../../domain/json.ts';
 import type { RegistryLogin } from './credentials.ts';
 import type { Refusal } from './errors.ts';
 
@@ -105,12 +106,4 @@ export function parseChallenge(header: string | undefined) {
 /** The header of a login. Pure. */
 export function basic({ username, password }: RegistryLogin): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

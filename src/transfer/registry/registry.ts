@@ -3,17 +3,10 @@ import { Readable, Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { isMigrateError, MigrateError } from '../../domain/errors.ts';
+import { parseJson } from '../../domain/json.ts';
 import type { RegistryLogin } from './credentials.ts';
 import { type RegistryAct, refused, unreachable } from './errors.ts';
-import {
-  basic,
-  createHttp,
-  parseChallenge,
-  parseJson,
-  type RegistryAnswer,
-  type RegistryRequest,
-  refusalOf,
-} from './http.ts';
+import { basic, createHttp, parseChallenge, type RegistryAnswer, type RegistryRequest, refusalOf } from './http.ts';
 import type { RepositoryRef } from './reference.ts';
 
 /** How long a registry may be silent, in ms. */

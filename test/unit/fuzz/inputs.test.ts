@@ -16,17 +16,8 @@ import { parseChallenge, refusalOf } from '../../../src/transfer/registry/http.t
 import { parseImage, parseRepository } from '../../../src/transfer/registry/reference.ts';
 import { runningPod, service } from '../../fixtures/objects.ts';
 import { plan, twoClusters } from '../../fixtures/two-clusters.ts';
+import { outcomeOf } from '../../support/outcome.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
-
-/** The failure's code when it throws, the error itself when it has none, undefined when it does not throw. */
-function codeOf(act: () => unknown): unknown {
-  try {
-    act();
-    return undefined;
-  } catch (error) {
-    return failureCode(error) ?? error;
-  }
-}
 
 /** A text with some of its characters replaced, removed or doubled. */
 function damaged(text: string): fc.Arbitrary<string> {
@@ -41,7 +32,7 @@ describe('what comes from outside is taken as it was meant, or refused by name',
     fc.assert(
       fc.property(fc.oneof(damaged(saved), fc.string(), fc.json()), (text) => {
         let read: unknown;
-        const code = codeOf(() => {
+        const code = outcomeOf(() => {
           read = readPlans(text, 'plan.yaml');
         });
         // Spaces and the like may change without any change of what it says.
@@ -62,10 +53,10 @@ describe('what comes from outside is taken as it was meant, or refused by name',
     ].join('\n');
     const file = path.join(temporaryFolder(), 'config');
     for (const text of ['schema: *none', bomb]) {
-      expect(codeOf(() => readPlans(text, 'plan.yaml'))).toBe('F308');
+      expect(outcomeOf(() => readPlans(text, 'plan.yaml'))).toBe('F308');
       writeFileSync(file, text);
-      expect(codeOf(() => loadKubeconfig({ file }))).toBe('F302');
-      expect(codeOf(() => parseSettings(file, text))).toBe('F309');
+      expect(outcomeOf(() => loadKubeconfig({ file }))).toBe('F302');
+      expect(outcomeOf(() => parseSettings(file, text))).toBe('F309');
     }
   });
 
@@ -80,7 +71,7 @@ describe('what comes from outside is taken as it was meant, or refused by name',
     fc.assert(
       fc.property(fc.oneof(damaged(good), fc.string(), fc.json()), (text) => {
         writeFileSync(file, text);
-        const code = codeOf(() => {
+        const code = outcomeOf(() => {
           const read = loadKubeconfig({ file });
           for (const name of listContexts(read)) selectContext(read, name, '--context');
         });
@@ -109,13 +100,13 @@ describe('what comes from outside is taken as it was meant, or refused by name',
       looks.write(data);
       looks.end();
     };
-    expect(codeOf(() => check(good))).toBeUndefined();
+    expect(outcomeOf(() => check(good))).toBeUndefined();
     const flips = fc.array(fc.record({ at: fc.nat(good.length - 1), to: fc.nat(255) }), { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(flips, (changes) => {
         const data = Buffer.from(good);
         for (const { at, to } of changes) data.writeUInt8(to, at);
-        const code = codeOf(() => check(data));
+        const code = outcomeOf(() => check(data));
         expect([undefined, 'F347']).toContain(code);
         // A header has a sum over itself: what passes has all of them as they were, or changes that make up for each other.
         const headers = (archive: Buffer) =>
@@ -126,7 +117,7 @@ describe('what comes from outside is taken as it was meant, or refused by name',
     );
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 4096 }), (data) => {
-        expect(codeOf(() => check(Buffer.from(data)))).toBe('F347');
+        expect(outcomeOf(() => check(Buffer.from(data)))).toBe('F347');
       }),
     );
   });

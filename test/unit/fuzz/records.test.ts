@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { linkAfter, linkSchema, NO_LINKS } from '../../../src/audit/chain.ts';
-import { failureCode } from '../../../src/domain/errors.ts';
 import type { Json } from '../../../src/domain/json.ts';
 import { assembleRecord, parseHeader, parseWrite, planDigest, SCHEMA_VERSION } from '../../../src/journal/record.ts';
 import { auditEntry } from '../../fixtures/audit.ts';
+import { outcomeOf } from '../../support/outcome.ts';
 
 const plan = { pod: 'cart-0', deadlines: { maxFreeze: 30_000 }, effects: [{ verb: 'create', name: 'x' }] };
 const header = {
@@ -36,25 +36,15 @@ function withChange(document: object, path: readonly string[], change: unknown):
   return copy;
 }
 
-/** The failure's code when it throws, undefined when it does not. */
-function codeOf(act: () => unknown): unknown {
-  try {
-    act();
-    return undefined;
-  } catch (error) {
-    return failureCode(error) ?? error;
-  }
-}
-
 describe('a record that somebody changed', () => {
   it('has a plan that is refused, wherever it was changed', () => {
-    expect(codeOf(() => parseHeader(header, 'here'))).toBeUndefined();
+    expect(outcomeOf(() => parseHeader(header, 'here'))).toBeUndefined();
     const inPlan = places(header).filter(([first]) => first === 'plan');
     fc.assert(
       fc.property(fc.constantFrom(...inPlan), fc.json(), (path, text) => {
         const changed = withChange(header, path, JSON.parse(text)) as typeof header;
         fc.pre(planDigest(changed.plan as unknown as Json) !== header.planDigest);
-        expect(codeOf(() => parseHeader(changed, 'here'))).toBe('F350');
+        expect(outcomeOf(() => parseHeader(changed, 'here'))).toBe('F350');
       }),
     );
   });
@@ -63,20 +53,20 @@ describe('a record that somebody changed', () => {
     fc.assert(
       fc.property(fc.constantFrom(...places(header)), fc.anything(), (path, value) => {
         const changed = withChange(header, path, value);
-        expect([undefined, 'F350']).toContain(codeOf(() => parseHeader(changed, 'here')));
+        expect([undefined, 'F350']).toContain(outcomeOf(() => parseHeader(changed, 'here')));
       }),
     );
     fc.assert(
       fc.property(fc.anything(), (value) => {
-        expect(codeOf(() => parseHeader(value, 'here'))).toBe('F350');
-        expect(codeOf(() => parseWrite(value, 'here'))).toBe('F350');
+        expect(outcomeOf(() => parseHeader(value, 'here'))).toBe('F350');
+        expect(outcomeOf(() => parseWrite(value, 'here'))).toBe('F350');
       }),
     );
   });
 
   it('of a newer version says so', () => {
     const newer = { ...header, schemaVersion: SCHEMA_VERSION + 1, more: true };
-    expect(codeOf(() => parseHeader(newer, 'here'))).toBe('F350');
+    expect(outcomeOf(() => parseHeader(newer, 'here'))).toBe('F350');
   });
 
   it('shows a write that is missing or out of order', () => {
@@ -89,7 +79,7 @@ describe('a record that somebody changed', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray([1, 2, 3, 4]), (serials) => {
         const inOrder = serials.every((serial, index) => serial === index + 1);
-        const code = codeOf(() => assembleRecord(good, serials.map(write) as never, 'here'));
+        const code = outcomeOf(() => assembleRecord(good, serials.map(write) as never, 'here'));
         expect(code).toBe(inOrder ? undefined : 'F350');
       }),
     );
