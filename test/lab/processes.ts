@@ -60,6 +60,15 @@ export function isAlive(id: ProcessId): boolean {
   return identify(id.pid)?.started === id.started;
 }
 
+/** Whether a dead process has threads that are not. */
+function hasThreads({ pid }: ProcessId): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false;
+  }
+}
+
 /** Kills exactly this process, if it still runs; never another one that got its number. Idempotent. */
 export function kill(id: ProcessId): void {
   if (!isAlive(id)) return;
@@ -71,13 +80,14 @@ export function kill(id: ProcessId): void {
 }
 
 /**
- * Waits until none of the processes runs.
+ * Waits until none of the processes runs, nor any thread of theirs: the first one of a process may be dead while others
+ * still hold its ports.
  * @throws when one still runs after so many seconds.
  */
 export async function waitForEnd(ids: readonly ProcessId[], seconds: number): Promise<void> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
-    const left = ids.filter(isAlive);
+    const left = ids.filter((id) => isAlive(id) || hasThreads(id));
     if (left.length === 0) return;
     if (Date.now() > end)
       throw new Error(`still running after ${seconds} s: process ${left.map((id) => id.pid).join(', ')}`);
