@@ -13,10 +13,15 @@ export interface ProcessId {
  * Returns undefined when the line is none, or the process is already dead (a zombie).
  */
 export function startTimeOf(stat: string): number | undefined {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = fieldsOf(stat);
   const state = fields[0];
   const started = Number(fields[19]);
   return state === undefined || state === 'Z' || state === 'X' || !Number.isSafeInteger(started) ? undefined : started;
+}
+
+/** Of a line of /proc/PID/stat, from its third field on. */
+function fieldsOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 /** Identity of a running process, or undefined when there is none with this number. */
@@ -60,10 +65,11 @@ export function isAlive(id: ProcessId): boolean {
   return identify(id.pid)?.started === id.started;
 }
 
-/** Whether a dead process has threads that are not. */
-function hasThreads({ pid }: ProcessId): boolean {
+/** Whether a process that is dead has threads that are not. */
+function hasThreads({ pid, started }: ProcessId): boolean {
   try {
-    return readdirSync(`/proc/${pid}/task`).length > 1;
+    const fields = fieldsOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return Number(fields[19]) === started && readdirSync(`/proc/${pid}/task`).length > 1;
   } catch {
     return false;
   }
