@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { failureCode } from '../../src/domain/errors.ts';
 import type { KubeObject, Pod } from '../../src/kube/objects.ts';
 import { controllerOf, type OwnerObject } from '../../src/kube/owner-objects.ts';
@@ -91,7 +91,14 @@ export function workloadContract(name: string, start: () => Promise<WorkloadWorl
         await workload.back(context, undo);
         await workload.back(context, undo);
         await hands.settled('west', of, 0);
-        expect({ east: await hands.contents('east', of), west: await hands.contents('west', of) }).toEqual(before);
+        // What an owner leaves when it is removed, the garbage collector takes away in a moment.
+        await vi.waitFor(
+          async () => {
+            const after = { east: await hands.contents('east', of), west: await hands.contents('west', of) };
+            expect(after).toEqual(before);
+          },
+          { timeout: 30_000, interval: 100 },
+        );
         await clear(resource, of);
       });
 

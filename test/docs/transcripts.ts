@@ -34,6 +34,7 @@ export function leftOutAs(page: string, output: string): string {
 const VARIABLE: readonly (readonly [RegExp, string])[] = [
   // Where a line is cut off depends on how long its figures are.
   [/^(.{20}).*…$/gm, '$1…'],
+  [/^( *[\w.]+: .{10}).*?… → /gm, '$1… → '],
   // A terminal breaks it where it ends.
   [/\sin\s+all\s+\([^)]*\)/g, ' in all (BASIS)'],
   [/: (nothing has to be pulled|the others pull it when it is needed first)$/gm, ''],

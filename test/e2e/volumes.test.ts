@@ -119,10 +119,12 @@ describe('a persistent volume', () => {
           pod({ namespace, name: 'greedy', image, container: container('greedy'), spec: { volumes: volumes('held') } }),
         ]);
         await Promise.all(['log', 'greedy'].map((name) => kubectl.ready('east', namespace, name)));
+        const bound = ['wait', 'pvc', '--all', '--for=jsonpath={.status.phase}=Bound', '--timeout=60s'];
+        await kubectl.run('west', ['-n', namespace, ...bound]);
 
         const between = ['--context', 'east', '--to-context', 'west', '--yes'];
         const ended = await migrate(['pod', 'log', ...between]);
-        expect(ended.code).toBe(0);
+        expect(ended.code, ended.stderr).toBe(0);
         await goesOn(namespace, 'data');
 
         const refused = await migrate(['pod', 'greedy', ...between, '-o', 'json']);
