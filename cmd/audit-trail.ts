@@ -2,13 +2,12 @@ import { audited } from '../src/audit/audited.ts';
 import { type AuditChain, createAuditChain } from '../src/audit/config-map-chain.ts';
 import type { AuditEntry } from '../src/audit/entry.ts';
 import { asMigrateError, failureCode } from '../src/domain/errors.ts';
-import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
-import { withhold } from '../src/domain/withheld.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
 import type { Journal } from '../src/journal/ports.ts';
 import { type JournalRecord, planDigest } from '../src/journal/record.ts';
+import { recordedForm } from '../src/journal/withheld-secret.ts';
 import type { Gateway } from '../src/kube/ports.ts';
 import { resultsOf } from '../src/runner/resume.ts';
 import type { Workplace } from './session.ts';
@@ -45,7 +44,7 @@ export async function onTheRecord<T>(
   return audited(
     {
       chains: told,
-      subject: { ...subject, host, version, planDigest: planDigest(withhold(plan as unknown as Json).content) },
+      subject: { ...subject, host, version, planDigest: planDigest(recordedForm(plan)) },
       now: () => new Date(clock.now()).toISOString(),
       newUuid,
       archiveDigest: () => archiveDigest(how.journal.record()),

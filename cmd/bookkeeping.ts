@@ -5,11 +5,11 @@ import type { AuditEntry } from '../src/audit/entry.ts';
 import type { Json } from '../src/domain/json.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { VERSION } from '../src/domain/version.ts';
-import { withhold } from '../src/domain/withheld.ts';
 import { type Write, writeOf } from '../src/domain/write.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
 import { openingWrites } from '../src/journal/opening-writes.ts';
 import { planDigest } from '../src/journal/record.ts';
+import { recordedForm } from '../src/journal/withheld-secret.ts';
 import { systemClock } from '../src/kube/clock.ts';
 import type { ClusterReader } from '../src/kube/ports.ts';
 
@@ -66,6 +66,6 @@ function entryOf(plan: Plan, user: string): AuditEntry {
     version: VERSION,
     source: place(plan.source),
     target: place(plan.target),
-    planDigest: planDigest(withhold(plan as unknown as Json).content),
+    planDigest: planDigest(recordedForm(plan)),
   };
 }

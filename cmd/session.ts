@@ -1,12 +1,10 @@
 import type { AuditEntry } from '../src/audit/entry.ts';
 import type { Clock } from '../src/domain/clock.ts';
 import { asMigrateError, failureCode, isMigrateError, MigrateError } from '../src/domain/errors.ts';
-import type { Json } from '../src/domain/json.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Deadlines, Plan } from '../src/domain/plan.ts';
 import { SIDES, type Side } from '../src/domain/refs.ts';
 import { isCommitted, type RecordState } from '../src/domain/standing.ts';
-import { withhold } from '../src/domain/withheld.ts';
 import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
 import { createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
@@ -14,7 +12,7 @@ import { createJournalStore } from '../src/journal/journal-store.ts';
 import type { Worker } from '../src/journal/lease.ts';
 import { dropLocks, type Lock, takeLock } from '../src/journal/lock.ts';
 import type { Journal, JournalSink, JournalStore } from '../src/journal/ports.ts';
-import { dropWithheld, keepWithheld, withWithheld } from '../src/journal/withheld-secret.ts';
+import { dropWithheld, keepWithheld, recordedForm, withWithheld } from '../src/journal/withheld-secret.ts';
 import type { ApiClient } from '../src/kube/api-client.ts';
 import { createGateway } from '../src/kube/gateway.ts';
 import type { ClusterReader, Gateway } from '../src/kube/ports.ts';
@@ -63,7 +61,7 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
     if (journal) await store.remove(plan.id, { signal });
     await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, SIDES);
   };
-  const start = { id: plan.id, plan: withhold(plan as unknown as Json).content, ...place.worker };
+  const start = { id: plan.id, plan: recordedForm(plan), ...place.worker };
   let journal: Journal | undefined;
   try {
     for (const side of SIDES) await ensureNamespace(gateway, plan, side, place.interrupt);

@@ -51,6 +51,11 @@ export function withheldEffects(draft: PlanDraft): Effect[] {
   ]);
 }
 
+/** What a record holds of a plan, and by which digest it is known afterwards. Pure. */
+export function recordedForm(plan: Plan): Json {
+  return withhold(plan as unknown as Json).content;
+}
+
 function withheldOf(plan: PlanDraft): readonly string[] {
   return withhold(plan as unknown as Json).values;
 }

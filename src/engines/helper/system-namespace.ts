@@ -15,7 +15,10 @@ export interface NamespaceContext {
   readonly signal: AbortSignal;
 }
 
-/** Makes the system namespace, and in it no network for helpers, where the plan found none. Idempotent: one that somebody made meanwhile will do. */
+/**
+ * Makes the system namespace, and in it no network for helpers, where the plan found none. Idempotent: one that somebody
+ * made meanwhile will do.
+ */
 export async function ensureNamespace(gateway: Gateway, plan: Plan, side: Side, signal: AbortSignal): Promise<void> {
   const { namespace, createNamespaceIn } = plan.helper;
   if (!createNamespaceIn.includes(side)) return;
