@@ -16,9 +16,13 @@ export const SCRATCH = path.join(IMAGES_DIR, 'scratch');
 /** CRIU's logs, beside the images so that they do not travel. */
 export const LOGS = path.join(IMAGES_DIR, 'log');
 
-/** The command line that starts CRIU from a directory that carries it. */
+/**
+ * The command line that starts CRIU from a directory that carries it, ahead of an action and its options. Where it runs may
+ * be a container's file system, of which it must take neither configuration nor plugins.
+ */
 export function criuCommand(home: string): string[] {
-  return [`${home}/ld.so`, '--library-path', `${home}/lib`, `${home}/criu`];
+  const program = [`${home}/ld.so`, '--library-path', `${home}/lib`, `${home}/criu`];
+  return [...program, '--no-default-config', '--libdir', `${home}/plugins`];
 }
 
 /** Options that dump and restore must share. */

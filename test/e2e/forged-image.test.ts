@@ -76,3 +76,30 @@ it('an image that asks for more than the pod allows is not restored, and the sou
     await changing;
     expect(await leftOf(ended)).toEqual([]);
   }));
+
+/** Files by which CRIU would run what the container has, as root of the node. */
+const OWN_FILES = `
+mkdir -p /etc/criu /usr/lib/criu
+echo 'action-script "/act"' > /etc/criu/default.conf
+printf '#!/usr/bin/sh\\n: > /acted\\n' > /act
+busybox chmod +x /act
+echo 'no library' > /usr/lib/criu/plugin.so
+`;
+
+it('what a container has as configuration and plugins of CRIU has no part in its move', () =>
+  scenario('own-criu', async ({ lab, namespace, kubectl, migrate, leftOf }) => {
+    await kubectl.apply('east', [
+      pod({ namespace, name: 'redis', image: imageOf(lab, 'redis'), node: 'east-2', port: 6379 }),
+    ]);
+    await kubectl.ready('east', namespace, 'redis');
+    const inRedis = (context: 'east' | 'west', script: string) =>
+      kubectl.try(context, ['-n', namespace, 'exec', 'redis', '--', 'sh', '-c', script]);
+    expect(await inRedis('east', OWN_FILES)).toMatchObject({ code: 0 });
+    expect(await redis(kubectl, 'east', namespace, ['incr', 'count'])).toBe('1');
+    const between = ['--context', 'east', '--to-context', 'west', '--to-node', 'west-1'];
+    const ended = await migrate(['pod/redis', ...between, '--yes']);
+    expect(ended).toMatchObject({ code: 0 });
+    expect(await redis(kubectl, 'west', namespace, ['incr', 'count'])).toBe('2');
+    expect(await inRedis('west', 'test -e /etc/criu/default.conf && test ! -e /acted')).toMatchObject({ code: 0 });
+    expect(await leftOf(ended)).toEqual([]);
+  }));

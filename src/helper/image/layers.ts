@@ -70,15 +70,66 @@ export async function debianEntries(root: string): Promise<LayerEntry[]> {
   return entries;
 }
 
-/** CRIU and the tar that it calls, with loader and libraries in one directory that can be carried into a container. */
+/**
+ * CRIU and the tar that it calls, with loader and libraries in one directory that can be carried into a container. They are
+ * Debian's but for the paths by which they would load what lies there: see {@link selfContained}.
+ */
 export async function criuEntries(root: string, criu: string): Promise<LayerEntry[]> {
   const libraries = new Map([...(await librariesOf(root, ['/usr/bin/tar'])), ...(await librariesFor(root, criu))]);
-  const entries = ['opt/criu', 'opt/criu/lib', 'opt/criu/bin'].map((name) => directory(name));
-  entries.push(await program('opt/criu/criu', criu));
-  entries.push(await program('opt/criu/tar', await inRoot(root, '/usr/bin/tar')));
-  entries.push(await program('opt/criu/ld.so', await inRoot(root, '/lib64/ld-linux-x86-64.so.2')));
-  for (const [name, file] of libraries) entries.push(await program(`opt/criu/lib/${name}`, file));
+  // No plugin is carried: the directory keeps CRIU from looking elsewhere.
+  const entries = ['', '/lib', '/bin', '/plugins'].map((name) => directory(`opt/criu${name}`));
+  const programs: [string, string][] = [
+    ['criu', criu],
+    ['tar', await inRoot(root, '/usr/bin/tar')],
+    ['ld.so', await inRoot(root, '/lib64/ld-linux-x86-64.so.2')],
+  ];
+  for (const [name, file] of [...programs, ...[...libraries].map(([name, file]) => [`lib/${name}`, file] as const)])
+    entries.push({
+      kind: 'file',
+      path: `opt/criu/${name}`,
+      data: selfContained(name, await readFile(file)),
+      mode: 0o755,
+    });
   return entries;
+}
+
+/** A path of the same length as {@link LIBRARY_DIR}'s that is in no procfs, nor in what is mounted over it. */
+const NOWHERE = '/proc/-'.padEnd(`/${LIBRARY_DIR}`.length, '-');
+/** Directories that glibc's loader searches last. */
+const SEARCHED_LAST = [`/lib/${path.basename(LIBRARY_DIR)}/`, `/${LIBRARY_DIR}/`, '/lib/', '/usr/lib/'];
+/** Paths by which glibc's loader and library find what to load, and what they become: the loader insists on the slash. */
+const TAKEN_OUT: Readonly<Record<string, readonly [string, string][]>> = {
+  'ld.so': [
+    ['/etc/ld.so.preload', ''],
+    ['/etc/ld.so.cache', ''],
+    [SEARCHED_LAST.join('\0'), SEARCHED_LAST.map((each) => '/'.padEnd(each.length, '\0')).join('\0')],
+  ],
+  'lib/libc.so.6': [['/etc/nsswitch.conf', '']],
+};
+
+/**
+ * A program or library that loads nothing but what lies beside it, for it runs as root in the file systems of containers:
+ * no list of libraries to preload, no cache, no directory of libraries, character sets or extensions. No option and no
+ * variable switches all of that off. Throws when one of the paths is not there, for then it may be spelt otherwise. Pure.
+ */
+export function selfContained(name: string, program: Buffer): Buffer {
+  const data = Buffer.from(program);
+  for (const [text, by] of TAKEN_OUT[name] ?? []) {
+    if (replaceAll(data, `${text}\0`, Buffer.from(by.padEnd(text.length + 1, '\0'))) === 0)
+      throw new Error(`${name} does not have ${text.replaceAll('\0', ' ')}`);
+  }
+  replaceAll(data, `/${LIBRARY_DIR}`, Buffer.from(NOWHERE));
+  return data;
+}
+
+/** Returns how many there were. */
+function replaceAll(data: Buffer, text: string, by: Buffer): number {
+  let count = 0;
+  for (let at = data.indexOf(text); at >= 0; at = data.indexOf(text, at + by.length)) {
+    by.copy(data, at);
+    count += 1;
+  }
+  return count;
 }
 
 async function librariesFor(root: string, file: string): Promise<Map<string, string>> {

@@ -16,7 +16,8 @@
 //   mount-helper delete   removes the NUL-separated absolute paths on stdin, following no link; missing ones are fine
 //   mount-helper touch    makes the NUL-separated absolute paths on stdin as empty files, following no link; what is there stays
 //   mount-helper mode OCTAL PATH   what chmod(1) does
-//   as "tar"              runs the GNU tar beside it without compression (CRIU's tmpfs images; gzip costs freeze time)
+//   as "tar"              runs the GNU tar beside it without compression (CRIU's tmpfs images; gzip costs freeze time),
+//                      and with owners by number: the container's list of names says nothing of them
 //
 // Mounts are made in a private copy of the container's mount namespace: nothing of them is seen there, and they are
 // gone with the program. The exit status is the program's; 120 when the namespaces could not be entered.
@@ -281,6 +282,7 @@ static int plain_tar(char **argv) {
   snprintf(libraries, sizeof libraries, "%s/lib", home);
   snprintf(tar, sizeof tar, "%s/tar", home);
   int count = 4;
+  args[count++] = "--numeric-owner";
   for (char **arg = argv + 1; *arg && count < MANY - 1; arg++)
     if (strcmp(*arg, "--gzip")) args[count++] = *arg;
   execv(loader, args);
