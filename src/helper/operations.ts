@@ -82,6 +82,7 @@ export function makeOperations(context: OperationsContext): Operations {
     receive: (args, id) => receive(context, target, args, id),
     'prepare-restore': (args) => target.prepare(args),
     restore: (args) => target.restore(args),
+    'take-up-restored': async (args) => target.takeUp(args),
     continue: (args) => target.continue(args),
     discard: (args) => target.discard(args),
     'carry-files': (args) => carryFiles(target, args),

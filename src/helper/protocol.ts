@@ -82,6 +82,13 @@ const handoverSchema = z.strictObject({
 
 const handoversSchema = z.array(handoverSchema).min(1).max(MOST_CONTAINERS);
 
+/** Placeholders of a move. */
+const placesSchema = z.strictObject({
+  containerIds: containerIdsSchema,
+  /** The source pod's addresses (`probe`); they lie on the target's `lo` while connections refer to them. */
+  sourceAddresses: z.array(z.union([z.ipv4(), z.ipv6()])).max(8),
+});
+
 const SOURCE_STATES = ['idle', 'frozen', 'sealed', 'released', 'thawed'] as const;
 const TARGET_STATES = ['idle', 'prepared', 'restored', 'continued', 'discarded'] as const;
 
@@ -236,14 +243,7 @@ export const helperOps = {
    * Target, before the freeze: finds the waiting placeholders, checks and does all that can be done ahead. From here on
    * the network guard keeps the target silent. Idempotent; `discard` undoes it.
    */
-  'prepare-restore': op(
-    z.strictObject({
-      containerIds: containerIdsSchema,
-      /** The source pod's addresses (`probe`); they lie on the target's `lo` while connections refer to them. */
-      sourceAddresses: z.array(z.union([z.ipv4(), z.ipv6()])).max(8),
-    }),
-    nothing,
-  ),
+  'prepare-restore': op(placesSchema, nothing),
   /**
    * Target: restores the received images into the placeholders and leaves the trees stopped. The network guard keeps it
    * silent until `continue`. Fails also when a process of the dump is not there or not stopped. On failure everything
@@ -267,6 +267,12 @@ export const helperOps = {
       totalMs: milliseconds,
     }),
   ),
+  /**
+   * Target, after the commit, in the place of a helper that is gone: what that restored beside these placeholders counts as
+   * restored from here on. Changes nothing where a container is gone or has nothing beside it, and for a helper that has
+   * a target already.
+   */
+  'take-up-restored': op(placesSchema, nothing),
   /**
    * Target, after the commit: connections with the outside are reset, the guard goes away, the placeholders learn
    * whom they stand for, the trees run. The placeholders `afresh` start their original programs. Idempotent.

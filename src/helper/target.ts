@@ -22,12 +22,15 @@ import {
   removeFromLoopback,
   unlockNetwork,
 } from './network.ts';
-import { PLACEHOLDER_DIR } from './placeholder-spec.ts';
+import { isPlaceholder, PLACEHOLDER_DIR } from './placeholder-spec.ts';
 import { IMAGES_DIR } from './pod-spec.ts';
 import {
+  chooseRoot,
   continueTree,
   findPlaceholder,
   innerPid,
+  membersOf,
+  outermostInit,
   parseNamespacePids,
   processTree,
   readProc,
@@ -40,9 +43,6 @@ import { timed } from './timing.ts';
 import { fitImages } from './trust/fit.ts';
 import { guardImages, rehearseGuard } from './trust/guard.ts';
 import { criuImages } from './trust/installed.ts';
-
-/** `SIGNAL_COMMITTED` of native/placeholder.c: SIGRTMIN as glibc counts. */
-const SIGNAL_COMMITTED = 34;
 
 type Known = Exclude<TargetRecord, { state: 'idle' }>;
 type Armory = { restore: (Armed | undefined)[]; abort?: Armed | undefined; unlock?: Armed | undefined };
@@ -75,6 +75,14 @@ export class Target {
     const record = loadTarget();
     if (record.state !== 'idle' && !record.places.some(isThere)) return;
     this.#record = record;
+  }
+
+  /** In the place of a helper that is gone, and whose record went with it. */
+  takeUp({ containerIds, sourceAddresses }: HelperArgs<'take-up-restored'>): Record<string, never> {
+    if (this.#record.state !== 'idle') return {};
+    const places = containerIds.flatMap(restoredPlace);
+    if (places.length === containerIds.length) this.#become({ state: 'restored', places, sourceAddresses });
+    return {};
   }
 
   /** What takes the next transfer for these placeholders. */
@@ -190,7 +198,6 @@ export class Target {
     if (record.state === 'restored') {
       rememberAddresses(network, sourceAddresses);
       for (const place of places) tellPlaceholder(place);
-      // They are told once: a second signal of that kind would be passed on to the program.
       this.#become({ ...record, state: 'continued' });
     }
     const armed = this.#armed.unlock;
@@ -255,28 +262,43 @@ function findPlace(containerId: string): Place {
   if (!mounts.some(({ mountPoint }) => mountPoint === PLACEHOLDER_DIR))
     throw new HelperFailure('not-movable', `the target container has nothing mounted at ${PLACEHOLDER_DIR}`);
   if (existsSync(markerOf(placeholderPid))) throw new HelperFailure('wrong-state', 'the target was restored before');
-  return { containerId, placeholderPid, startTime: readProcess(placeholderPid)?.startTime ?? 0, rootPid: 0 };
+  return { containerId, placeholderPid, startTime: startTimeOf(placeholderPid), rootPid: 0 };
 }
+
+/** A placeholder that somebody has restored into; none where the container is gone or nothing is beside it. */
+function restoredPlace(containerId: string): Place[] {
+  const members = membersOf(containerId);
+  const [first, root] = [outermostInit(members), chooseRoot(members)];
+  if (!first?.isPlaceholder || !root || root === first) return [];
+  return [{ containerId, placeholderPid: first.pid, startTime: startTimeOf(first.pid), rootPid: root.pid }];
+}
+
+const startTimeOf = (pid: number) => readProcess(pid)?.startTime ?? 0;
 
 function refusal(log: string, stderr: string): HelperFailure {
   const summary = `CRIU cannot restore the container: ${causeOf(log)}`;
   return new HelperFailure('criu-refused-restore', summary, interestingLines(log).join('\n') || stderr);
 }
 
-/** The placeholder stands for that root from now on; a container that starts with the marker there starts afresh. */
+/**
+ * The placeholder stands for that root from now on; a container that starts with the marker there starts afresh. Idempotent,
+ * also for a helper that does not know how far another one got.
+ */
 function tellPlaceholder({ placeholderPid, rootPid }: Place): void {
   const pids = parseNamespacePids(readProc(rootPid, 'status') ?? '');
   const depth = parseNamespacePids(readProc(placeholderPid, 'status') ?? '').length;
-  writeInto(markerOf(placeholderPid), `${pids[depth - 1] ?? 0}\n`);
-  process.kill(placeholderPid, SIGNAL_COMMITTED);
+  tell(placeholderPid, pids[depth - 1] ?? 0);
 }
 
 /** Nothing was restored beside it: it finds itself in the marker, and starts the original program. Idempotent. */
 function startAfresh(placeholderPid: number): void {
-  const marker = markerOf(placeholderPid);
-  if (existsSync(marker)) return;
-  writeInto(marker, '1\n');
-  process.kill(placeholderPid, SIGNAL_COMMITTED);
+  if (isPlaceholder((readProc(placeholderPid, 'cmdline') ?? '').split('\0'))) tell(placeholderPid, 1);
+}
+
+/** It looks at the marker when a child ends, and is told that one did. */
+function tell(placeholderPid: number, root: number): void {
+  writeInto(markerOf(placeholderPid), `${root}\n`);
+  process.kill(placeholderPid, 'SIGCHLD');
 }
 
 /** How long a restored process may take to stop, in ms. */

@@ -161,6 +161,29 @@ export function helperContract(name: string, open: () => Promise<HelperWorld>, c
       expect(await stage.refusal('target', 'prepare-restore', place)).toBe('wrong-state');
     });
 
+    it('that are removed leave what is restored, stopped or not, to the next one', async () => {
+      const { source } = stage;
+      const before = await ask();
+      await stage.prepare();
+      const { target: containerIds } = stage;
+      await stage.freeze();
+      await stage.restore();
+      await stage.seal();
+      await stage.call('source', 'release-connections', { containerIds: source });
+      await stage.replaceHelper('target', async () => expect(await running()).toEqual([]));
+      expect(await stage.refusal('target', 'continue', { containerIds })).toBe('wrong-state');
+      await stage.takeUpRestored();
+      expect([await stage.state('target'), await running()]).toEqual(['restored', []]);
+      await stage.call('target', 'continue', { containerIds });
+      expect(await running()).toEqual(['target']);
+      await stage.replaceHelper('target', async () => expect(await running()).toEqual(['target']));
+      await stage.takeUpRestored();
+      await stage.call('target', 'continue', { containerIds });
+      expect([await stage.state('target'), await running()]).toEqual(['continued', ['target']]);
+      expect(await world.ask('target')).toBeGreaterThan(before);
+      expect(await ask()).toBeNaN();
+    });
+
     it('give up what was restored, with its images or without, and the source goes on', async () => {
       const before = await ask();
       await stage.prepare();
@@ -178,6 +201,9 @@ export function helperContract(name: string, open: () => Promise<HelperWorld>, c
       const detail = expect.stringContaining('wrong-state');
       await expect(stage.restore()).rejects.toMatchObject({ code: 'F332', detail });
       expect([await stage.state('target'), await running()]).toEqual(['prepared', []]);
+      await stage.replaceHelper('target', async () => undefined);
+      await stage.takeUpRestored();
+      expect(await stage.state('target')).toBe('idle');
       await stage.thaw();
       expect(await running()).toEqual(['source']);
       expect(await ask()).toBeGreaterThan(before);

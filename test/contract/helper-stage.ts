@@ -124,6 +124,12 @@ export class HelperStage {
     await this.call('source', 'take-up', { containers: this.source.map((id) => ({ id, volumes: [] })) });
   }
 
+  /** What another helper has restored in the target. */
+  async takeUpRestored(): Promise<void> {
+    const sourceAddresses = [...(this.#results.probe?.addresses ?? [])];
+    await this.call('target', 'take-up-restored', { containerIds: this.target, sourceAddresses });
+  }
+
   async thaw(): Promise<void> {
     await this.call('source', 'thaw', { containerIds: this.source, podLogs: this.podLogs });
   }

@@ -160,6 +160,7 @@ describe('pods that are moved again and again', () => {
           if (moved.has(name)) same.note(name, now);
           if (moved.size === 2) same.note('objects', objects);
           if (ended.code === 0 && !strike) same.note(`record of ${name}`, lines);
+          if (ended.code !== 0) tell(ended.stderr.slice(ended.stderr.lastIndexOf('\nerror ') + 1));
           const late = strike && !struck ? ' (it was over before)' : '';
           const down = /Down [\d.]+ s/.exec(ended.stdout)?.[0] ?? 'not measured';
           tell(

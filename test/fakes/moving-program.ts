@@ -232,6 +232,10 @@ export class MovingProgram {
           this.#copies.set(id, { count: this.#image, stopped: true, cutOff: false, early: false });
         target.state = 'restored';
         return undefined;
+      case 'take-up-restored':
+        if (target.state === 'idle' && this.#copiesIn(asked(args)).length === asked(args).length)
+          Object.assign(target, { state: 'restored', containerIds: asked(args) });
+        return {};
       case 'continue':
         expectSame(target, asked(args));
         if (target.state !== 'restored' && target.state !== 'continued') throw refusal('wrong-state');

@@ -86,21 +86,13 @@ const PROCESS_FAULTS: readonly LabFault[] = [
   { name: 'plugin killed', inflict: ({ signal }) => once(signal('SIGKILL')) },
   { name: 'interrupted', inflict: ({ signal }) => once(signal('SIGINT')) },
   { name: 'source helper removed', inflict: (struck) => once(removeHelper(struck, 'source')) },
-  // Nobody promises a way on for a helper that goes right after the commit, and from here on it takes a moment to go.
-  { name: 'target helper removed', only: 'place', inflict: (struck) => once(removeHelper(struck, 'target')) },
+  { name: 'target helper removed', inflict: (struck) => once(removeHelper(struck, 'target')) },
 ];
 
 /** Faults that a move can meet while others go on beside it. */
 export const FAULTS_BESIDE_OTHERS: readonly LabFault[] = [...OWN_FAULTS, ...PROCESS_FAULTS];
 
-/** Faults that a move must survive in each of its parts. */
-export const LAB_FAULTS: readonly LabFault[] = [
-  ...MACHINE_FAULTS,
-  ...FAULTS_BESIDE_OTHERS,
-  { name: 'target helper removed', only: 'prepare', inflict: (struck) => once(removeHelper(struck, 'target')) },
-];
-
-/** Everything that can happen to a move. */
+/** Everything that can happen to a move, and that it must survive in each of its parts. */
 export const ALL_FAULTS: readonly LabFault[] = [...MACHINE_FAULTS, ...FAULTS_BESIDE_OTHERS];
 
 /** A lid that is closed for longer than the token is good for. Whoever goes on afterwards has another one. */

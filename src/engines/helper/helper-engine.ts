@@ -8,6 +8,7 @@ import { bothEnds } from './both-ends.ts';
 import { compareNodes, containerFindings, hasRoomForCopy } from './findings.ts';
 import { handoversOf } from './handovers.ts';
 import { CHANNEL, HelperPods, type HelperPodsOptions } from './helper-pods.ts';
+import { letGoOn } from './let-go-on.ts';
 import { look } from './look.ts';
 import { createRehearsing, losses, prepareArguments } from './rehearse.ts';
 import { createSourceHelper } from './source-helper.ts';
@@ -65,10 +66,8 @@ export function createHelperEngine(options: HelperPodsOptions): Engine {
     verify: async ({ results }) => verify(results),
     seal: ({ signal, warn }) => keeper.seal(signal, warn),
     handOver: async (context) => {
-      const { results, signal } = context;
-      const side = results.place?.side ?? 'target';
-      const going = pods.call(side, 'continue', { ...landed(context), ...afreshIn(context) }, { signal });
-      await Promise.all([going, keeper.release(reportOf(context))]);
+      const report = reportOf(context);
+      await Promise.all([letGoOn(pods, context, report), keeper.release(report)]);
     },
     endTransfer: async ({ signal }) => {
       if (!pods.has('source')) return;
@@ -93,18 +92,6 @@ function sourceWith(plan: Plan, volumes: readonly PodVolume[], inPlace: readonly
 
 function target({ results }: EngineContext) {
   return { containerIds: [...need(need(results, 'placeholder'), 'containerIds')] };
-}
-
-/** The containers that the program runs in after the commit. */
-function landed(context: EngineContext) {
-  const { place } = context.results;
-  return place ? { containerIds: [...place.containerIds] } : target(context);
-}
-
-/** The placeholders that start their original programs at the commit. */
-function afreshIn({ results: { place, placeholder } }: EngineContext) {
-  const afresh = (place ?? placeholder)?.afreshIds;
-  return afresh ? { afresh: [...afresh] } : {};
 }
 
 async function probe(

@@ -1,4 +1,3 @@
-import { failureCode } from '../../domain/errors.ts';
 import type { Finding } from '../../domain/finding.ts';
 import type { Plan, PodVolume } from '../../domain/plan.ts';
 import type { Pod } from '../../kube/objects.ts';
@@ -6,6 +5,7 @@ import type { ClusterReader } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import type { HelperPods } from './helper-pods.ts';
 import type { WaitReport } from './start-pod.ts';
+import { bySuccessor, isNobodyThere } from './successor.ts';
 import { siblings, withVolumes } from './with-volumes.ts';
 
 /** What the source's helper keeps and lets go, whichever helper that is by now. */
@@ -56,16 +56,14 @@ export function createSourceHelper(
       }
     },
     async release(report) {
-      const release = () => pods.call('source', 'release-connections', { containerIds }, { signal: report.signal });
-      try {
-        await release();
-      } catch (error) {
-        if (!(await isThere(report.signal))) return;
-        if (isNobodyThere(error)) await pods.replace('source', report);
-        else if (failureCode(error) !== 'F332') throw error;
-        await takeUp([], report);
-        await release();
-      }
+      const act = async () => {
+        try {
+          await pods.call('source', 'release-connections', { containerIds }, { signal: report.signal });
+        } catch (error) {
+          if (await isThere(report.signal)) throw error;
+        }
+      };
+      await bySuccessor(pods, 'source', { act, takeUp: () => takeUp([], report) }, report);
     },
     async seal(signal, warn) {
       const { obstacle } = await pods.call('source', 'seal', { containerIds, podLogs }, { signal });
@@ -85,11 +83,6 @@ export function createSourceHelper(
 /** What kubelet calls the directory with the source pod's logs. */
 function podLogsOf({ source: { namespace, pod, uid } }: Plan): string {
   return `${namespace}_${pod}_${uid}`;
-}
-
-/** F314 is what the API server says of a pod that is gone. */
-function isNobodyThere(error: unknown): boolean {
-  return ['F331', 'F314'].includes(failureCode(error) ?? '');
 }
 
 function startsAfresh({ source: { namespace, pod, node } }: Plan, obstacle: string): Finding {

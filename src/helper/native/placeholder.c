@@ -10,7 +10,8 @@
 //   placeholder startup [TIMEOUT BUDGET KIND ...]  the container's startup probe
 //
 // MARKER is written by the helper at the commit and holds the restored root's pid as the placeholder sees it. It lives
-// as long as the pod: a container that finds it when it starts is a cold start. A placeholder that is told of the commit and
+// as long as the pod: a container that finds it when it starts is a cold start. A placeholder that waits looks for it at
+// every SIGCHLD, which is what the helper sends: that signal is passed on to nobody, so it does no harm twice. One that
 // finds itself in it (1) has nothing restored beside it: it starts the original program afresh there and then.
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +27,6 @@
 #include "placeholder.h"
 
 #define REMEMBERED 64
-#define SIGNAL_COMMITTED SIGRTMIN
 #define AFRESH (-2)
 
 extern char **environ;
@@ -125,8 +125,9 @@ static int stand_for(pid_t root) {
     if (root && status >= 0) return status;
     siginfo_t info;
     int signal = sigwaitinfo(&all, &info);
-    if (signal < 0 || signal == SIGCHLD) continue;
-    if (signal == SIGNAL_COMMITTED && !root) {
+    if (signal < 0) continue;
+    if (signal == SIGCHLD) {
+      if (root) continue;
       root = committed_root();
       if (root == getpid()) return AFRESH;
       status = root ? remembered_status(root) : -1;
