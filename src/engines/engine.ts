@@ -170,6 +170,8 @@ export interface Engine {
  * rehearsal, and the same image is restored once more. All are idempotent.
  */
 export interface Rehearsing {
+  /** Sees to it that both nodes can be asked, whatever has become of who was there. Yields where the image still is. */
+  attend(context: EngineContext): Promise<Readonly<Record<Side, boolean>>>;
   /** Connections to the source end, before its pod is deleted. */
   cutOff(context: EngineContext): Promise<void>;
   /** Ends what was restored on that side's node and does not run yet; the image and the files stay. */

@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { PassThrough } from 'node:stream';
 import { removeArchive } from './archive.ts';
 import type { Channels } from './bulk/channels.ts';
 import { FrameReader, FrameWriter } from './bulk/framing.ts';
-import { warmUp } from './criu.ts';
+import { IMAGE_FILES, warmUp } from './criu.ts';
 import type { Handlers } from './dispatch.ts';
 import { type HelperEvent, PROTOCOL_VERSION } from './envelope.ts';
 import { HelperFailure } from './failure.ts';
@@ -47,6 +49,7 @@ export function makeOperations(context: OperationsContext): Operations {
       version: 1,
       source: source.status(),
       target: target.status(),
+      images: existsSync(path.join(IMAGE_FILES, '0')),
       channels: channels.names(),
       deadlineInMs: deadlineInMs(),
     }),
@@ -82,7 +85,7 @@ export function makeOperations(context: OperationsContext): Operations {
     receive: (args, id) => receive(context, target, args, id),
     'prepare-restore': (args) => target.prepare(args),
     restore: (args) => target.restore(args),
-    'take-up-restored': async (args) => target.takeUp(args),
+    'take-up-restored': (args) => target.takeUp(args),
     continue: (args) => target.continue(args),
     discard: (args) => target.discard(args),
     'carry-files': (args) => carryFiles(target, args),

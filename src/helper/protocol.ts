@@ -108,6 +108,8 @@ export const helperOps = {
         thawInMs: milliseconds.nullable(),
       }),
       target: z.strictObject({ state: z.enum(TARGET_STATES), containerIds: z.array(z.string()) }),
+      /** Whether the images of a dump are kept here. */
+      images: z.boolean(),
       /** Bulk streams that are connected now. */
       channels: z.array(z.string()),
       deadlineInMs: milliseconds,
@@ -269,10 +271,10 @@ export const helperOps = {
   ),
   /**
    * Target, after the commit, in the place of a helper that is gone: what that restored beside these placeholders counts as
-   * restored from here on. Changes nothing where a container is gone or has nothing beside it, and for a helper that has
-   * a target already.
+   * restored from here on, or as continued where all of them were told. Changes nothing where a container is gone or has
+   * less beside it than was dumped, and for a helper that has a target already.
    */
-  'take-up-restored': op(placesSchema, nothing),
+  'take-up-restored': op(placesSchema.extend({ handovers: handoversSchema }), nothing),
   /**
    * Target, after the commit: connections with the outside are reset, the guard goes away, the placeholders learn
    * whom they stand for, the trees run. The placeholders `afresh` start their original programs. Idempotent.

@@ -36,7 +36,7 @@ import {
   readProc,
   readProcess,
 } from './processes.ts';
-import type { HelperArgs, HelperResult } from './protocol.ts';
+import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
 import { loadTarget, type Place, saveTarget, type TargetRecord } from './record.ts';
 import { alignRoot, armRestore, missingMarks, restoreArguments } from './restore.ts';
 import { timed } from './timing.ts';
@@ -78,10 +78,16 @@ export class Target {
   }
 
   /** In the place of a helper that is gone, and whose record went with it. */
-  takeUp({ containerIds, sourceAddresses }: HelperArgs<'take-up-restored'>): Record<string, never> {
+  async takeUp({
+    containerIds,
+    sourceAddresses,
+    handovers,
+  }: HelperArgs<'take-up-restored'>): Promise<Record<string, never>> {
     if (this.#record.state !== 'idle') return {};
-    const places = containerIds.flatMap(restoredPlace);
-    if (places.length === containerIds.length) this.#become({ state: 'restored', places, sourceAddresses });
+    const found = await Promise.all(containerIds.map((id, index) => restoredPlace(id, handovers[index])));
+    const places = found.flat();
+    if (places.length < containerIds.length) return {};
+    this.#become({ state: places.every(isTold) ? 'continued' : 'restored', places, sourceAddresses });
     return {};
   }
 
@@ -195,11 +201,9 @@ export class Target {
     const network = networkOf(places);
     const connections = await (this.#aborted ?? abortOutside(network, sourceAddresses));
     this.#aborted = Promise.resolve(connections);
-    if (record.state === 'restored') {
-      rememberAddresses(network, sourceAddresses);
-      for (const place of places) tellPlaceholder(place);
-      this.#become({ ...record, state: 'continued' });
-    }
+    if (record.state === 'restored') rememberAddresses(network, sourceAddresses);
+    for (const place of places.filter(isThere)) tellPlaceholder(place);
+    this.#become({ ...record, state: 'continued' });
     const armed = this.#armed.unlock;
     this.#armed.unlock = undefined;
     await unlockNetwork(network, armed);
@@ -265,13 +269,26 @@ function findPlace(containerId: string): Place {
   return { containerId, placeholderPid, startTime: startTimeOf(placeholderPid), rootPid: 0 };
 }
 
-/** A placeholder that somebody has restored into; none where the container is gone or nothing is beside it. */
-function restoredPlace(containerId: string): Place[] {
+/**
+ * A placeholder that another helper has restored into; none where the container is gone, nothing is beside it, or less
+ * than was dumped. What goes on already may have changed since.
+ */
+async function restoredPlace(containerId: string, handover: Handover | undefined): Promise<Place[]> {
   const members = membersOf(containerId);
   const [first, root] = [outermostInit(members), chooseRoot(members)];
   if (!first?.isPlaceholder || !root || root === first) return [];
-  return [{ containerId, placeholderPid: first.pid, startTime: startTimeOf(first.pid), rootPid: root.pid }];
+  const place = { containerId, placeholderPid: first.pid, startTime: startTimeOf(first.pid), rootPid: root.pid };
+  if (isTold(place)) return [place];
+  try {
+    await checkRestored(first.pid, handover?.innerPids ?? []);
+    return [place];
+  } catch (error) {
+    if (error instanceof HelperFailure) return [];
+    throw error;
+  }
 }
+
+const isTold = ({ placeholderPid }: Place) => existsSync(markerOf(placeholderPid));
 
 const startTimeOf = (pid: number) => readProcess(pid)?.startTime ?? 0;
 
@@ -297,7 +314,7 @@ function startAfresh(placeholderPid: number): void {
 
 /** It looks at the marker when a child ends, and is told that one did. */
 function tell(placeholderPid: number, root: number): void {
-  writeInto(markerOf(placeholderPid), `${root}\n`);
+  if (!existsSync(markerOf(placeholderPid))) writeInto(markerOf(placeholderPid), `${root}\n`);
   process.kill(placeholderPid, 'SIGCHLD');
 }
 

@@ -1,4 +1,5 @@
 import { asMigrateError, MigrateError } from '../domain/errors.ts';
+import type { Plan } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
 import type { LaterPod, Rehearsing } from '../engines/engine.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -33,16 +34,21 @@ export const takePlace: Step<'place'> = {
     const { engine, plan } = context;
     const { rehearsing } = engine;
     if (!rehearsing) throw new Error(`the ${engine.name} engine cannot free a name`);
+    const images = await rehearsing.attend(context);
+    const found = await context.target.get<Pod>(RESOURCES.pod, plan.target.pod, {
+      namespace: plan.target.namespace,
+      signal: context.signal,
+    });
+    const givenUp = whyAtHome(plan, images, found);
     // The pod's network goes with it, and with that every chance to tell its peers.
     await rehearsing.cutOff(context);
-    const givenUp = await whyAtHome(context);
     try {
       if (!givenUp) return await restoreOn('target', rehearsing, context);
       return { ...(await restoreOn('source', rehearsing, context)), failure: givenUp } satisfies Place;
     } catch (error) {
       const { code, message, detail } = asMigrateError(error);
-      // On the source's node it may run already; whoever cannot tell must not remove it.
-      if (givenUp && (await rehearsing.goesOn(context, 'source'))) throw error;
+      // It may run there already; whoever cannot tell must not remove it.
+      if (await rehearsing.goesOn(context, givenUp ? 'source' : 'target')) throw error;
       const other = givenUp ? 'target' : 'source';
       const text = `${message}: ${detail}; restoring on ${plan[other].node}, where the image is too`;
       context.reporter.notify({ code: 'W422', step: 'place', text });
@@ -52,12 +58,21 @@ export const takePlace: Step<'place'> = {
   },
 };
 
-/** Set where a process that has ended since made the pod on the source's node, and may have let it go on there. */
-async function whyAtHome({ plan, target, signal }: StepContext): Promise<Place['failure']> {
-  const { namespace, pod: name, node } = plan.target;
-  const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
-  if (!isRenewed({ plan }, found, plan.source.node)) return undefined;
-  return { code: 'F348', detail: `node ${node} was given up by a process that has ended since` };
+/**
+ * Why the pod has to end on the source's node: a process that has ended since has made it there, and may have let it go
+ * on, or the image on the target's node is gone. Throws F341 while there is still a source that must not be deleted,
+ * because the image is gone from both nodes. Pure.
+ */
+function whyAtHome(plan: Plan, images: Readonly<Record<Side, boolean>>, found: Pod | undefined): Place['failure'] {
+  const { source, target } = plan;
+  if (isRenewed({ plan }, found, source.node))
+    return { code: 'F348', detail: `node ${target.node} was given up by a process that has ended since` };
+  if (images.target || isRenewed({ plan }, found, target.node)) return undefined;
+  if (images.source) return { code: 'F348', detail: `the image on node ${target.node} went with its helper pod` };
+  throw new MigrateError('F341', {
+    detail: `the image went with the helper pods of both nodes; pod ${source.namespace}/${source.pod} is left as it is, its processes stopped`,
+    remedy: `only somebody on node ${source.node} can let them go on`,
+  });
 }
 
 async function restoreOn(side: Side, rehearsing: Rehearsing, context: StepContext): Promise<LaterPod> {

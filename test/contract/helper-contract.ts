@@ -178,8 +178,8 @@ export function helperContract(name: string, open: () => Promise<HelperWorld>, c
       expect(await running()).toEqual(['target']);
       await stage.replaceHelper('target', async () => expect(await running()).toEqual(['target']));
       await stage.takeUpRestored();
-      await stage.call('target', 'continue', { containerIds });
       expect([await stage.state('target'), await running()]).toEqual(['continued', ['target']]);
+      await stage.call('target', 'continue', { containerIds });
       expect(await world.ask('target')).toBeGreaterThan(before);
       expect(await ask()).toBeNaN();
     });

@@ -5,6 +5,7 @@ import type { Engine, EngineResults } from '../../src/engines/engine.ts';
 import { createHelperEngine } from '../../src/engines/helper/helper-engine.ts';
 import { helperRef } from '../../src/engines/helper/helper-pod.ts';
 import { HelperPods } from '../../src/engines/helper/helper-pods.ts';
+import { restoredIn } from '../../src/engines/helper/rehearse.ts';
 import type { HelperArgs, HelperOp, HelperResult } from '../../src/helper/protocol.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { createReader } from '../../src/kube/client.ts';
@@ -126,8 +127,7 @@ export class HelperStage {
 
   /** What another helper has restored in the target. */
   async takeUpRestored(): Promise<void> {
-    const sourceAddresses = [...(this.#results.probe?.addresses ?? [])];
-    await this.call('target', 'take-up-restored', { containerIds: this.target, sourceAddresses });
+    await this.call('target', 'take-up-restored', restoredIn(this.#results, this.target));
   }
 
   async thaw(): Promise<void> {

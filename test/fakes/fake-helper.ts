@@ -78,6 +78,7 @@ const RESULTS: Results = {
   seal: { obstacle: '' },
   'release-connections': { connections: 0 },
   'take-up': {},
+  'take-up-restored': {},
   'prepare-restore': {},
   restore: { processes: 1, criu, guardMs: 1, totalMs: 1 },
   continue: { connections: 0, totalMs: 1 },
@@ -88,6 +89,7 @@ const RESULTS: Results = {
     source: { state: 'idle', containerIds: [], thawInMs: null },
     target: { state: 'idle', containerIds: [] },
     channels: [],
+    images: true,
     deadlineInMs: 1000,
   },
 };

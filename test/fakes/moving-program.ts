@@ -216,6 +216,13 @@ export class MovingProgram {
     if (held) Object.assign(source, { state: 'sealed', containerIds });
   }
 
+  #takeUpRestored(target: HelperState['target'], containerIds: readonly string[]): void {
+    const copies = this.#copiesIn(containerIds);
+    if (copies.length < containerIds.length) return;
+    const state = copies.some(({ stopped }) => stopped) ? 'restored' : 'continued';
+    Object.assign(target, { state, containerIds });
+  }
+
   #asTarget(helper: HelperState, op: HelperOp, args: Record<string, unknown>): unknown {
     const { target } = helper;
     switch (op) {
@@ -233,8 +240,7 @@ export class MovingProgram {
         target.state = 'restored';
         return undefined;
       case 'take-up-restored':
-        if (target.state === 'idle' && this.#copiesIn(asked(args)).length === asked(args).length)
-          Object.assign(target, { state: 'restored', containerIds: asked(args) });
+        if (target.state === 'idle') this.#takeUpRestored(target, asked(args));
         return {};
       case 'continue':
         expectSame(target, asked(args));
@@ -260,13 +266,14 @@ export class MovingProgram {
     return [...this.#containers.values()].some((ids) => ids.includes(id));
   }
 
-  #status({ source, target }: HelperState): unknown {
+  #status({ source, target, images }: HelperState): unknown {
     const { state, thawAt, containerIds } = source;
     const thawInMs = state === 'frozen' ? Math.max(0, thawAt - this.#clusters.clock.now()) : null;
     return {
       version: 1,
       source: { state, containerIds: state === 'idle' ? [] : containerIds, thawInMs },
       target: { state: target.state, containerIds: target.state === 'idle' ? [] : target.containerIds },
+      images,
       channels: [],
       deadlineInMs: 60_000,
     };

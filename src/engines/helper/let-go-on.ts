@@ -1,7 +1,7 @@
 import { need } from '../../domain/need.ts';
 import type { EngineContext } from '../engine.ts';
 import type { HelperPods } from './helper-pods.ts';
-import { prepareArguments } from './rehearse.ts';
+import { restoredIn } from './rehearse.ts';
 import type { WaitReport } from './start-pod.ts';
 import { bySuccessor } from './successor.ts';
 
@@ -17,6 +17,6 @@ export async function letGoOn(pods: HelperPods, context: EngineContext, report: 
   const containerIds = [...need(place, 'containerIds')];
   const afresh = place.afreshIds ? { afresh: [...place.afreshIds] } : {};
   const act = () => pods.call(side, 'continue', { containerIds, ...afresh }, { signal });
-  const takeUp = () => pods.call(side, 'take-up-restored', prepareArguments(results, containerIds), { signal });
+  const takeUp = () => pods.call(side, 'take-up-restored', restoredIn(results, containerIds), { signal });
   await bySuccessor(pods, side, { act, takeUp }, report);
 }

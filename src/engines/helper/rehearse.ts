@@ -1,11 +1,14 @@
 import { need } from '../../domain/need.ts';
 import type { Plan } from '../../domain/plan.ts';
+import { SIDES, type Side } from '../../domain/refs.ts';
 import { helperOps } from '../../helper/protocol.ts';
 import type { EngineContext, EngineResults, Rehearsing } from '../engine.ts';
 import { bothEnds } from './both-ends.ts';
 import { handoversOf } from './handovers.ts';
 import type { HelperPods } from './helper-pods.ts';
 import type { SourceHelper } from './source-helper.ts';
+import type { WaitReport } from './start-pod.ts';
+import { bySuccessor } from './successor.ts';
 import { withVolumes } from './with-volumes.ts';
 
 /** Carries files from the target's node to the source's, where the move has to end after all. */
@@ -14,6 +17,11 @@ const BACK = 'back';
 /** The helpers keep images and files of a restore, and restore them in other placeholders. */
 export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehearsing {
   return {
+    attend: async ({ signal, waiting }) => {
+      const report = { signal, onProgress: waiting };
+      const [source, target] = await Promise.all(SIDES.map((side) => hasImages(pods, side, report)));
+      return { source: source === true, target: target === true };
+    },
     cutOff: ({ signal, waiting }) => keeper.release({ signal, onProgress: waiting }),
     clear: async ({ signal }, side) => {
       const { target } = await pods.call(side, 'status', {}, { signal });
@@ -27,6 +35,7 @@ export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehear
     restoreAgain: async (context, { side, containerIds: ids }) => {
       const { results, signal } = context;
       const containerIds = [...ids];
+      await pods.call(side, 'take-up-restored', restoredIn(results, containerIds), { signal });
       const { target } = await pods.call(side, 'status', {}, { signal });
       const isThere = target.state === 'restored' || target.state === 'continued';
       if (isThere && target.containerIds.join() === containerIds.join()) return;
@@ -42,6 +51,17 @@ export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehear
 /** What placeholders are told ahead of the restore. */
 export function prepareArguments(results: EngineResults, containerIds: readonly string[]) {
   return { containerIds: [...containerIds], sourceAddresses: [...need(results, 'probe').addresses] };
+}
+
+/** What placeholders have beside them once it is restored. */
+export function restoredIn(results: EngineResults, containerIds: readonly string[]) {
+  return { ...prepareArguments(results, containerIds), handovers: handoversOf(results) };
+}
+
+/** Whether a side's helper keeps the images; another one in its place has none. */
+async function hasImages(pods: HelperPods, side: Side, report: WaitReport): Promise<boolean> {
+  const act = () => pods.call(side, 'status', {}, { signal: report.signal });
+  return (await bySuccessor(pods, side, { act, takeUp: async () => undefined }, report)).images;
 }
 
 const mayLose = helperOps.restore.args.shape.mayLose;
