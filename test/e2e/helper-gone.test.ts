@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
 import { ATTACH_COMMAND } from '../../src/helper/pod-spec.ts';
 import { PROTOCOL_VERSION } from '../../src/helper/protocol.ts';
+import { killWhen, newMachine, wrote } from '../support/kill.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { processesOf } from '../support/node-processes.ts';
-import { accountForWrites } from '../support/redis-writes.ts';
+import { redisUnderWrites } from '../support/redis.ts';
+import { accountForWrites, redisRunId } from '../support/redis-writes.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
 const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
@@ -24,6 +26,10 @@ async function sealed({ namespace, kubectl }: Scenario, id: string): Promise<str
   const exec = ['-n', 'kubectl-migrate', 'exec', '-i', `helper-${id}-source`, '--', ...ATTACH_COMMAND];
   return (await kubectl.try('east', exec, `${JSON.stringify(request)}\n`)).stdout;
 }
+
+/** What somebody does who wants a helper to be gone. */
+const removed = ({ kubectl }: Scenario, context: 'east' | 'west', helper: string) =>
+  kubectl.run(context, ['-n', 'kubectl-migrate', 'delete', 'pod', helper, '--grace-period=0', '--force']);
 
 it('a sealed source whose helper is removed by force stays stopped, and resume lets it go on with all it had', () =>
   scenario('helper-gone', async (scene) => {
@@ -54,7 +60,7 @@ it('a sealed source whose helper is removed by force stays stopped, and resume l
         .filter(({ name }) => name === 'redis-server')
         .map(({ state }) => state);
     const helper = `helper-${id}-source`;
-    await kubectl.run('east', ['-n', 'kubectl-migrate', 'delete', 'pod', helper, '--grace-period=0', '--force']);
+    await removed(scene, 'east', helper);
     expect(await states()).toEqual(['T']);
     const resumed = await migrate(['resume', id]);
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
@@ -64,3 +70,38 @@ it('a sealed source whose helper is removed by force stays stopped, and resume l
     const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());
     expect(account).toMatchObject({ lost: [], twice: [] });
   }));
+
+it.each([
+  {
+    move: 'to another cluster',
+    rights: 'east to west',
+    target: 'west',
+    flags: ['--to-context', 'west'],
+    ends: 'west-1',
+  },
+  // The image of the rehearsal goes with the helper; the other one is on the source's node.
+  { move: 'to another node', rights: 'within east', target: 'east', flags: [], ends: 'east-2' },
+] as const)(
+  'a committed move $move whose target helper is removed by force goes on with all it had',
+  ({ rights, target, flags, ends }) =>
+    scenario({ name: 'helper-gone', rights: [rights] }, async (scene) => {
+      const { namespace, kubectl, migrate } = scene;
+      const load = await redisUnderWrites(scene);
+      const was = await redisRunId(kubectl, { context: 'east', namespace, pod: 'redis' });
+      const machine = newMachine();
+      const to = ['--context', 'east', ...flags, '--to-node', `${target}-1`];
+      const killed = await migrate(['pod', 'redis', ...to, '--yes'], killWhen(machine, wrote('commit', 'commit')));
+      expect(killed.code).toBe(128);
+      const { id = '' } = machine.record() ?? {};
+      await removed(scene, target, `helper-${id}-target`);
+      const resumed = await migrate(['resume', id, '--context', 'east', ...flags], { env: newMachine().env });
+      expect(resumed).toMatchObject({ code: ends === 'east-2' ? 1 : 0 });
+      if (ends === 'east-2') expect(resumed.stderr).toContain('F348');
+      const { spec } = await kubectl.json<{ spec: { nodeName: string } }>(target, ['-n', namespace, 'pod', 'redis']);
+      expect(spec.nodeName).toBe(ends);
+      const place = { context: target, namespace, pod: 'redis' };
+      expect(await redisRunId(kubectl, place)).toBe(was);
+      const account = await accountForWrites(kubectl, place, await load.stop());
+      expect(account).toMatchObject({ lost: [], twice: [] });
+    }),
+);
