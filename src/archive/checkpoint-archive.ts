@@ -27,6 +27,8 @@ const KNOWN = new Set([
 ]);
 
 const MAX_ENTRIES = 100_000;
+/** Characters of all paths together: three times as many as that number of images would have. */
+const MAX_PATHS = 8 * 1024 * 1024;
 /** Documents are kept up to so many bytes each. */
 const MAX_DOCUMENT = 4 * 1024 * 1024;
 const DOCUMENTS = ['config.dump', 'spec.dump'] as const;
@@ -60,7 +62,7 @@ export class CheckpointCheck {
 
   constructor(expected: Expected) {
     this.#expected = expected;
-    const bounds = { maxEntries: MAX_ENTRIES, maxBytes: expected.bytes };
+    const bounds = { maxEntries: MAX_ENTRIES, maxPaths: MAX_PATHS, maxBytes: expected.bytes };
     this.#tar = new TarReader(bounds, (entry) => this.#entry(entry));
   }
 

@@ -25,7 +25,7 @@ interface Manifest {
 
 function imageOf(archive: Buffer): string {
   const config: Buffer[] = [];
-  const tar = new TarReader({ maxEntries: 1000, maxBytes: archive.length }, ({ path }) =>
+  const tar = new TarReader({ maxEntries: 1000, maxPaths: 100_000, maxBytes: archive.length }, ({ path }) =>
     path === 'config.dump' ? (chunk) => config.push(Buffer.from(chunk)) : undefined,
   );
   tar.write(archive);

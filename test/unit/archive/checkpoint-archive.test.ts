@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointCheck } from '../../../src/archive/checkpoint-archive.ts';
 import { writeTar } from '../../../src/helper/image/tar-writer.ts';
+import { paxHeader, paxRecord, TAR_END, tarEntry, withSum } from '../../support/tar-blocks.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -39,11 +40,50 @@ function check(data: Buffer, portion = 700, bytes = data.length): void {
 function withField(data: Buffer, at: number, text: string): Buffer {
   const changed = Buffer.from(data);
   changed.write(text, at, 'latin1');
-  changed.write('        ', 148, 'latin1');
-  const sum = changed.subarray(0, 512).reduce((total, byte) => total + byte, 0);
-  changed.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  return changed;
+  return withSum(changed);
 }
+
+/** A good archive with these entries behind its own. */
+function followedBy(...entries: readonly Buffer[]): Buffer {
+  return Buffer.concat([archive().subarray(0, -TAR_END.length), ...entries, TAR_END]);
+}
+
+const [pathRecord, mtime] = [paxRecord('path', 'checkpoint/a'), paxRecord('mtime', '1')];
+const evil = tarEntry('container.log', 'evil');
+const named = (name: string) => tarEntry('././@LongLink', `${name}\0`, { type: 'L' });
+const smuggled = Buffer.concat([tarEntry('status', 'evil'), tarEntry('volumes', 'evil')]);
+
+/** Archives that Go's archive/tar, which the runtimes use, and another reader take differently. */
+const AMBIGUOUS: readonly [string, Buffer][] = [
+  ['two extended headers, of which Go forgets the first', followedBy(paxHeader(pathRecord), paxHeader(mtime), evil)],
+  ['a long name before an extended header', followedBy(named('container.log'), paxHeader(pathRecord), evil)],
+  ['a long name behind an extended header', followedBy(paxHeader(pathRecord), named('container.log'), evil)],
+  ['two long names', followedBy(named('status'), named('container.log'), evil)],
+  ['a long link', followedBy(tarEntry('././@LongLink', 'status\0', { type: 'K' }), evil)],
+  ['a length with a zero before it', followedBy(paxHeader(paxRecord('path', 'status', '0')), evil)],
+  ['a record that ends in no line feed', followedBy(paxHeader(pathRecord.replace('\n', 'x')), evil)],
+  ['a record twice', followedBy(paxHeader(pathRecord, paxRecord('path', 'checkpoint/b')), evil)],
+  ['an empty path, in whose place Go takes the other one', followedBy(paxHeader(paxRecord('path', '')), evil)],
+  ['an empty size', followedBy(paxHeader(paxRecord('size', '')), evil)],
+  ['a header for all that follow', followedBy(paxHeader(pathRecord), tarEntry('g', pathRecord, { type: 'g' }), evil)],
+  ['another name by GNU.sparse', followedBy(paxHeader(paxRecord('GNU.sparse.name', '../../etc/x')), evil)],
+  ['a size by GNU.sparse', followedBy(paxHeader(paxRecord('GNU.sparse.realsize', '1000000000000')), evil)],
+  ['a link by an extended header', followedBy(paxHeader(paxRecord('linkpath', '/etc/shadow')), evil)],
+  ['a file of old tar that Go takes for a folder', followedBy(tarEntry('checkpoint/d/', smuggled, { type: '\0' }))],
+  ['a file of old tar', followedBy(tarEntry('checkpoint/d', smuggled, { type: '\0' }))],
+  ['a file whose name ends in a slash', followedBy(tarEntry('checkpoint/d/', smuggled))],
+  ['a folder whose name ends in two', followedBy(tarEntry('checkpoint/d//', '', { type: '5' }))],
+  ['a contiguous file', followedBy(tarEntry('container.log', 'evil', { type: '7' }))],
+  ['a header of no known format', followedBy(tarEntry('container.log', 'evil', { magic: '\0\0\0\0\0\0\0\0' }))],
+  ['a prefix where GNU has times', followedBy(tarEntry('log', '', { magic: 'ustar  \0', prefix: 'checkpoint' }))],
+  ['a name that is not UTF-8', followedBy(withSum(tarEntry('checkpoint/x', '').fill(0xff, 11, 12)))],
+  ['an extended header that no entry follows', followedBy(paxHeader(pathRecord))],
+  ['a removal of a file of the same layer', followedBy(tarEntry('checkpoint/.wh.inventory.img', ''))],
+  ...['BZh9', '\x1f\x8b', '\x50\x2a\x4d\x18', 'é'].map((magic): [string, Buffer] => [
+    `a name that a decompressor takes for its own: ${JSON.stringify(magic)}`,
+    followedBy(tarEntry(`${magic}/PaxHeaders.0/x`, pathRecord, { type: 'x' }), evil),
+  ]),
+];
 
 const F347 = expect.objectContaining({ code: 'F347' });
 
@@ -89,8 +129,25 @@ describe('the archive of a checkpoint', () => {
     ['has an endless extended header', withField(withField(archive(), 156, 'x'), 124, '77777777777')],
     ['has a device', withField(archive(), 156, '3')],
     ['is followed by bytes', Buffer.concat([archive().subarray(0, -512), archive()])],
+    ['is followed by another one', Buffer.concat([archive(), archive()])],
   ])('is refused when it %s', (_name, data) => {
     expect(() => check(data)).toThrow(F347);
+  });
+
+  it.each(AMBIGUOUS)('is refused when it has %s', (_name, data) => {
+    expect(() => check(data)).toThrow(F347);
+  });
+
+  it('is refused when its paths take more memory than those of any checkpoint', () => {
+    const long = (index: number) => `checkpoint/${'d'.repeat(200)}/${'d'.repeat(200)}/${index}`;
+    const entries = Array.from({ length: 25_000 }, (_, index) => [
+      paxHeader(paxRecord('path', long(index))),
+      tarEntry('long', ''),
+    ]);
+    const detail = expect.stringContaining('paths of more than');
+    expect(() => check(followedBy(...entries.flat()), 65_536)).toThrow(
+      expect.objectContaining({ code: 'F347', detail }),
+    );
   });
 
   it('is refused when it holds a link, which a runtime once followed (CVE-2026-53489)', () => {

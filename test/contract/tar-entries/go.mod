@@ -1,0 +1,3 @@
+module tar-entries
+
+go 1.24
