@@ -31,22 +31,25 @@ const MAX_ENTRIES = 100_000;
 const MAX_PATHS = 8 * 1024 * 1024;
 /** Documents are kept up to so many bytes each. */
 const MAX_DOCUMENT = 4 * 1024 * 1024;
-const DOCUMENTS = ['config.dump', 'spec.dump'] as const;
+const NEEDED = ['config.dump', 'spec.dump'] as const;
+/** Documents whose annotations a runtime has made the container's own. */
+const ANNOTATED = ['spec.dump', 'status.dump'] as const;
+const DOCUMENTS = ['config.dump', ...ANNOTATED] as const;
 
 const configSchema = z.looseObject({
   rootfsImage: z.string().default(''),
   rootfsImageRef: z.string().default(''),
   rootfsImageName: z.string().default(''),
 });
-const specSchema = z.looseObject({ annotations: z.record(z.string(), z.string()).nullish() });
+const annotatedSchema = z.looseObject({ annotations: z.record(z.string(), z.string()).nullish() });
 
 export interface Expected {
   /** Length of the archive in bytes, as the node tells it. */
   readonly bytes: number;
   /** Digest of the image that the container runs: `sha256:...`. */
   readonly imageDigest: string;
-  /** The image's id, where the runtime names that instead. */
-  readonly imageId?: string;
+  /** What that image is called without the digest, by the pod: what its author wrote, and a tag or an id of the runtime's. */
+  readonly imageNames: readonly string[];
 }
 
 /**
@@ -73,11 +76,9 @@ export class CheckpointCheck {
   /** All bytes have come. */
   end(): void {
     this.#tar.end();
-    for (const name of ['checkpoint', ...DOCUMENTS]) if (!this.#names.has(name)) throw unexpected(`it has no ${name}`);
+    for (const name of ['checkpoint', ...NEEDED]) if (!this.#names.has(name)) throw unexpected(`it has no ${name}`);
     this.#checkImage();
-    const { annotations } = this.#document('spec.dump', specSchema);
-    const device = Object.keys(annotations ?? {}).find((key) => key.startsWith('cdi.k8s.io/'));
-    if (device !== undefined) throw unexpected(`it asks for devices (${device.slice(0, 100)}; CVE-2026-53492)`);
+    for (const name of ANNOTATED) if (this.#documents.has(name)) this.#checkAnnotations(name);
   }
 
   #entry({ path, kind, size }: TarEntry): ((chunk: Buffer) => void) | undefined {
@@ -92,16 +93,26 @@ export class CheckpointCheck {
     return (chunk) => parts.push(Buffer.from(chunk));
   }
 
-  /** On restore the runtime starts from the image that the archive names; it must be the one that the plan names. */
+  #checkAnnotations(name: (typeof ANNOTATED)[number]): void {
+    const { annotations } = this.#document(name, annotatedSchema);
+    const device = Object.keys(annotations ?? {}).find((key) => key.startsWith('cdi.k8s.io/'));
+    if (device !== undefined) throw unexpected(`it asks for devices (${device.slice(0, 100)}; CVE-2026-53492)`);
+  }
+
+  /**
+   * On restore the runtime pulls the image that the archive refers to, and gives it the name that the archive has for it,
+   * for whoever starts a container by that name later: each has to be the plan's.
+   */
   #checkImage(): void {
     const { rootfsImage, rootfsImageRef, rootfsImageName } = this.#document('config.dump', configSchema);
-    const { imageDigest, imageId } = this.#expected;
-    const named = [rootfsImage, rootfsImageRef, rootfsImageName];
-    const isPlanned = named.some((name) => name.endsWith(imageDigest) || (imageId !== undefined && name === imageId));
-    if (!isPlanned) {
-      const [shown = ''] = named.filter(Boolean);
-      throw unexpected(`it was taken of another image than the plan names (${shown.slice(0, 200)}; CVE-2026-50195)`);
-    }
+    const { imageDigest, imageNames } = this.#expected;
+    const isPlanned = (name: string) => name.endsWith(`@${imageDigest}`);
+    const isKnown = (name: string) => name === '' || isPlanned(name) || imageNames.includes(name);
+    const other = isPlanned(rootfsImageRef)
+      ? [rootfsImageName, rootfsImage].find((name) => !isKnown(name))
+      : rootfsImageRef;
+    if (other !== undefined)
+      throw unexpected(`it names another image than the plan (${other.slice(0, 200) || 'none'}; CVE-2026-50195)`);
   }
 
   #document<T>(name: (typeof DOCUMENTS)[number], schema: z.ZodType<T>): T {

@@ -130,7 +130,9 @@ export function kubeletContract(name: string, start: () => Promise<KubeletWorld>
         const { pod, container } = world.counter;
         const file = `checkpoint-${pod}_${world.namespace}-${container}-\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(Z|[+-]\\d\\d:\\d\\d)`;
         expect(path).toMatch(new RegExp(`^/var/lib/kubelet/checkpoints/${file}\\.tar$`));
-        const check = new CheckpointCheck({ bytes: archive.length, imageDigest: world.image.split('@')[1] ?? 'none' });
+        const imageDigest = world.image.split('@')[1] ?? 'none';
+        const imageNames = [before?.image ?? 'none'];
+        const check = new CheckpointCheck({ bytes: archive.length, imageDigest, imageNames });
         check.write(archive);
         check.end();
         expect(await world.count(pod)).toBe(was + 1);

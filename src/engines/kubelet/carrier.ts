@@ -6,7 +6,9 @@ import { parseJson } from '../../domain/json.ts';
 import { onlyContainer, type Plan, type PlannedArchive } from '../../domain/plan.ts';
 import { archiveCommand } from '../../helper/pod-spec.ts';
 import { archiveSentSchema } from '../../helper/protocol.ts';
+import type { Pod } from '../../kube/objects.ts';
 import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
+import { RESOURCES } from '../../kube/resources.ts';
 import type { Registry } from '../../transfer/registry/registry.ts';
 import type { Carried, EngineContext } from '../engine.ts';
 import type { HelperPods } from '../helper/helper-pods.ts';
@@ -64,9 +66,10 @@ export class Carrier {
     const { registry, pods } = this.#options;
     const { host, repository, tag, architecture } = archiveOf(plan);
     const imageDigest = onlyContainer(plan).image.split('@')[1] ?? '';
+    const imageNames = await this.#imageNames(plan, signal);
     const stream = await pods.exec('source', archiveCommand(archive));
     try {
-      const check = new CheckpointCheck({ bytes, imageDigest });
+      const check = new CheckpointCheck({ bytes, imageDigest, imageNames });
       const data = stream.stdout.pipe(looking(check, bytes, copied, () => stream.stdin.end()));
       // The protocol before v5 breaks off with stdin, which is ended when all is here.
       stream.stdout.on('error', (error) => (stream.stdin.writableEnded ? data.end() : data.destroy(error)));
@@ -80,6 +83,15 @@ export class Carrier {
     } finally {
       stream.close();
     }
+  }
+
+  /** What the source pod calls its container's image: its author, and the runtime. */
+  async #imageNames(plan: Plan, signal: AbortSignal): Promise<string[]> {
+    const { namespace, pod: name } = plan.source;
+    const pod = await this.#options.source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+    const said = [...(pod?.spec.containers ?? []), ...(pod?.status?.containerStatuses ?? [])];
+    const { name: moved } = onlyContainer(plan);
+    return said.flatMap(({ name: container, image }) => (container === moved && image !== undefined ? [image] : []));
   }
 
   /** Says what a process that died may have left on the node, when it was too early for the record to have its name. */

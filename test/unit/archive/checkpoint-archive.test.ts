@@ -8,7 +8,12 @@ import { paxHeader, paxRecord, TAR_END, tarEntry, withSum } from '../../support/
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
-const CONFIG = { rootfsImageRef: `registry.example/redis@${DIGEST}`, rootfsImageName: 'redis' };
+/** As the pod has it: what its author wrote, and what the runtime calls it. */
+const NAMES = ['redis:7', 'docker.io/library/redis:7'];
+const REF = `registry.example/redis@${DIGEST}`;
+const OTHER = `evil.example/redis@sha256:${'b'.repeat(64)}`;
+const ID = `sha256:${'c'.repeat(64)}`;
+const CONFIG = { rootfsImage: NAMES[1], rootfsImageRef: REF, rootfsImageName: NAMES[1] };
 
 type Files = Readonly<Record<string, string>>;
 const GOOD: Files = {
@@ -31,7 +36,7 @@ function archive(files: Files = GOOD): Buffer {
 }
 
 function check(data: Buffer, portion = 700, bytes = data.length): void {
-  const looks = new CheckpointCheck({ bytes, imageDigest: DIGEST });
+  const looks = new CheckpointCheck({ bytes, imageDigest: DIGEST, imageNames: NAMES });
   for (let at = 0; at < data.length; at += portion) looks.write(data.subarray(at, at + portion));
   looks.end();
 }
@@ -112,8 +117,11 @@ describe('the archive of a checkpoint', () => {
   });
 
   it.each<[string, Buffer]>([
-    ['was taken of another image', archive({ ...GOOD, 'config.dump': '{"rootfsImageRef":"evil@sha256:bb"}' })],
     ['asks for devices', archive({ ...GOOD, 'spec.dump': '{"annotations":{"cdi.k8s.io/x":"vendor/gpu"}}' })],
+    [
+      'asks for devices in the status, from which a runtime takes annotations',
+      archive({ ...GOOD, 'status.dump': '{"annotations":{"cdi.k8s.io/x":"vendor/gpu"}}' }),
+    ],
     ['has documents that are none', archive({ ...GOOD, 'spec.dump': 'not json' })],
     ['has no description', archive({ 'checkpoint/inventory.img': 'x' })],
     ['holds what no runtime puts there', archive({ ...GOOD, 'etc/passwd': 'root' })],
@@ -132,6 +140,31 @@ describe('the archive of a checkpoint', () => {
     ['is followed by another one', Buffer.concat([archive(), archive()])],
   ])('is refused when it %s', (_name, data) => {
     expect(() => check(data)).toThrow(F347);
+  });
+
+  it.each<[string, object]>([
+    ['only by the reference', { rootfsImageRef: REF }],
+    ['by the digest, in another registry too', { ...CONFIG, rootfsImageName: `mirror.example/redis@${DIGEST}` }],
+    ['by the name that the pod’s author wrote', { ...CONFIG, rootfsImageName: NAMES[0] }],
+  ])('passes when it names the image %s', (_name, config) => {
+    expect(() => check(archive({ ...GOOD, 'config.dump': JSON.stringify(config) }))).not.toThrow();
+  });
+
+  it.each<[string, object]>([
+    ['as the one to pull', { ...CONFIG, rootfsImageRef: OTHER }],
+    ['as the one to pull, beside the planned one', { rootfsImageRef: OTHER, rootfsImageName: REF, rootfsImage: REF }],
+    ['by none', { ...CONFIG, rootfsImageRef: '' }],
+    ['by a tag only', { ...CONFIG, rootfsImageRef: NAMES[1] }],
+    ['as a name for the planned one', { ...CONFIG, rootfsImageName: 'docker.io/library/nginx:latest' }],
+    ['as another version’s name', { ...CONFIG, rootfsImageName: 'docker.io/library/redis:8' }],
+    ['as an id that the pod does not have', { ...CONFIG, rootfsImageName: ID }],
+    ['as its own', { ...CONFIG, rootfsImage: ID }],
+    ['by the digest without a name', { ...CONFIG, rootfsImageRef: DIGEST }],
+  ])('is refused when it names another image %s', (_name, config) => {
+    const detail = expect.stringContaining('names another image than the plan');
+    expect(() => check(archive({ ...GOOD, 'config.dump': JSON.stringify(config) }))).toThrow(
+      expect.objectContaining({ code: 'F347', detail }),
+    );
   });
 
   it.each(AMBIGUOUS)('is refused when it has %s', (_name, data) => {

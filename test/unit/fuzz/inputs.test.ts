@@ -96,7 +96,7 @@ describe('what comes from outside is taken as it was meant, or refused by name',
     }));
     const good = writeTar([{ kind: 'directory', path: 'checkpoint', mode: 0o700 }, ...entries]);
     const check = (data: Buffer) => {
-      const looks = new CheckpointCheck({ bytes: data.length, imageDigest: digest });
+      const looks = new CheckpointCheck({ bytes: data.length, imageDigest: digest, imageNames: ['redis'] });
       looks.write(data);
       looks.end();
     };
