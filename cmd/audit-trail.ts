@@ -1,4 +1,5 @@
 import { audited } from '../src/audit/audited.ts';
+import type { Head } from '../src/audit/chain.ts';
 import { type AuditChain, createAuditChain } from '../src/audit/config-map-chain.ts';
 import type { AuditEntry } from '../src/audit/entry.ts';
 import { asMigrateError, failureCode } from '../src/domain/errors.ts';
@@ -24,7 +25,7 @@ export async function onTheRecord<T>(
     readonly gateway: Gateway;
     readonly action: AuditEntry['action'];
     readonly takingUp: boolean;
-    readonly journal: Pick<Journal, 'record'>;
+    readonly journal: Pick<Journal, 'record' | 'append'>;
   },
   act: () => Promise<T>,
 ): Promise<T> {
@@ -34,20 +35,33 @@ export async function onTheRecord<T>(
     side,
     chain: createAuditChain({ reader: place[side].reader, gateway: how.gateway }),
   }));
-  const told: AuditChain[] = [];
-  for (const { side, chain } of chains) {
-    if (!how.takingUp || (await answers(chain))) told.push(chain);
+  const told: (typeof chains)[number][] = [];
+  for (const each of chains) {
+    const { side, chain } = each;
+    if (!how.takingUp || (await answers(chain))) told.push(each);
     else warn(`${plan[side].context} cannot be asked: its audit record does not tell of this`);
   }
   const subject = { ...(await aboutClusters(plan, place)), action: how.action, migration: plan.id };
   const { host, version } = place.worker;
+  const note = (heads: readonly (Head | undefined)[]): Promise<void> => {
+    const bySide = told.flatMap(({ side }, index) => (heads[index] ? [[side, { ...heads[index] }]] : []));
+    return how.journal.append([{ step: 'audit', kind: 'audited', data: Object.fromEntries(bySide) }]);
+  };
   return audited(
     {
-      chains: told,
+      chains: told.map(({ chain }) => chain),
       subject: { ...subject, host, version, planDigest: planDigest(recordedForm(plan)) },
       now: () => new Date(clock.now()).toISOString(),
       newUuid,
       archiveDigest: () => archiveDigest(how.journal.record()),
+      anchor: note,
+      anchorEnd: async (heads) => {
+        // The record goes with a move that was led back; the copy on this machine says that it has ended.
+        if (how.journal.record().state === 'rolled-back') return;
+        await note(heads).catch((error: unknown) =>
+          warn(`the record of ${plan.id} does not tell where the audit record ended: ${asMigrateError(error).detail}`),
+        );
+      },
       onUntold: (where, error) => warn(`${where} does not tell how this ended: ${asMigrateError(error).detail}`),
     },
     act,

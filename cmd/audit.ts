@@ -2,10 +2,14 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { linkSchema } from '../src/audit/chain.ts';
 import { createAuditChain } from '../src/audit/config-map-chain.ts';
-import { faultsIn, type ReadChain } from '../src/audit/verdict.ts';
+import { type AuditFault, faultsIn, type ReadChain } from '../src/audit/verdict.ts';
 import { MigrateError, type Outcome } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
+import { journalFolder } from '../src/journal/file-sink.ts';
+import { systemClock } from '../src/kube/clock.ts';
+import type { ClusterReader, ReadOptions } from '../src/kube/ports.ts';
 import { columns } from '../src/ui/table.ts';
+import { readWitnesses } from './audit-witnesses.ts';
 import { connectSide } from './connection.ts';
 import type { ConnectionOptions } from './flags/clusters.ts';
 import { output } from './output.ts';
@@ -19,7 +23,7 @@ export interface AuditOptions extends Partial<ConnectionOptions> {
 /** Prints the audit records of the clusters that flags name; as JSON or YAML they can be kept and verified elsewhere. */
 export async function listAudit(options: AuditOptions, streams: Streams): Promise<Outcome> {
   const out = output(options.output, streams);
-  const chains = await readChains(options, streams);
+  const chains = await withReaders(options, streams, readChains);
   const rows = chains.flatMap(({ links, place }) =>
     links.map(({ seq, entry }) => {
       const { at, action, event, migration, source, target, outcome = '', code = '' } = entry;
@@ -37,8 +41,8 @@ export async function listAudit(options: AuditOptions, streams: Streams): Promis
 /** Says whether somebody has removed, changed or reordered entries. Throws F352 naming each place where it shows. */
 export async function verifyAudit(options: AuditOptions, streams: Streams): Promise<Outcome> {
   const out = output(options.output, streams);
-  const chains = options.filename === undefined ? await readChains(options, streams) : readExport(options.filename);
-  const faults = faultsIn(chains);
+  const { chains, faults } =
+    options.filename === undefined ? await judgeClusters(options, streams) : judgeExport(options.filename);
   if (faults.length > 0) {
     throw new MigrateError('F352', {
       detail: faults.map(({ place, what }) => `${place}: ${what}`).join('\n'),
@@ -46,24 +50,68 @@ export async function verifyAudit(options: AuditOptions, streams: Streams): Prom
     });
   }
   const counted = chains.map(({ place, links }) => ({ place, entries: links.length }));
-  out.result({ intact: true, chains: counted }, () =>
-    counted.map(({ place, entries }) => `${place}: ${entries} entries, all as they were written\n`).join(''),
-  );
+  out.result({ intact: true, chains: counted }, () => counted.map(countLine).join(''));
   return 'done';
 }
 
-/** The source's cluster, and the target's where one is named. */
-async function readChains(options: AuditOptions, streams: Streams): Promise<ReadChain[]> {
+function countLine({ place, entries }: { readonly place: string; readonly entries: number }): string {
+  return entries === 0
+    ? `${place}: no entries, and nothing here knows of any\n`
+    : `${place}: ${entries} entries, all as they were written\n`;
+}
+
+interface Judged {
+  readonly chains: readonly ReadChain[];
+  readonly faults: readonly AuditFault[];
+}
+
+/** What a move may write while chains and records are read, one after the other, has come to rest after this, in ms. */
+const SETTLE_MS = 3000;
+
+/** What looks wrong is looked at once more: the cause may be a move that is just being told of. */
+async function judgeClusters(options: AuditOptions, streams: Streams): Promise<Judged> {
+  const judge = (): Promise<Judged> =>
+    withReaders(options, streams, async (readers, read) => {
+      // The records first: every end of a chain that they know is older than what is read of it then.
+      const witnesses = await readWitnesses(readers, journalFolder(streams.env), read);
+      const chains = await readChains(readers, read);
+      return { chains, faults: faultsIn(chains, witnesses) };
+    });
+  const judged = await judge();
+  if (judged.faults.length === 0) return judged;
+  await systemClock.sleep(SETTLE_MS, streams.interrupt);
+  return judge();
+}
+
+/** One that was made at another time than the records which are here: it is verified by itself. */
+function judgeExport(file: string): Judged {
+  const chains = readExport(file);
+  return { chains, faults: faultsIn(chains) };
+}
+
+/** Lets the source's cluster be read, and the target's where one is named. */
+async function withReaders<T>(
+  options: AuditOptions,
+  streams: Streams,
+  act: (readers: readonly ClusterReader[], read: ReadOptions) => Promise<T>,
+): Promise<T> {
   const sides = options['to-context'] === undefined ? (['source'] as const) : (['source', 'target'] as const);
+  const clusters = sides.map((side) => connectSide(side, options as ConnectionOptions, streams.env));
+  try {
+    return await act(
+      clusters.map(({ reader }) => reader),
+      { signal: streams.interrupt },
+    );
+  } finally {
+    for (const cluster of clusters) cluster.close();
+  }
+}
+
+async function readChains(readers: readonly ClusterReader[], options: ReadOptions): Promise<ReadChain[]> {
   return Promise.all(
-    sides.map(async (side) => {
-      const { reader, close } = connectSide(side, options as ConnectionOptions, streams.env);
-      try {
-        const chain = createAuditChain({ reader });
-        return { ...(await chain.read({ signal: streams.interrupt })), place: chain.place, server: reader.server };
-      } finally {
-        close();
-      }
+    readers.map(async (reader) => {
+      const chain = createAuditChain({ reader });
+      return { ...(await chain.read(options)), place: chain.place, server: reader.server };
     }),
   );
 }

@@ -18,7 +18,7 @@ export const auditVerifyCommand = defineCommand({
   under: 'audit',
   summary: 'Find entries that were removed, changed or reordered',
   description:
-    'Say whether somebody has removed, changed or reordered entries. Every entry holds the hash of the one before it. What was cut off the end of one cluster’s record shows when both clusters are named.',
+    'Say whether somebody has removed, changed or reordered entries. Every entry holds the hash of the one before it, and the records of migrations, in the clusters and on this machine, hold where the audit record ended. What one cluster’s entries tell otherwise than the other’s shows when both clusters are named.',
   examples: [['$0 audit verify --context east --to-context west', 'verify both records, and each by the other']],
   arguments: (yargs) =>
     migrationFlags(yargs).option('filename', {

@@ -41,8 +41,8 @@ export interface AuditChain {
    * Both, where there is one, so that an API server can be asked about either. Read-only.
    */
   rehearsal(entry: AuditEntry, options?: ReadOptions): Promise<AppendRehearsal>;
-  /** Adds an entry. Idempotent by the entry's id within the newest segment. Throws F351. */
-  append(entry: AuditEntry, options?: ReadOptions): Promise<void>;
+  /** Adds an entry, and says where the chain ends with it. Idempotent by the entry's id within the newest segment. Throws F351. */
+  append(entry: AuditEntry, options?: ReadOptions): Promise<Head>;
 }
 
 /** The ConfigMap that holds a link: its name follows from the number, so that one number is in one place only. */
@@ -102,8 +102,9 @@ export function createAuditChain({ reader, gateway, namespace = SYSTEM_NAMESPACE
       if (!gateway) throw new Error('this chain was opened for reading');
       for (let tries = 1; ; tries++) {
         const found = await newest(options);
-        if (linksOf(found).some((link) => link.entry.id === entry.id)) return;
-        const { seq, data } = nextLink(found, entry);
+        const present = linksOf(found).find((link) => link.entry.id === entry.id);
+        if (present) return { seq: present.seq, hash: present.hash };
+        const { seq, hash, data } = nextLink(found, entry);
         const ref = segmentRef(side, segmentOf(seq), namespace);
         try {
           if (found && found.metadata.name === ref.name) {
@@ -113,7 +114,7 @@ export function createAuditChain({ reader, gateway, namespace = SYSTEM_NAMESPACE
           } else {
             await gateway.create(side, RESOURCES.configMap, newSegment(ref, data), options);
           }
-          return;
+          return { seq, hash };
         } catch (error) {
           if (!worthAnotherTry(error) || tries >= TRIES) throw notWritten(place, error);
         }
@@ -125,7 +126,7 @@ export function createAuditChain({ reader, gateway, namespace = SYSTEM_NAMESPACE
 /** The link that an entry becomes, as it is kept. */
 function nextLink(newest: ConfigMap | undefined, entry: AuditEntry) {
   const link = linkAfter(headOf(newest), entry);
-  return { seq: link.seq, data: { [keyOf(link.seq)]: JSON.stringify(link) } };
+  return { seq: link.seq, hash: link.hash, data: { [keyOf(link.seq)]: JSON.stringify(link) } };
 }
 
 function newSegment({ name, namespace }: { name: string; namespace: string }, data: Record<string, string>): ConfigMap {

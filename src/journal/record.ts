@@ -9,9 +9,10 @@ import { RECORD_STATES, type RecordState } from '../domain/standing.ts';
  * The version of the record that this program writes. It reads this one and older ones, and refuses newer ones.
  * 2: entries that tell who else worked on the migration (`taken-over`, `resumed`).
  * 3: the state `held`.
+ * 4: entries that tell where the audit records ended (`audited`).
  */
-export const SCHEMA_VERSION = 3;
-type SchemaVersion = 1 | 2 | typeof SCHEMA_VERSION;
+export const SCHEMA_VERSION = 4;
+type SchemaVersion = 1 | 2 | 3 | typeof SCHEMA_VERSION;
 
 const ENTRY_KINDS = [
   'intent',
@@ -23,10 +24,12 @@ const ENTRY_KINDS = [
   'commit',
   'taken-over',
   'resumed',
+  'audited',
 ] as const;
 /**
  * What an entry says about its step: `intent` comes before the act, the others tell how it went. `taken-over`: the lock
- * was somebody else's. `resumed`: another process goes on with the migration.
+ * was somebody else's. `resumed`: another process goes on with the migration. `audited`: where the audit records ended
+ * when they had told of it.
  */
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 
@@ -42,7 +45,7 @@ const entrySchema = z.strictObject({
 });
 
 const headerSchema = z.strictObject({
-  schemaVersion: z.union([z.literal(1), z.literal(2), z.literal(SCHEMA_VERSION)]),
+  schemaVersion: z.literal([1, 2, 3, SCHEMA_VERSION]),
   id,
   lineage: z.uuid(),
   createdAt: z.iso.datetime({ precision: 3 }),

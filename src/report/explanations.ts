@@ -41,7 +41,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   F349: 'Somebody deleted, evicted or restarted the target pod before the commit: what was restored in it would have ended with it. The move led back, and the source goes on.',
   F350: 'The record of the migration could not be written or read, so no act may begin. Nothing was done that is not in it.',
   F351: 'The audit record could not be written. Acts that have to be accounted for do not begin without it.',
-  F352: 'Entries of the audit record were removed, changed or moved after they were written. Every entry holds the hash of the one before it, and each cluster keeps the same entries.',
+  F352: 'Entries of the audit record were removed, changed or moved after they were written. Every entry holds the hash of the one before it, each cluster keeps the same entries, and the records of migrations, in the clusters and on the machine that moved something, hold where the lists ended. A cluster that was set up anew at the same address has none of the entries that this machine knows of: `cleanup` the records of its moves.',
   F360: 'A command inside the pod ended with an error. The text holds what it said.',
   F362: 'A saved plan is made anew before it is carried out, and the two differ in something that matters: an object was replaced, a field was changed, or the plan would do something else. Every difference is named. Changes of status alone are none. Nothing was changed.',
   F363: 'A dry run on the servers found a write that they would refuse: policy, quota, permission. Nothing was changed.',

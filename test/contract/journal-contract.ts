@@ -48,7 +48,7 @@ export function journalContract(name: string, start: () => Promise<ContractPlace
       await journal.close('done');
       const record = await connect().load(first.id);
       expect(record).toEqual(journal.record());
-      expect(record).toMatchObject({ ...first, schemaVersion: 3, serial: 5, state: 'done' });
+      expect(record).toMatchObject({ ...first, schemaVersion: 4, serial: 5, state: 'done' });
       expect(record?.entries.map(({ serial, step, kind }) => `${serial} ${step} ${kind}`)).toEqual([
         '1 lock intent',
         '2 lock done',

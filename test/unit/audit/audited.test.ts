@@ -17,6 +17,7 @@ function chain(
     append: async (entry) => {
       if (entry.event === broken) throw new MigrateError('F351', { detail: place, remedy: 'mend it' });
       entries.push(entry);
+      return { seq: entries.length, hash: `${place} ${entries.length}` };
     },
   };
 }
@@ -24,15 +25,18 @@ function chain(
 function world(east = chain('east'), west = chain('west')) {
   const { id: _id, at: _at, event: _event, ...subject } = auditEntry();
   const untold: string[] = [];
+  const anchored: unknown[] = [];
   let ids = 0;
   const options = {
     chains: [east, west],
     subject,
     now: () => '2026-11-24T12:00:00.000Z',
     newUuid: () => `00000000-0000-4000-8000-00000000000${++ids}`,
+    anchor: async (heads: readonly unknown[]) => void anchored.push(heads),
+    anchorEnd: async (heads: readonly unknown[]) => void anchored.push(heads),
     onUntold: (place: string) => void untold.push(place),
   };
-  return { east, west, untold, options };
+  return { east, west, untold, anchored, options };
 }
 
 describe('an act that is told of', () => {
@@ -62,6 +66,44 @@ describe('an act that is told of', () => {
     });
     await expect(ended).rejects.toMatchObject({ code: 'F351' });
     expect(acted).toBe(false);
+  });
+
+  it('is told to have failed where one chain knows of it and the other does not', async () => {
+    const { east, west, anchored, options } = world(chain('east'), chain('west', 'begun'));
+    await expect(audited(options, async () => 'done')).rejects.toMatchObject({ code: 'F351' });
+    expect(east.entries.map(({ event, code }) => [event, code])).toEqual([
+      ['begun', undefined],
+      ['ended', 'F351'],
+    ]);
+    expect(west.entries).toEqual([]);
+    expect(anchored).toEqual([]);
+  });
+
+  it('has both ends of each chain noted elsewhere, the first before it begins', async () => {
+    const { anchored, options } = world(chain('east'), chain('west', 'ended'));
+    const before = await audited(options, async () => [...anchored]);
+    expect(before).toEqual([
+      [
+        { seq: 1, hash: 'east 1' },
+        { seq: 1, hash: 'west 1' },
+      ],
+    ]);
+    expect(anchored.slice(1)).toEqual([[{ seq: 2, hash: 'east 2' }, undefined]]);
+  });
+
+  it('does not happen where that cannot be noted, and is told to have failed', async () => {
+    const { east, options } = world();
+    const failure = new MigrateError('F315', { detail: 'x', remedy: 'y' });
+    let acted = false;
+    const act = async () => {
+      acted = true;
+    };
+    await expect(audited({ ...options, anchor: () => Promise.reject(failure) }, act)).rejects.toBe(failure);
+    expect(acted).toBe(false);
+    expect(east.entries.map(({ event, code }) => [event, code])).toEqual([
+      ['begun', undefined],
+      ['ended', 'F315'],
+    ]);
   });
 
   it('fails with its own failure, and that is told', async () => {

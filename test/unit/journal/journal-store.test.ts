@@ -231,7 +231,7 @@ describe('a record that is not ours to read', () => {
   };
 
   it.each<[string, (header: Record<string, unknown>) => void, string]>([
-    ['of a newer version', (header) => Object.assign(header, { schemaVersion: 4 }), 'schema version 4'],
+    ['of a newer version', (header) => Object.assign(header, { schemaVersion: 5 }), 'schema version 5'],
     [
       'with another plan',
       (header) => Object.assign(header, { plan: { pod: 'other' } }),
