@@ -12,15 +12,21 @@ export interface Withheld {
   readonly values: readonly string[];
 }
 
+/** Fields that list names with values, such as `Authorization`. */
+const LISTS = ['env', 'httpHeaders'];
+
 /**
- * Takes the values of environment variables out of objects of Kubernetes, also where an annotation repeats the object that
- * it is at (`kubectl.kubernetes.io/last-applied-configuration`). Pure.
+ * Takes the values of environment variables and of headers of probes out of objects of Kubernetes, also where an annotation
+ * repeats the object that it is at (`kubectl.kubernetes.io/last-applied-configuration`). Pure.
  */
 export function withhold(content: Json): Withheld {
   const values: string[] = [];
   const take = (value: string): string => `${MARK}${values.push(value) - 1}`;
   const walk = (json: Json | undefined, key: string): Json => {
-    if (Array.isArray(json)) return json.map((each) => (key === 'env' ? variable(each, take) : walk(each, '')));
+    if (Array.isArray(json)) {
+      if (isPlaceholderProbe(json)) return json.map((word, index) => (isHeaderValue(index) ? named(word, take) : word));
+      return json.map((each) => (LISTS.includes(key) ? variable(each, take) : walk(each, '')));
+    }
     if (!isObject(json)) return key === 'annotations/' && isRepeated(json) ? take(json) : (json ?? null);
     const inside = key === 'annotations' ? 'annotations/' : undefined;
     return mapFields(json, (value, name) => walk(value, inside ?? name));
@@ -47,7 +53,8 @@ export function withoutValues(content: Json): Json {
 
 /** One value as people may read it. `field`: where it is, in dotted notation. Pure. */
 export function tellable(field: string, value: Json): Json {
-  const isVariable = /(^|\.)env([[.]\d+\]?(\.value)?)?$/.test(field);
+  const isVariable =
+    /(^|\.)(env|httpHeaders)([[.]\d+\]?(\.value)?)?$/.test(field) || /startupProbe\.exec\.command\b/.test(field);
   const isAnnotation = /(^|\.)annotations[[.]/.test(field) && isRepeated(value);
   return isVariable || isAnnotation ? UNTOLD : withoutValues(value);
 }
@@ -58,13 +65,26 @@ export function hasWithheld(content: unknown): boolean {
 }
 
 function variable(json: Json, take: (value: string) => string): Json {
-  if (!isObject(json) || typeof json['value'] !== 'string' || json['value'] === '') return json;
-  return { ...json, value: take(json['value']) };
+  return isObject(json) ? { ...json, value: named(json['value'], take) } : json;
+}
+
+function named(value: Json | undefined, take: (value: string) => string): Json | undefined {
+  return typeof value !== 'string' || value === '' ? value : take(value);
+}
+
+/** The startup probe of a placeholder that does the work of an HTTP probe (helper/placeholder-spec.ts). */
+function isPlaceholderProbe([program, act, , , kind]: readonly Json[]): boolean {
+  return typeof program === 'string' && program.endsWith('/placeholder') && act === 'startup' && kind === 'http';
+}
+
+/** `PROGRAM startup TIMEOUT_S BUDGET_S http HOST PORT PATH [NAME VALUE]...` */
+function isHeaderValue(index: number): boolean {
+  return index >= 9 && index % 2 === 1;
 }
 
 function isRepeated(json: Json | undefined): json is string {
   // It may be a text within a text, whose quotes are escaped.
-  return typeof json === 'string' && /"env\\*"/.test(json);
+  return typeof json === 'string' && /"(env|httpHeaders)\\*"/.test(json);
 }
 
 /** As JSON does, absent fields are left out. */

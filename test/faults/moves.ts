@@ -20,16 +20,18 @@ export interface Scene {
   readonly registry?: MemoryRegistry;
 }
 
-/** The value of a variable of programs that are moved. */
+/** The value of a variable of programs that are moved, and of a header that kubelet sends to some of them. */
 export const SECRET_WORDS = 'correct horse battery staple';
+const PROBE = { httpGet: { path: '/', port: 80, httpHeaders: [{ name: 'Authorization', value: SECRET_WORDS }] } };
 const VARIABLES = { env: [{ name: 'PASSWORD', value: SECRET_WORDS }] };
+const VALUES = { ...VARIABLES, ...{ readinessProbe: PROBE, startupProbe: PROBE } };
 
 type Scenes = Readonly<Record<string, () => Promise<Scene>>>;
 
 /** To another cluster, by the helper engine. */
 export const BETWEEN: Scenes = {
   'a pod with a service': between(() => twoClusters(withService())),
-  'a pod that nobody calls': between(() => twoClusters({ pod: runningPod({ container: VARIABLES }) })),
+  'a pod that nobody calls': between(() => twoClusters({ pod: runningPod({ container: VALUES }) })),
   'a pod of a Deployment': between(() =>
     owned(RESOURCES.deployment, withVariables(deployment()), (hash) => ({ 'pod-template-hash': hash })),
   ),
@@ -56,7 +58,7 @@ const WITHIN: Scenes = {
   'a pod of a Deployment, to another node': within({ owner: withVariables(deployment()) }),
   'a pod of a StatefulSet, to another node': within({ owner: withVariables(statefulSet()) }),
   'a pod of a StatefulSet that ends on its own node': cannotLand(within({ owner: statefulSet() })),
-  'a bare pod that keeps its name, to another node': within({ pod: runningPod({ container: VARIABLES }) }),
+  'a bare pod that keeps its name, to another node': within({ pod: runningPod({ container: VALUES }) }),
   'a bare pod that gets another name, to another node': within({ pod: runningPod() }, { targetName: 'cart-x' }),
 };
 

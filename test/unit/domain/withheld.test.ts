@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/domain/json.ts';
 import { hasWithheld, restoreWithheld, tellable, withhold, withoutValues } from '../../../src/domain/withheld.ts';
+import { placeholderStartupProbe } from '../../../src/helper/placeholder-spec.ts';
 
 const WORDS = 'correct horse';
 
@@ -15,6 +16,12 @@ describe('what is withheld', () => {
       { name: 'FROM', valueFrom: { secretKeyRef: { name: 'password', key: 'word' } } },
     ],
   };
+  const headers = { httpGet: { path: '/', port: 80, httpHeaders: [{ name: 'Authorization', value: WORDS }] } };
+  const startup = { kind: 'http', port: 80, path: '/', headers: headers.httpGet.httpHeaders } as const;
+  const placeholder = placeholderStartupProbe({
+    ...{ initialDelaySeconds: 0, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 1 },
+    ...startup,
+  });
   const repeated = JSON.stringify({ spec: { containers: [container] } });
   const pod = {
     metadata: { annotations: { 'kubectl.kubernetes.io/last-applied-configuration': repeated, note: 'kept' } },
@@ -35,6 +42,16 @@ describe('what is withheld', () => {
     expect(restoreWithheld(content, values)).toEqual(pod);
   });
 
+  it('is the value of each header of a probe, also where a placeholder does the work of the probe', () => {
+    const probes = { readinessProbe: headers, startupProbe: placeholder, lifecycle: { postStart: headers } };
+    const { content, values } = withhold({ spec: { containers: [probes] } } as unknown as Json);
+    expect(values).toEqual([WORDS, WORDS, WORDS]);
+    expect(JSON.stringify(content)).toContain('Authorization');
+    expect(restoreWithheld(content, values)).toEqual({ spec: { containers: [probes] } });
+    const applied = JSON.stringify({ spec: { containers: [{ livenessProbe: headers }] } });
+    expect(withhold({ metadata: { annotations: { applied } } }).values).toEqual([applied]);
+  });
+
   it('stays withheld as long as there is no value for it', () => {
     const { content } = withhold(pod);
     expect(restoreWithheld(content, [])).toEqual(content);
@@ -47,6 +64,9 @@ describe('what is withheld', () => {
       tellable('spec.containers[0].env[0].value', WORDS),
       tellable('manifest.spec.containers.0.env.0', container.env[0] ?? null),
       tellable('spec.containers', [container]),
+      tellable('spec.containers[0].readinessProbe.httpGet.httpHeaders[0].value', WORDS),
+      tellable('spec.containers[0].readinessProbe', headers),
+      tellable('manifest.spec.containers.0.startupProbe.exec.command.9', WORDS),
       tellable('metadata.annotations[kubectl.kubernetes.io/last-applied-configuration]', repeated),
       tellable('metadata.annotations.outer', JSON.stringify({ inner: repeated })),
       withoutValues(pod),
