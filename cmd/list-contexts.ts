@@ -1,5 +1,6 @@
 import type { Outcome } from '../src/domain/errors.ts';
 import { listContexts as contextNames, selectContext } from '../src/kube/kubeconfig.ts';
+import { withoutUserInfo } from '../src/kube/server-address.ts';
 import type { Reporter } from '../src/report/message.ts';
 import { columns } from '../src/ui/table.ts';
 import { connectSide, kubeconfigOf } from './connection.ts';
@@ -72,7 +73,7 @@ async function contextRows(options: ConnectionFlags, streams: Streams, reporter:
 function placeOf(select: () => ReturnType<typeof selectContext>): { server: string; namespace: string } {
   try {
     const { cluster, namespace } = select();
-    return { server: cluster.server, namespace };
+    return { server: withoutUserInfo(cluster.server).address, namespace };
   } catch {
     return { server: '', namespace: '' };
   }

@@ -2,9 +2,11 @@ import http from 'node:http';
 import type https from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { MigrateError } from '../domain/errors.ts';
+import { type PluginCredential, pluginCredentials } from './exec-plugin.ts';
 import type { SelectedContext, UserEntry } from './kubeconfig.ts';
 import { idTokens, isOidc } from './oidc.ts';
 import { impersonationHeaders } from './overrides.ts';
+import { withoutUserInfo } from './server-address.ts';
 
 /** What a request needs to be let in: both https.request and ws take it as it is. */
 export interface ConnectionOptions {
@@ -34,22 +36,41 @@ const IDLE_MS = 45_000;
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /** Throws F302 for a server address that cannot be used. */
-export function createCredentials(context: SelectedContext): Credentials {
+export function createCredentials(given: SelectedContext): Credentials {
+  const { address, auth } = withoutUserInfo(given.cluster.server);
+  const context = { ...given, cluster: { ...given.cluster, server: address } };
   const server = serverUrl(context);
-  let config = toKubeConfig(context);
   const bearerToken = isOidc(context.user) ? idTokens(context) : undefined;
+  let plugin = pluginCredentials(context);
+  let shown: PluginCredential | undefined;
+  let config = toKubeConfig(context);
   let agent: http.Agent | undefined;
   let cached: { until: number; options: Promise<ConnectionOptions> } | undefined;
   const renew = (): void => {
+    plugin = pluginCredentials(context);
+    shown = undefined;
     config = toKubeConfig(context);
     agent = undefined;
     cached = undefined;
   };
+  const secure = async (): Promise<ConnectionOptions> => {
+    const credential = await plugin?.().catch((error: unknown) => {
+      throw failedPlugin(context, error);
+    });
+    // Another certificate needs other connections.
+    if (credential !== shown && (credential?.certificate || shown?.certificate))
+      config = toKubeConfig(context, credential);
+    shown = credential;
+    const bearer = await bearerToken?.().catch((error: unknown) => {
+      throw credentialError(context, `the credentials cannot be read: ${firstLine(error)}`);
+    });
+    return secureOptions(config, context, bearer ?? credential?.token);
+  };
   const make = async (): Promise<ConnectionOptions> => {
-    const options =
-      server.protocol === 'https:' ? await secureOptions(config, context, bearerToken) : plainOptions(agent);
+    const options = server.protocol === 'https:' ? await secure() : plainOptions(agent);
     agent = options.agent;
-    return { ...options, headers: { ...options.headers, ...impersonationHeaders(context.user) } };
+    const headers = { ...options.headers, ...impersonationHeaders(context.user) };
+    return { ...(auth !== undefined && { auth }), ...options, headers };
   };
   return {
     server,
@@ -71,62 +92,53 @@ export function createCredentials(context: SelectedContext): Credentials {
   };
 }
 
-/** One entry of each kind, in the shape that KubeConfig reads; the library picks nothing by itself. */
-function toKubeConfig(context: SelectedContext): KubeConfig {
+/**
+ * One entry of each kind, in the shape that KubeConfig reads; the library picks nothing by itself. `shown`: what a plugin
+ * has printed.
+ */
+function toKubeConfig(context: SelectedContext, shown?: PluginCredential): KubeConfig {
   const config = new KubeConfig();
   const name = 'selected';
   const document = {
     'current-context': name,
     contexts: [{ name, context: { cluster: name, user: name, namespace: context.namespace } }],
     clusters: [{ name, cluster: context.cluster }],
-    users: [{ name, user: completeUser(context) }],
+    users: [{ name, user: completeUser(context, shown) }],
   };
   config.loadFromString(JSON.stringify(document));
   return config;
 }
 
 /**
- * Fills in what client-node 2.0.1 does not do, the field `tokenFile` and KUBERNETES_EXEC_INFO for exec plugins, and leaves
- * out what it does wrongly (OpenID Connect, see oidc.ts).
+ * Fills in what client-node 2.0.1 does not do, the field `tokenFile`, and leaves out what it does wrongly (OpenID Connect,
+ * see oidc.ts, and plugins, see exec-plugin.ts).
  */
-function completeUser(context: SelectedContext): UserEntry {
-  const user: UserEntry = { ...context.user };
+function completeUser(context: SelectedContext, shown: PluginCredential | undefined): UserEntry {
+  const { exec: _exec, ...user }: UserEntry = context.user;
   if (isOidc(user)) delete user['auth-provider'];
   if (user.tokenFile && user['token'] === undefined) {
     user['auth-provider'] = { name: 'tokenFile', config: { tokenFile: user.tokenFile } };
   }
-  if (user.exec) {
-    const { server, 'insecure-skip-tls-verify': insecure } = context.cluster;
-    const cluster = {
-      server,
-      'insecure-skip-tls-verify': insecure ?? undefined,
-      'tls-server-name': context.cluster['tls-server-name'],
-      'certificate-authority-data': context.cluster['certificate-authority-data'],
-      'proxy-url': context.cluster['proxy-url'],
-    };
-    const info = {
-      apiVersion: user.exec.apiVersion ?? 'client.authentication.k8s.io/v1',
-      kind: 'ExecCredential',
-      spec: { interactive: false, ...(user.exec.provideClusterInfo ? { cluster } : {}) },
-    };
-    const env = [...(user.exec.env ?? []), { name: 'KUBERNETES_EXEC_INFO', value: JSON.stringify(info) }];
-    user.exec = { ...user.exec, args: user.exec.args ?? [], env };
+  if (shown?.certificate && shown.key) {
+    const { 'client-certificate': _certificate, 'client-key': _key, ...rest } = user;
+    const data = { 'client-certificate-data': base64(shown.certificate), 'client-key-data': base64(shown.key) };
+    return { ...rest, ...data };
   }
   return user;
 }
 
+const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
+
 async function secureOptions(
   config: KubeConfig,
   context: SelectedContext,
-  bearerToken: (() => Promise<string>) | undefined,
+  bearer: string | undefined,
 ): Promise<ConnectionOptions> {
   const options: https.RequestOptions = {};
-  let bearer: string | undefined;
   try {
     await config.applyToHTTPSOptions(options);
-    bearer = await bearerToken?.();
   } catch (error) {
-    throw credentialError(context, error);
+    throw unreadableCredentials(context, error);
   }
   const agent = options.agent;
   if (!(agent instanceof http.Agent)) throw new Error('KubeConfig yields no agent');
@@ -169,7 +181,7 @@ function serverUrl(context: SelectedContext): URL {
   const { server } = context.cluster;
   if (!URL.canParse(server)) {
     throw new MigrateError('F302', {
-      detail: `the server '${server}' of context '${context.name}' is not a URL`,
+      detail: `the server of context '${context.name}' is not a URL`,
       remedy: 'correct it with kubectl config set-cluster',
     });
   }
@@ -181,14 +193,28 @@ function serverUrl(context: SelectedContext): URL {
   });
 }
 
-/** The first line only: what a plugin prints may go on with anything. */
-function credentialError(context: SelectedContext, error: unknown): MigrateError {
+/** What the system or OpenSSL says about a file is shown; any other error may hold what it was about. */
+function unreadableCredentials(context: SelectedContext, error: unknown): MigrateError {
+  const said = error instanceof Error && 'code' in error ? `: ${firstLine(error)}` : '';
+  const provider = context.user['auth-provider']?.name;
+  const what = provider === undefined ? 'the credentials' : `the credentials of auth-provider ${provider}`;
+  return credentialError(context, `${what} cannot be read${said}`);
+}
+
+function failedPlugin(context: SelectedContext, error: unknown): MigrateError {
+  const why = `the credential plugin ${context.user.exec?.command} failed: ${firstLine(error)}`;
+  return credentialError(context, why, 'run the plugin by hand, or log in again');
+}
+
+function firstLine(error: unknown): string {
   const message = error instanceof Error ? (error.message.trim().split('\n')[0] ?? '') : '';
-  const plugin = context.user.exec?.command;
-  const why = plugin === undefined ? 'the credentials cannot be read' : `the credential plugin ${plugin} failed`;
-  return new MigrateError('F312', {
-    detail: `context '${context.name}': ${why}: ${message.slice(0, 300) || 'it says no more'}`,
-    remedy:
-      plugin === undefined ? 'check the files that the kubeconfig names' : 'run the plugin by hand, or log in again',
-  });
+  return message.slice(0, 300) || 'it says no more';
+}
+
+function credentialError(
+  context: SelectedContext,
+  why: string,
+  remedy = 'check the files that the kubeconfig names',
+): MigrateError {
+  return new MigrateError('F312', { detail: `context '${context.name}': ${why}`, remedy });
 }

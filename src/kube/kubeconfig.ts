@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { declined, MigrateError } from '../domain/errors.ts';
 import type { Finding } from '../domain/finding.ts';
+import { withoutUserInfo } from './server-address.ts';
 import { onlyDocument } from './yaml.ts';
 
 export interface KubeconfigOptions {
@@ -160,7 +161,10 @@ export function contextFor(
   wanted: { readonly context: string; readonly server: string },
   flag: string,
 ): string {
-  const serverOf = (name: string) => kubeconfig.clusters.get(kubeconfig.contexts.get(name)?.cluster ?? '')?.server;
+  const serverOf = (name: string) => {
+    const server = kubeconfig.clusters.get(kubeconfig.contexts.get(name)?.cluster ?? '')?.server;
+    return server === undefined ? undefined : withoutUserInfo(server).address;
+  };
   const isSame = (name: string) => serverOf(name)?.replace(/\/$/, '') === wanted.server.replace(/\/$/, '');
   const found = [wanted.context, ...listContexts(kubeconfig)].find(isSame);
   if (found !== undefined) return found;

@@ -1,16 +1,27 @@
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type ApiClient, ApiFailure, type ApiRequest } from '../../src/kube/api-client.ts';
 
 /** A cluster that answers on a port of this machine: requests in JSON, no watches and no streams. */
 export interface Front {
   readonly url: string;
+  /** What the requests had to show, each once. */
+  readonly authorizations: ReadonlySet<string>;
   close(): Promise<void>;
 }
 
-/** Puts an HTTP server before a client of a fake cluster, for programs that bring their own connections. */
-export async function serveCluster(api: ApiClient): Promise<Front> {
-  const server = http.createServer(async (incoming, answer) => {
+/**
+ * Puts an HTTP server before a client of a fake cluster, for programs that bring their own connections. `tls`: a key and a
+ * certificate for `localhost`; without them it is plain HTTP.
+ */
+export async function serveCluster(
+  api: ApiClient,
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<Front> {
+  const authorizations = new Set<string>();
+  const serve: http.RequestListener = async (incoming, answer) => {
+    if (incoming.headers.authorization) authorizations.add(incoming.headers.authorization);
     const url = new URL(incoming.url ?? '/', 'http://cluster');
     let text = '';
     for await (const chunk of incoming) text += String(chunk);
@@ -27,11 +38,13 @@ export async function serveCluster(api: ApiClient): Promise<Front> {
       const status = statusOf(error);
       answer.writeHead(status.code, { 'content-type': 'application/json' }).end(JSON.stringify(status));
     }
-  });
+  };
+  const server = tls ? https.createServer(tls, serve) : http.createServer(serve);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
+    authorizations,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,14 +1,18 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { failureCode } from '../../../src/domain/errors.ts';
 import type { WatchEvent } from '../../../src/kube/api-client.ts';
 import type { Cluster } from '../../../src/kube/connect.ts';
 import { createCredentials } from '../../../src/kube/credentials.ts';
+import { createHttpClient } from '../../../src/kube/http-client.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import { connectLocal } from '../../fakes/exec-server.ts';
+import { LOCALHOST } from '../../fixtures/localhost-tls.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let server: Server;
@@ -162,11 +166,95 @@ describe('credentials', () => {
     expect(options.headers).toMatchObject({ Authorization: 'Bearer ExecCredential-https://east.example' });
   });
 
-  it('of a plugin that fails say which one', async () => {
-    const exec = { command: process.execPath, args: ['-e', 'console.error("log in first\\nsecret"); process.exit(1)'] };
-    await expect(credentialsOf({ exec }).options()).rejects.toMatchObject({
+  const pluginThat = (script: string) => ({ command: process.execPath, args: ['-e', script] });
+  const printing = (credential: unknown) =>
+    pluginThat(`process.stdout.write(${JSON.stringify(JSON.stringify(credential))})`);
+
+  it.each<[string, { command: string; args?: string[] }, RegExp]>([
+    ['fails', pluginThat('console.error("token hunter2 refused"); process.exit(3)'), /it ended with exit status 3$/],
+    ['is ended', pluginThat('process.kill(process.pid, "SIGKILL")'), /it was ended by SIGKILL$/],
+    ['prints its token alone', pluginThat('console.log("hunter2")'), /there is no ExecCredential in its output$/],
+    [
+      'stops in the middle',
+      pluginThat(`console.log('{"status":{"token":"hunter2"')`),
+      /there is no ExecCredential in its output$/,
+    ],
+    ['prints something else', printing({ token: 'hunter2' }), /there is no ExecCredential in its output$/],
+    [
+      'prints no end',
+      pluginThat('for (;;) require("fs").writeSync(1, "hunter2 ".repeat(9000))'),
+      /its output is too long/,
+    ],
+    ['is not there', { command: '/nonexistent/plugin' }, /it cannot be started \(ENOENT\)$/],
+  ])('of a plugin that %s say which one, and nothing that it has printed', async (_what, exec, why) => {
+    const failed = credentialsOf({ exec }).options();
+    await expect(failed).rejects.toMatchObject({
       code: 'F312',
-      detail: expect.stringMatching(/credential plugin .* failed: log in first$/),
+      detail: expect.stringMatching(`context 'east': the credential plugin ${exec.command} failed: ${why.source}`),
     });
+    await expect(failed).rejects.not.toMatchObject({ detail: expect.stringContaining('hunter2') });
+  });
+
+  it('of a plugin are asked for again when they have expired, or were refused', async () => {
+    const folder = temporaryFolder();
+    const count = path.join(folder, 'count');
+    const script = `const fs = require('fs'); fs.appendFileSync(${JSON.stringify(count)}, 'x');
+      const token = String(fs.readFileSync(${JSON.stringify(count)}).length);
+      console.log(JSON.stringify({ status: { token, expirationTimestamp: process.env.UNTIL } }));`;
+    const exec = (year: string) => ({
+      ...pluginThat(script),
+      env: [{ name: 'UNTIL', value: `${year}-01-01T00:00:00Z` }],
+    });
+    const tokenOf = async (credentials: ReturnType<typeof createCredentials>) =>
+      (await credentials.options()).headers['Authorization'];
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const lasting = credentialsOf({ exec: exec('2999') });
+    expect(await tokenOf(lasting)).toBe('Bearer 1');
+    vi.advanceTimersByTime(60_000);
+    expect(await tokenOf(lasting)).toBe('Bearer 1');
+    lasting.renew();
+    expect(await tokenOf(lasting)).toBe('Bearer 2');
+    const over = credentialsOf({ exec: exec('2001') });
+    expect(await tokenOf(over)).toBe('Bearer 3');
+    vi.advanceTimersByTime(60_000);
+    expect(await tokenOf(over)).toBe('Bearer 4');
+  });
+
+  it('of a plugin may be a certificate', async () => {
+    const { cert: certificate, key } = LOCALHOST;
+    const exec = printing({ status: { clientCertificateData: certificate, clientKeyData: key } });
+    const { agent } = await credentialsOf({ exec }).options();
+    expect((agent as https.Agent).options).toMatchObject({ cert: Buffer.from(certificate), key: Buffer.from(key) });
+  });
+
+  it('in the address of a server log in as with kubectl, and nobody is shown them', async () => {
+    answer = (request, response) => json(response, { message: 'no' }, request.url === '/version' ? 200 : 403);
+    const { port } = server.address() as AddressInfo;
+    const urls: string[] = [];
+    const credentials = createCredentials({
+      ...{ name: 'east', namespace: 'default', user: {} },
+      cluster: { server: `http://admin:hunter%202@127.0.0.1:${port}/` },
+    });
+    const client = createHttpClient({
+      ...{ side: 'source' as const, context: 'east', credentials, requestTimeoutMs: 1000 },
+      onRequest: ({ url }) => urls.push(url),
+    });
+    expect(client.server).toBe(`http://127.0.0.1:${port}`);
+    await client.request({ method: 'GET', path: '/version' });
+    expect(seen[0]?.headers.authorization).toBe(`Basic ${Buffer.from('admin:hunter 2').toString('base64')}`);
+    expect(urls).toEqual([`http://127.0.0.1:${port}/version`]);
+  });
+
+  it('in an address that is no URL are not shown either', () => {
+    const of = (address: string) => () =>
+      createCredentials({ name: 'east', namespace: 'default', cluster: { server: address }, user: {} });
+    for (const address of [
+      'https://admin:hunter2@ho st',
+      'https://admin:hun/ter2@host:x',
+      'http://admin:hunter2@far.example',
+    ]) {
+      expect(of(address)).toThrow(expect.objectContaining({ code: 'F302', detail: expect.not.stringMatching(/hun/) }));
+    }
   });
 });
