@@ -1,5 +1,5 @@
 import type { Effect } from '../domain/effect.ts';
-import { failureCode, MigrateError } from '../domain/errors.ts';
+import { asMigrateError, type FailureCode, failureCode, MigrateError } from '../domain/errors.ts';
 import { parseJson } from '../domain/json.ts';
 import { COMMAND, MANAGED_BY, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { PlanDraft } from '../domain/plan.ts';
@@ -50,10 +50,16 @@ export interface ConfigMapSinkOptions {
   readonly namespace?: string;
 }
 
-/** What is known of the ConfigMap: its version, and its data as this process left it. */
-interface Known {
-  resourceVersion: string;
-  data: Readonly<Record<string, string>>;
+/** A ConfigMap at one moment. */
+interface Version {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly data: Readonly<Record<string, string>>;
+}
+
+/** The ConfigMap as this process left it, and everything that it ever tried to write there. */
+interface Known extends Version {
+  readonly tried: Record<string, string>;
 }
 
 /**
@@ -76,7 +82,7 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
     create: async (header, write) => {
       try {
         const made = await gateway.create(reader.side, RESOURCES.configMap, newConfigMap(header, namespace), write);
-        known.set(header.id, snapshot(made));
+        known.set(header.id, { ...versionOf(made), tried: {} });
       } catch (error) {
         throw failureCode(error) === 'F318' ? existsAlready(header.id, place, error) : error;
       }
@@ -87,12 +93,13 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
       const ref = { ...journalRef(reader.side, id, namespace), resource: RESOURCES.configMap };
       await writeGuarded(state, writes, {
         patch: async (resourceVersion, data) =>
-          snapshot(await gateway.patch<ConfigMap>(ref, 'merge', { metadata: { resourceVersion }, data }, write)),
+          versionOf(await gateway.patch<ConfigMap>(ref, 'merge', { metadata: { resourceVersion }, data }, write)),
         read: async () => {
           const found = await read(id, write);
-          return found === undefined ? undefined : snapshot(found);
+          return found === undefined ? undefined : versionOf(found);
         },
         id,
+        decisive: write?.decisive === true,
       });
     },
     remove: async (id, write) => {
@@ -102,7 +109,7 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
     load: async (id, write) => {
       const found = await read(id, write);
       if (found === undefined) return undefined;
-      known.set(id, snapshot(found));
+      known.set(id, { ...versionOf(found), tried: {} });
       return parseRecord(found, `${place}/${id}`);
     },
   };
@@ -110,12 +117,26 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
 
 interface WriteAccess {
   readonly id: string;
-  patch(resourceVersion: string, data: Record<string, string>): Promise<Known>;
-  read(): Promise<Known | undefined>;
+  /** Nobody may act on a belief about this write: see `SinkWriteOptions`. */
+  readonly decisive: boolean;
+  patch(resourceVersion: string, data: Record<string, string>): Promise<Version>;
+  read(): Promise<Version | undefined>;
+}
+
+/** With these the API server, or what lets requests out of here, said no: the write did not happen. */
+const REFUSALS: ReadonlySet<FailureCode> = new Set(['F312', 'F313', 'F314', 'F315', 'F316', 'F318', 'F399']);
+
+function isRefusal(error: unknown): boolean {
+  const code = failureCode(error);
+  return neverSent(error) || (code !== undefined && REFUSALS.has(code));
 }
 
 async function writeGuarded(known: Known, writes: readonly JournalWrite[], access: WriteAccess): Promise<void> {
   const all = Object.fromEntries(writes.map((write) => [keyOf(write.serial), JSON.stringify(write)]));
+  Object.assign(known.tried, all);
+  /** One try may have been carried out, or may be yet: whatever comes after it says nothing about that. */
+  let unsure = false;
+  const failure = (error: unknown) => (unsure && access.decisive ? notKnown(access.id, error) : error);
   for (let tries = 1; ; tries += 1) {
     const data = Object.fromEntries(Object.entries(all).filter(([key, value]) => known.data[key] !== value));
     if (Object.keys(data).length === 0) return;
@@ -123,14 +144,25 @@ async function writeGuarded(known: Known, writes: readonly JournalWrite[], acces
       Object.assign(known, await access.patch(known.resourceVersion, data));
       return;
     } catch (error) {
-      const code = failureCode(error);
-      const unsure = code === 'F310' || code === 'F311' || code === 'F317';
-      if (neverSent(error) || (!unsure && code !== 'F315') || tries >= TRIES) throw error;
-      const now = await access.read();
-      if (now === undefined || !isOurs(now.data, known.data, all)) throw changedByOthers(access.id, error);
+      unsure ||= !isRefusal(error);
+      if (!unsure && failureCode(error) !== 'F315') throw error;
+      const now = await access.read().catch((unread: unknown) => {
+        throw failure(unread);
+      });
+      if (now === undefined) throw failure(changedByOthers(access.id, error));
+      // The version that ours was conditional on is gone: what is not there by now never will be.
+      if (now.resourceVersion !== known.resourceVersion && !isWritten(now, writes)) unsure = false;
+      if (!isOurs(now.data, known.data, all)) throw failure(changedByOthers(access.id, error));
       Object.assign(known, now);
+      if (tries >= TRIES && !isWritten(now, writes)) throw failure(error);
     }
   }
+}
+
+/** The last of the writes is there; they are made in one go. */
+function isWritten({ data }: Version, writes: readonly JournalWrite[]): boolean {
+  const last = writes.at(-1);
+  return last === undefined || data[keyOf(last.serial)] === JSON.stringify(last);
 }
 
 /** What is there is what we left, and perhaps what we were writing; nothing else. */
@@ -157,8 +189,8 @@ export function newConfigMap(header: JournalHeader, namespace = SYSTEM_NAMESPACE
   };
 }
 
-function snapshot(configMap: ConfigMap): Known {
-  return { resourceVersion: configMap.metadata.resourceVersion ?? '', data: configMap.data ?? {} };
+function versionOf({ metadata, data = {} }: ConfigMap): Version {
+  return { uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '', data };
 }
 
 /** The record that a ConfigMap holds. Throws F350 when it holds none. Pure. */
@@ -179,6 +211,20 @@ function existsAlready(id: string, place: string, cause: unknown): MigrateError 
     detail: `${place} holds a record ${id} already`,
     remedy: 'start again: every plan gets an id of its own',
     cause,
+  });
+}
+
+/** What these say to do is wrong for somebody whose move may be committed. */
+const FROM_THE_START: ReadonlySet<FailureCode> = new Set(['F306', 'F314', 'F315', 'F316']);
+
+function notKnown(id: string, error: unknown): MigrateError {
+  const { code, detail, remedy } = asMigrateError(error);
+  const first = FROM_THE_START.has(code) ? '' : `${remedy}; `;
+  return new MigrateError(code, {
+    detail: `${detail}; whether move ${id} is committed is not known`,
+    remedy: `${first}the record in the source cluster says whether it is committed`,
+    outcome: 'midway',
+    cause: error,
   });
 }
 

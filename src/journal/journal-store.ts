@@ -2,8 +2,16 @@ import type { Clock } from '../domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import type { RecordState } from '../domain/standing.ts';
-import { neverSent } from '../kube/failures.ts';
-import type { Journal, JournalSink, JournalStart, JournalStore, NewEntry, Testimony, WriteOptions } from './ports.ts';
+import type {
+  Journal,
+  JournalSink,
+  JournalStart,
+  JournalStore,
+  NewEntry,
+  SinkWriteOptions,
+  Testimony,
+  WriteOptions,
+} from './ports.ts';
 import {
   checkId,
   type JournalEntry,
@@ -193,7 +201,12 @@ interface Copy extends Place {
   turn: Promise<void>;
 }
 
-async function send(place: Place, id: string, write: JournalWrite, options: WriteOptions | undefined): Promise<void> {
+async function send(
+  place: Place,
+  id: string,
+  write: JournalWrite,
+  options: SinkWriteOptions | undefined,
+): Promise<void> {
   const writes = [...place.backlog, write];
   place.backlog = writes;
   await place.sink.write(id, writes, options);
@@ -240,7 +253,7 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
     if (sent.status === 'rejected') throw sent.reason;
   };
   /** The authority first, and it alone decides: a copy must never know of a commit that did not happen. */
-  const decide = async (entries: readonly NewEntry[], state: RecordState, write?: WriteOptions): Promise<void> => {
+  const decide = async (entries: readonly NewEntry[], state: RecordState, write?: SinkWriteOptions): Promise<void> => {
     if (record.state === state) return;
     const next = compose(entries, state);
     const before = authority.backlog;
@@ -253,7 +266,14 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
     keep(next);
     void copy(next);
   };
-  const inTurn = createQueue();
+  /** Nobody knows whether the move is committed: what this process says from then on could be wrong in any copy. */
+  let unknown: MigrateError | undefined;
+  const queue = createQueue();
+  const inTurn = (act: () => Promise<void>) =>
+    queue(() => {
+      if (unknown) throw unknown;
+      return act();
+    });
   return {
     record: () => record,
     now: () => timeOf(options.clock),
@@ -262,9 +282,10 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
       inTurn(async () => {
         const entry: NewEntry = { step: 'commit', kind: 'commit', ...(data === undefined ? {} : { data }) };
         try {
-          await decide([...(write?.before ?? []), entry], 'committed', write);
+          await decide([...(write?.before ?? []), entry], 'committed', { ...write, decisive: true });
         } catch (error) {
-          throw commitFailure(error, record.id);
+          if (isMigrateError(error) && error.outcome === 'midway') unknown = error;
+          throw error;
         }
       }),
     close: (state, write) =>
@@ -298,23 +319,6 @@ function createQueue(): (act: () => Promise<void>) => Promise<void> {
     last = turn.catch(() => undefined);
     return turn;
   };
-}
-
-/**
- * A write that was refused did not happen. One whose answer was lost may have: then nobody may act on either belief.
- * F310 to F312 come after the sink tried to read the record back, so they mean that nobody knows.
- */
-function commitFailure(error: unknown, id: string): unknown {
-  if (neverSent(error)) return error;
-  const code = failureCode(error);
-  if (!isMigrateError(error) || (code !== 'F310' && code !== 'F311' && code !== 'F317' && code !== 'F306'))
-    return error;
-  return new MigrateError(error.code, {
-    detail: `${error.detail}; whether move ${id} is committed is not known`,
-    remedy: `${error.remedy}; the record in the source cluster says whether it is committed`,
-    outcome: 'midway',
-    cause: error,
-  });
 }
 
 function byteLength(value: JournalHeader | JournalWrite | { readonly plan: Json }): number {

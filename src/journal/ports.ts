@@ -51,7 +51,7 @@ export interface Journal {
   /**
    * The commit: one write guarded by optimistic concurrency, to the cluster first. When it returns, the target may run.
    * When it throws with outcome `failed` the move is not committed; with outcome `midway` that cannot be known
-   * (the answer was lost): then neither go on nor go back. Idempotent.
+   * (the answer of one try was lost): then neither go on nor go back, and this journal takes nothing more. Idempotent.
    */
   commit(data?: Json, options?: CommitOptions): Promise<void>;
   /** The last write. Idempotent for the same state. */
@@ -88,6 +88,14 @@ export interface JournalStore {
   reopen(id: string, options?: WriteOptions): Promise<Journal | undefined>;
 }
 
+export interface SinkWriteOptions extends WriteOptions {
+  /**
+   * Nobody may act on a belief about this write: where it cannot be known whether it was carried out, or still will be,
+   * the outcome of what is thrown is `midway`.
+   */
+  readonly decisive?: boolean;
+}
+
 /** One place that a record is written to: a file, or a ConfigMap in a cluster. */
 export interface JournalSink {
   /** How messages name the place. */
@@ -99,7 +107,7 @@ export interface JournalSink {
    * are passed over, so repeating a write whose outcome was unknown is safe. Throws F315 when the record is not as this
    * process left it.
    */
-  write(id: string, writes: readonly JournalWrite[], options?: WriteOptions): Promise<void>;
+  write(id: string, writes: readonly JournalWrite[], options?: SinkWriteOptions): Promise<void>;
   /** Removes the record. Idempotent. */
   remove(id: string, options?: WriteOptions): Promise<void>;
   /** Reads the record and makes its present version the one that the next write builds on. */
