@@ -176,8 +176,15 @@ function tools(
     newUuid,
     onStaleCopy: (where, error) =>
       reporter.notify({ code: 'W421', text: `the copy of the journal in ${where} is behind: ${String(error)}` }),
+    onSetAside: (...what) => reporter.notify({ code: 'W421', text: writtenAnew(...what) }),
   });
   return { gateway, readers, store };
+}
+
+function writtenAnew(where: string, error: unknown, now: string | undefined): string {
+  const why = error === undefined ? 'it says something else than the record that counts' : asMigrateError(error).detail;
+  const there = now === undefined ? '' : `; what was there is ${now}`;
+  return `the copy of the journal in ${where} is written anew: ${why}${there}`;
 }
 
 /** Tells of a cluster that does not say what is withheld of a plan, or cannot be asked to remove it. */

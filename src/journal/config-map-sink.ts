@@ -76,6 +76,10 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
       namespace,
       ...(write?.signal === undefined ? {} : { signal: write.signal }),
     });
+  const remove = async (id: string, write?: WriteOptions): Promise<void> => {
+    await gateway.delete({ ...journalRef(reader.side, id, namespace), resource: RESOURCES.configMap }, write);
+    known.delete(id);
+  };
   const place = `${reader.context}: configmap ${namespace}`;
   return {
     place,
@@ -102,10 +106,11 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
         decisive: write?.decisive === true,
       });
     },
-    remove: async (id, write) => {
-      await gateway.delete({ ...journalRef(reader.side, id, namespace), resource: RESOURCES.configMap }, write);
-      known.delete(id);
+    setAside: async (id, write) => {
+      await remove(id, write);
+      return undefined;
     },
+    remove,
     load: async (id, write) => {
       const found = await read(id, write);
       if (found === undefined) return undefined;

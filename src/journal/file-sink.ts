@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -17,6 +17,8 @@ import {
 } from './record.ts';
 
 const SUFFIX = '.ndjson';
+/** After the name of a file that is of no use as a record. */
+const ASIDE = '.aside';
 /** Longest journal that is read, in bytes; ours end far below. */
 const MAX_FILE = 8 * 1024 * 1024;
 
@@ -70,9 +72,15 @@ export function createFileSink(folder: string): JournalSink {
       await guarded(file, () => appendSynced(file, before, content));
       known.set(id, { serial: last.serial, length: before.length + content.length, torn: false });
     },
+    setAside: async (id) => {
+      const file = fileOf(id);
+      await guarded(file, () => rename(file, file + ASIDE));
+      known.delete(id);
+      return file + ASIDE;
+    },
     remove: async (id) => {
       const file = fileOf(id);
-      await guarded(file, () => rm(file, { force: true }));
+      for (const each of [file, file + ASIDE]) await guarded(each, () => rm(each, { force: true }));
       known.delete(id);
     },
     load: async (id) => {

@@ -2,6 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import type { RecordState } from '../domain/standing.ts';
+import { agreedRecord, isBeginningOf, mayBeBehind, recordLost } from './agreement.ts';
 import type {
   Journal,
   JournalSink,
@@ -32,6 +33,11 @@ export interface JournalStoreOptions {
   readonly newUuid: () => string;
   /** Told when a copy begins to miss writes. */
   readonly onStaleCopy?: (place: string, error: unknown) => void;
+  /**
+   * Told when a copy is written anew: because it could not be read (`error`), or said something else than the authority.
+   * `where`: what it said is there now, if anywhere.
+   */
+  readonly onSetAside?: (place: string, error: unknown, where: string | undefined) => void;
 }
 
 /** What one record may hold, in bytes of JSON: a ConfigMap ends at 1 MiB. */
@@ -53,7 +59,7 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
       return createJournal({ ...header, serial: 0, state: 'running', entries: [] }, options);
     },
     survey,
-    load: async (id, write) => furthest(await survey(id, write), id),
+    load: async (id, write) => agreedRecord(await survey(id, write), id),
     remove: async (id, write) => {
       for (const sink of [...options.copies, options.authority]) await sink.remove(checkId(id), write);
     },
@@ -61,13 +67,12 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
       const told = await survey(id, write);
       const authority = told.find((each) => each.authority);
       if (authority?.error !== undefined) throw authority.error;
-      const record = furthest(told, id);
+      const record = agreedRecord(told, id);
       if (record === undefined) return undefined;
-      if (!authority?.record && isUnfinished(record)) throw recordLost(record, options.authority.place);
+      if (!authority?.record && mayBeBehind(record)) throw recordLost(record, options.authority.place);
       await Promise.all(
         sinks.map(async (sink, index) => {
-          const testimony = told[index];
-          const caughtUp = testimony?.error ?? (await failing(() => catchUp(sink, testimony?.record, record, write)));
+          const caughtUp = await failing(() => bringUp(sink, told[index], record, options.onSetAside, write));
           if (caughtUp === undefined) return;
           if (sink === options.authority) throw caughtUp;
           options.onStaleCopy?.(sink.place, caughtUp);
@@ -76,19 +81,6 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
       return createJournal(record, options);
     },
   };
-}
-
-/** Something was begun, and may have gone further than a copy knows. */
-function isUnfinished({ serial, state }: JournalRecord): boolean {
-  return serial > 0 && (state === 'running' || state === 'rollback-incomplete');
-}
-
-function recordLost({ id, state }: JournalRecord, place: string): MigrateError {
-  return new MigrateError('F372', {
-    detail: `${place} has lost its record of ${id}; a copy says ${state}, and cannot know whether the move was committed`,
-    remedy: 'look at both pods before either is touched; the copy has every object that was made',
-    outcome: 'midway',
-  });
 }
 
 async function ask(sink: JournalSink, authority: boolean, id: string, write?: WriteOptions): Promise<Testimony> {
@@ -150,22 +142,24 @@ async function createEverywhere(
   }
 }
 
-/** The record with most writes, of the places that can be asked. */
-function furthest(told: readonly Testimony[], id: string): JournalRecord | undefined {
-  const found = told.flatMap(({ record }) => (record ? [record] : []));
-  if (new Set(found.map((record) => record.lineage)).size > 1) {
-    throw new MigrateError('F350', {
-      detail: `the places that hold record ${id} tell of different migrations`,
-      remedy: 'move the local copy away, and keep it for a report',
-    });
-  }
-  const broken = told.find(({ error }) => failureCode(error) === 'F350') ?? told.find(({ error }) => error);
-  // A record that cannot be read is not one that does not exist.
-  if (broken && (found.length === 0 || failureCode(broken.error) === 'F350')) throw broken.error;
-  return found.reduce<JournalRecord | undefined>(
-    (best, record) => (best === undefined || record.serial > best.serial ? record : best),
-    undefined,
-  );
+/**
+ * Brings a place to where the record is; what is of no use there is set aside first. Throws what the place says when it
+ * cannot be asked.
+ */
+async function bringUp(
+  sink: JournalSink,
+  told: Testimony | undefined,
+  wanted: JournalRecord,
+  onSetAside: JournalStoreOptions['onSetAside'],
+  options?: WriteOptions,
+): Promise<void> {
+  const { record, error } = told ?? {};
+  const isDamaged = failureCode(error) === 'F350';
+  if (error !== undefined && !isDamaged) throw error;
+  if (!isDamaged && (!record || isBeginningOf(record, wanted))) return catchUp(sink, record, wanted, options);
+  const where = await sink.setAside(wanted.id, options);
+  onSetAside?.(sink.place, error, where);
+  return catchUp(sink, undefined, wanted, options);
 }
 
 /** Brings a place that lacks writes (or the whole record) to where the others are, in one write. */

@@ -74,16 +74,18 @@ export interface JournalStore {
   /** Asks every place, the authority first. Throws F350 only for an id that is none. */
   survey(id: string, options?: WriteOptions): Promise<readonly Testimony[]>;
   /**
-   * Reads a record without changing it, the furthest one of all places that can be asked; undefined when none of them
-   * has it. Throws F350 when places tell of different migrations, and what a place said when none can be asked.
+   * Reads a record without changing it, as all places that can be asked tell it together; undefined when none of them
+   * has it. Throws F350 when places tell of different migrations or one has a record of a newer version, F372 when a copy
+   * alone knows of a commit, and what a place said when none can be asked.
    */
   load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;
   /** Removes a record from every place, the authority last. Idempotent. Throws what the first place that fails says. */
   remove(id: string, options?: WriteOptions): Promise<void>;
   /**
-   * Takes up a record that an earlier process left, and brings every place that can be asked to where the furthest is;
-   * undefined when no place has it. Throws F350 when places disagree, what the authority said when it cannot be asked,
-   * and F372 when it lost the record of something unfinished: a copy cannot tell whether that was committed.
+   * Takes up a record that an earlier process left, and brings every place that can be asked to where it is; a copy that
+   * is damaged or says something else is set aside and written anew. Undefined when no place has it. Throws what `load`
+   * throws, what the authority said when it cannot be asked, and F372 when it lost the record of something unfinished: a
+   * copy cannot tell what became of that.
    */
   reopen(id: string, options?: WriteOptions): Promise<Journal | undefined>;
 }
@@ -108,7 +110,9 @@ export interface JournalSink {
    * process left it.
    */
   write(id: string, writes: readonly JournalWrite[], options?: SinkWriteOptions): Promise<void>;
-  /** Removes the record. Idempotent. */
+  /** Takes what is there of a record out of the way, and yields where it can be looked at, if anywhere. */
+  setAside(id: string, options?: WriteOptions): Promise<string | undefined>;
+  /** Removes the record and what was set aside of it. Idempotent. */
   remove(id: string, options?: WriteOptions): Promise<void>;
   /** Reads the record and makes its present version the one that the next write builds on. */
   load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { MigrateError } from '../domain/errors.ts';
+import { isMigrateError, MigrateError } from '../domain/errors.ts';
 import { canonicalJson, type Json } from '../domain/json.ts';
 import { COMMAND, isMigrationId } from '../domain/names.ts';
 import { RECORD_STATES, type RecordState } from '../domain/standing.ts';
@@ -105,6 +105,13 @@ export function planDigest(plan: Json): string {
   return createHash('sha256').update(canonicalJson(plan)).digest('hex');
 }
 
+const OF_NEWER_VERSION = Symbol('record of a newer version');
+
+/** An F350 for a record that is whole, and none that this version can read. Pure. */
+export function isOfNewerVersion(error: unknown): boolean {
+  return isMigrateError(error) && error.cause === OF_NEWER_VERSION;
+}
+
 /** Throws F350 for what is not a header of ours: newer schema, other shape, or a plan that does not match its digest. */
 export function parseHeader(value: unknown, where: string): JournalHeader {
   const version = z.looseObject({ schemaVersion: z.int() }).safeParse(value);
@@ -112,6 +119,7 @@ export function parseHeader(value: unknown, where: string): JournalHeader {
     throw new MigrateError('F350', {
       detail: `${where} has schema version ${version.data.schemaVersion}; this version of ${COMMAND} knows ${SCHEMA_VERSION}`,
       remedy: `use the newer version of ${COMMAND} that wrote it`,
+      cause: OF_NEWER_VERSION,
     });
   }
   const header = headerSchema.safeParse(value);

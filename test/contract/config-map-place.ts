@@ -10,7 +10,7 @@ import type { Gateway } from '../../src/kube/ports.ts';
 /** A ConfigMap sink in a namespace, with a gateway that allows it every record. */
 export function configMapSink(api: ApiClient, namespace: string): JournalSink {
   const allow = (id: string): Gateway => {
-    const effects = (['create', 'patch'] as const).map(
+    const effects = (['create', 'patch', 'delete'] as const).map(
       (verb): Effect => ({
         step: 'journal',
         phase: 'prepare',
@@ -25,6 +25,7 @@ export function configMapSink(api: ApiClient, namespace: string): JournalSink {
     ...allow('none'),
     create: (side, resource, object, options) => allow(object.metadata.name).create(side, resource, object, options),
     patch: (ref, type, body, options) => allow(ref.name).patch(ref, type, body, options),
+    delete: (ref, options) => allow(ref.name).delete(ref, options),
   };
   return createConfigMapSink({ reader: createReader(api, systemClock), gateway, namespace });
 }

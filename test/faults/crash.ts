@@ -265,6 +265,10 @@ function memorySink(): JournalSink {
       const known = record.writes.length;
       record.writes = [...record.writes, ...writes.filter(({ serial }) => serial > known)];
     },
+    setAside: async (id) => {
+      records.delete(id);
+      return undefined;
+    },
     remove: async (id) => {
       records.delete(id);
     },

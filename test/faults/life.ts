@@ -107,6 +107,7 @@ export function sinkOf(life: Life, sink: JournalSink): JournalSink {
     place: sink.place,
     create: (header) => life.act('create local record', () => sink.create(header)),
     write: (id, writes) => life.act('write local record', () => sink.write(id, writes)),
+    setAside: (id) => life.act('set local record aside', () => sink.setAside(id)),
     remove: (id) => life.act('remove local record', () => sink.remove(id)),
     load: (id) => life.look(() => sink.load(id)),
   };

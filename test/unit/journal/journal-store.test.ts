@@ -252,6 +252,7 @@ describe('a record that is not ours to read', () => {
     async (line) => {
       await store.open(start);
       await appendFile(file(), `${line}\n`);
+      cluster.remove(RESOURCES.configMap, 'suite', start.id);
       expect(await codeOf(newStore().load(start.id))).toBe('F350');
     },
   );
