@@ -7,7 +7,7 @@ import { SIDES, type Side } from '../src/domain/refs.ts';
 import { isCommitted, type RecordState } from '../src/domain/standing.ts';
 import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
-import { createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
+import { type ConfigMapSink, createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
 import { createJournalStore } from '../src/journal/journal-store.ts';
 import type { Worker } from '../src/journal/lease.ts';
 import { dropLocks, type Lock, takeLock } from '../src/journal/lock.ts';
@@ -53,7 +53,7 @@ export interface Session extends Omit<RunOptions, 'steps'> {
  * has the lock; then nothing of this is left.
  */
 export async function beginSession(plan: Plan, place: Workplace): Promise<Session> {
-  const { gateway, readers, store } = tools(plan, place);
+  const { gateway, readers, store, authority } = tools(plan, place);
   const leave = async (journal: Journal | undefined): Promise<void> => {
     const signal = new AbortController().signal;
     // As far as the clusters let it: what one refuses must not keep the rest.
@@ -69,7 +69,7 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
     journal = await store.open(start);
     await keepWithheld({ plan, gateway }, place.interrupt);
     const lock = await lockFor(plan, place, gateway);
-    return session(plan, place, { gateway, store, lock, journal, takingUp: false });
+    return session(plan, place, { gateway, authority, lock, journal, takingUp: false });
   } catch (error) {
     // Nothing has begun; what was made goes again, as far as the clusters let it.
     await leave(journal).catch(() => undefined);
@@ -83,7 +83,7 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
  * committed.
  */
 export async function takeUpSession(recorded: Plan, place: Workplace): Promise<Session> {
-  const { gateway, readers, store } = await usableTools(recorded, place);
+  const { gateway, readers, store, authority } = await usableTools(recorded, place);
   const plan = await withWithheld(recorded, readers, { signal: place.interrupt, untold: untoldTo(recorded, place) });
   const onUnreachable = (side: Side) =>
     place.reporter.notify({
@@ -94,7 +94,7 @@ export async function takeUpSession(recorded: Plan, place: Workplace): Promise<S
   try {
     const journal = await store.reopen(plan.id);
     if (!journal) throw noRecord(plan.id, 'any of its places any more');
-    return session(plan, place, { gateway, store, lock, journal, takingUp: true });
+    return session(plan, place, { gateway, authority, lock, journal, takingUp: true });
   } catch (error) {
     await lock.leave();
     throw error;
@@ -157,12 +157,18 @@ function unknowable({ id, source }: Plan, error: MigrateError): MigrateError {
   });
 }
 
+/** The record that decides. */
+interface Authority {
+  readonly side: Side;
+  readonly sink: ConfigMapSink;
+}
+
 /** The gateway of a plan, and its records in both clusters and beside them. */
 function tools(
   plan: Plan,
   place: Workplace,
   deciding: Side = 'source',
-): { gateway: Gateway; readers: Readers; store: JournalStore } {
+): { gateway: Gateway; readers: Readers; store: JournalStore; authority: Authority } {
   const { source, target, clock, copies, newUuid, reporter } = place;
   const gateway = createGateway({ source: source.api, target: target.api, effects: plan.effects, clock });
   const readers = { source: source.reader, target: target.reader };
@@ -178,7 +184,7 @@ function tools(
       reporter.notify({ code: 'W421', text: `the copy of the journal in ${where} is behind: ${String(error)}` }),
     onSetAside: (...what) => reporter.notify({ code: 'W421', text: writtenAnew(...what) }),
   });
-  return { gateway, readers, store };
+  return { gateway, readers, store, authority: { side: deciding, sink: authority } };
 }
 
 function writtenAnew(where: string, error: unknown, now: string | undefined): string {
@@ -234,7 +240,7 @@ function session(
   place: Workplace,
   parts: {
     readonly gateway: Gateway;
-    readonly store: JournalStore;
+    readonly authority: Authority;
     readonly lock: Lock;
     readonly journal: Journal;
     readonly takingUp: boolean;
@@ -258,10 +264,15 @@ function session(
     },
   };
   const forget = async (signal: AbortSignal): Promise<void> => {
+    const { side: deciding, sink } = parts.authority;
+    // Whoever has taken the migration up needs all of this.
+    const own = await sink.own(plan.id, { signal });
     await lock.remove(signal);
     // The authority’s goes last: until then anybody can see that this is under way. The local copy is kept as history.
     for (const side of recordSides(plan).toReversed()) {
-      await gateway.delete({ ...journalRef(side, plan.id), resource: RESOURCES.configMap }, { signal });
+      const ref = { ...journalRef(side, plan.id), resource: RESOURCES.configMap };
+      if (side !== deciding) await gateway.delete(ref, { signal });
+      else if (own) await gateway.delete(ref, { signal, ...own });
     }
     await removeEmptyNamespaces({ ...context, signal }, SIDES);
   };

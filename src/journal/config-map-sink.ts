@@ -50,6 +50,18 @@ export interface ConfigMapSinkOptions {
   readonly namespace?: string;
 }
 
+/** A place whose record others may have taken up. */
+export interface ConfigMapSink extends JournalSink {
+  /**
+   * For a deletion that meets no other: the record as this process left it, undefined when it is gone. Throws F315 when
+   * somebody else wrote to it.
+   */
+  own(
+    id: string,
+    options?: WriteOptions,
+  ): Promise<{ readonly uid: string; readonly resourceVersion: string } | undefined>;
+}
+
 /** A ConfigMap at one moment. */
 interface Version {
   readonly uid: string;
@@ -68,7 +80,7 @@ interface Known extends Version {
  * saw last. When an answer is lost, or the version differs, the ConfigMap is read back: with our data unchanged the
  * write goes on, else it ends with F315.
  */
-export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink {
+export function createConfigMapSink(options: ConfigMapSinkOptions): ConfigMapSink {
   const { reader, gateway, namespace = SYSTEM_NAMESPACE } = options;
   const known = new Map<string, Known>();
   const read = (id: string, write?: WriteOptions) =>
@@ -105,6 +117,13 @@ export function createConfigMapSink(options: ConfigMapSinkOptions): JournalSink 
         id,
         decisive: write?.decisive === true,
       });
+    },
+    own: async (id, write) => {
+      const [found, left] = [await read(id, write), known.get(id)];
+      if (found === undefined) return undefined;
+      const { uid, resourceVersion, data } = versionOf(found);
+      if (left && isOurs(data, left.data, left.tried)) return { uid, resourceVersion };
+      throw changedByOthers(id, new Error(`version ${resourceVersion} is not of this process`));
     },
     setAside: async (id, write) => {
       await remove(id, write);

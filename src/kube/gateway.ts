@@ -9,7 +9,7 @@ import { type ApiClient, type ApiRequest, PATCH_CONTENT_TYPES, resourcePath, sta
 import { type CheckpointRequest, takeCheckpoint } from './checkpoint.ts';
 import { toMigrateError } from './errors.ts';
 import type { KubeObject } from './objects.ts';
-import type { ExecRequest, Gateway, ReadOptions, Resource } from './ports.ts';
+import type { Deletion, ExecRequest, Gateway, ReadOptions, Resource } from './ports.ts';
 import { asObject } from './read.ts';
 import { withRetry } from './retry.ts';
 
@@ -174,16 +174,17 @@ function incomplete(verb: Verb, object: ObjectRef): MigrateError {
 async function deleteObject(
   api: ApiClient,
   ref: ObjectRef & { readonly resource: Resource },
-  options: { readonly signal?: AbortSignal; readonly uid?: string; readonly gracePeriodSeconds?: number },
+  options: Deletion,
   dryRun: boolean,
 ): Promise<void> {
+  const { uid, resourceVersion } = options;
   const path = resourcePath(ref.resource, ref.namespace, ref.name);
   const body = {
     apiVersion: 'v1',
     kind: 'DeleteOptions',
     propagationPolicy: 'Background',
     gracePeriodSeconds: options.gracePeriodSeconds,
-    ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
+    ...(uid === undefined && resourceVersion === undefined ? {} : { preconditions: { uid, resourceVersion } }),
     ...(dryRun ? { dryRun: ['All'] } : {}),
   };
   try {

@@ -110,6 +110,13 @@ export interface ExecStream {
   close(): void;
 }
 
+/** Which object is meant, where its name alone does not say. */
+export interface Deletion extends ReadOptions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly gracePeriodSeconds?: number;
+}
+
 /**
  * The only writer to a pair of clusters. Takes acts that the plan declared; anything else throws F399.
  * Methods are single API calls: not retried after the request may have reached the server, except where said.
@@ -134,11 +141,11 @@ export interface Gateway {
     body: Json,
     options?: ReadOptions,
   ): Promise<T>;
-  /** Idempotent: a missing object, or one with another uid than the given, counts as deleted. */
-  delete(
-    ref: ObjectRef & { readonly resource: Resource },
-    options?: ReadOptions & { readonly uid?: string; readonly gracePeriodSeconds?: number },
-  ): Promise<void>;
+  /**
+   * Idempotent: a missing object, or one with another uid than the given, counts as deleted. Throws F315 when somebody wrote
+   * to it since the given version.
+   */
+  delete(ref: ObjectRef & { readonly resource: Resource }, options?: Deletion): Promise<void>;
   exec(side: Side, request: ExecRequest): Promise<ExecStream>;
   /** Asks a node's kubelet for a checkpoint; yields the archive's path on that node. Throws F345. Not idempotent. */
   checkpoint(side: Side, request: CheckpointRequest): Promise<string>;

@@ -136,6 +136,16 @@ export function clusterContract(name: string, start: () => Promise<ContractClust
       expect(await reader.get(configMap, 'e', { namespace: ns })).toBeUndefined();
     });
 
+    it('deletes nothing that somebody has written to since', async () => {
+      const first = await create('h', { x: '1' });
+      const { uid = '', resourceVersion = '' } = first.metadata;
+      const second = await gateway.patch<ConfigMap>(refOf(ns, 'h'), 'merge', { data: { x: '2' } });
+      expect(await codeOf(gateway.delete(refOf(ns, 'h'), { uid, resourceVersion }))).toBe('F315');
+      expect(await reader.get(configMap, 'h', { namespace: ns })).toEqual(second);
+      await gateway.delete(refOf(ns, 'h'), { uid, resourceVersion: second.metadata.resourceVersion ?? '' });
+      expect(await reader.get(configMap, 'h', { namespace: ns })).toBeUndefined();
+    });
+
     it('sees an object come, change and go', async () => {
       const wait = (check: (object: ConfigMap | undefined) => boolean) =>
         reader.waitFor<ConfigMap>(

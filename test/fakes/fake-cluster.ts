@@ -196,9 +196,14 @@ export class FakeCluster {
 
   #delete(key: Key, object: KubeObject, request: ApiRequest): unknown {
     const options = isRecord(request.body) ? request.body : {};
-    const wanted = isRecord(options['preconditions']) ? options['preconditions']['uid'] : undefined;
-    if (wanted !== undefined && wanted !== object.metadata.uid) {
-      throw status(409, 'Conflict', `the UID in the precondition (${wanted}) does not match the UID in record`);
+    const wanted = isRecord(options['preconditions']) ? options['preconditions'] : {};
+    const { uid, resourceVersion } = object.metadata;
+    if (wanted['uid'] !== undefined && wanted['uid'] !== uid) {
+      throw status(409, 'Conflict', `the UID in the precondition (${wanted['uid']}) does not match the UID in record`);
+    }
+    if (wanted['resourceVersion'] !== undefined && wanted['resourceVersion'] !== resourceVersion) {
+      const version = `${wanted['resourceVersion']}`;
+      throw status(409, 'Conflict', `the ResourceVersion in the precondition (${version}) does not match the record`);
     }
     if (request.query?.['dryRun'] === 'All' || Array.isArray(options['dryRun'])) return object;
     const { finalizers } = object.metadata;
