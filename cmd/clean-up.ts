@@ -4,7 +4,8 @@ import { isFinished } from '../src/domain/standing.ts';
 import type { UnreadableRecord } from '../src/journal/list-records.ts';
 import { recordedPlan } from '../src/planner/recorded-plan.ts';
 import type { MigrationFlags } from './flags/migration.ts';
-import { findMigration, listMigrations, type MigrationOptions, workplaceFor } from './migrations.ts';
+import { listMigrations } from './known-migrations.ts';
+import { findMigration, type MigrationOptions, workplaceFor } from './migrations.ts';
 import { type Output, output } from './output.ts';
 import { removeLeftovers } from './session.ts';
 import type { Streams } from './streams.ts';
@@ -27,18 +28,20 @@ export async function cleanUp(options: CleanUpOptions, streams: Streams): Promis
 
 /** One that cannot be cleaned up, or not even be read, is told and left; all others go. */
 async function cleanFinished(options: CleanUpOptions, streams: Streams, out: Output): Promise<Outcome> {
-  const { records, problems, unreadable } = await listMigrations(options, streams, out.reporter);
-  const left = [...unreadable];
+  const { records, problems, unreadable, ended } = await listMigrations(options, streams, out.reporter);
+  const failed: UnreadableRecord[] = [];
   const removed: string[] = [];
-  for (const { id } of records.filter(({ state }) => isFinished(state))) {
+  for (const { id } of records.filter(({ id, state }) => isFinished(state) || ended.has(id))) {
     try {
       await cleanOne(id, options, streams, out);
       removed.push(id);
     } catch (error) {
       if (!isMigrateError(error) || error.outcome === 'interrupted') throw error;
-      left.push({ id, error });
+      failed.push({ id, error });
     }
   }
+  // A copy that cannot be read goes with what it is a copy of.
+  const left = [...unreadable.filter(({ id }) => !removed.includes(id)), ...failed];
   const reasons = left.map(({ id, error }) => `${id} is left: ${error.code} ${error.detail}; ${error.remedy}`);
   for (const text of [...problems, ...reasons]) out.reporter.notify({ code: 'W421', text });
   tell(out, removed, left);
@@ -58,15 +61,16 @@ function tell(out: Output, removed: readonly string[], left: readonly Unreadable
 }
 
 async function cleanOne(id: string, options: CleanUpOptions, streams: Streams, { reporter }: Output): Promise<void> {
-  const { record, told } = await findMigration(id, options, streams, reporter);
+  const { record, told, ended } = await findMigration(id, options, streams, reporter);
   const authority = told.find((each) => each.authority);
   // A copy may be behind; that a migration has ended only the authority knows, unless it has no record any more.
   const state = authority?.record?.state ?? record.state;
-  if (!options.abandon && (!isFinished(state) || authority?.error !== undefined)) throw unfinished(id, state);
+  const hasEnded = ended !== undefined || isFinished(state);
+  if (!options.abandon && (!hasEnded || authority?.error !== undefined)) throw unfinished(id, state);
   const plan = recordedPlan(record);
   const place = await workplaceFor(plan, 'cleanup', options, streams, reporter);
   try {
-    await removeLeftovers(plan, place, !isFinished(state));
+    await removeLeftovers(plan, place, !hasEnded);
   } finally {
     place.close();
   }

@@ -1,14 +1,16 @@
+import type { AuditEntry } from '../src/audit/entry.ts';
 import { asMigrateError, isMigrateError } from '../src/domain/errors.ts';
-import { isFinished } from '../src/domain/standing.ts';
 import type { JournalRecord } from '../src/journal/record.ts';
 import { selectContext } from '../src/kube/kubeconfig.ts';
 import { recordedPlan } from '../src/planner/recorded-plan.ts';
 import { heldIn } from '../src/runner/resume.ts';
-import { type MigrationSummary, renderList, summaryOf } from '../src/ui/migration-view.ts';
+import { hasEnded, type MigrationSummary, renderList, summaryOf } from '../src/ui/migration-view.ts';
 import { kubeconfigOf } from './connection.ts';
+import { endOf } from './ended-elsewhere.ts';
 import type { PlaceOptions } from './flags/clusters.ts';
 import { type ListForm, structured } from './flags/output.ts';
-import { listMigrations, type MigrationOptions } from './migrations.ts';
+import { listMigrations } from './known-migrations.ts';
+import type { MigrationOptions } from './migrations.ts';
 import { output } from './output.ts';
 import type { Streams } from './streams.ts';
 
@@ -20,13 +22,13 @@ export interface ListOptions extends Omit<MigrationOptions, 'output'>, PlaceOpti
 /** Prints migrations, unfinished ones only if so wanted; what could not be asked or read is said on stderr. */
 export async function list(options: ListOptions, streams: Streams, only?: 'unfinished'): Promise<'done'> {
   const out = output(structured(options.output), streams);
-  const { records, problems, unreadable } = await listMigrations(options, streams, out.reporter);
-  const { rows, unusable } = summaries(records);
+  const { records, problems, unreadable, ended } = await listMigrations(options, streams, out.reporter);
+  const { rows, unusable } = summaries(records, ended);
   const leftOut = [...unreadable.map(({ error }) => error.detail), ...unusable];
   for (const text of [...problems, ...inOneLine(leftOut)]) out.reporter.notify({ code: 'W421', text });
   const namespace = options['all-namespaces'] ? undefined : namespaceOf(options, streams);
   const shown = rows
-    .filter(({ state }) => only === undefined || !isFinished(state))
+    .filter((row) => only === undefined || !hasEnded(row))
     .filter(({ pod }) => namespace === undefined || pod.startsWith(`${namespace}/`));
   out.result({ migrations: shown }, (width) =>
     renderList(shown, { form: options.output, now: Date.now(), namespace, width }),
@@ -34,12 +36,18 @@ export async function list(options: ListOptions, streams: Streams, only?: 'unfin
   return 'done';
 }
 
-function summaries(records: readonly JournalRecord[]): { rows: MigrationSummary[]; unusable: string[] } {
+function summaries(
+  records: readonly JournalRecord[],
+  ended: ReadonlyMap<string, AuditEntry>,
+): { rows: MigrationSummary[]; unusable: string[] } {
   const rows: MigrationSummary[] = [];
   const unusable: string[] = [];
   for (const record of records) {
+    const entry = ended.get(record.id);
     try {
-      rows.push(summaryOf({ ...record, plan: recordedPlan(record), heldUntil: heldIn(record) }));
+      rows.push(
+        summaryOf({ ...record, plan: recordedPlan(record), heldUntil: heldIn(record), ended: entry && endOf(entry) }),
+      );
     } catch (error) {
       unusable.push(asMigrateError(error).detail);
     }

@@ -1,29 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { AuditEntry } from '../src/audit/entry.ts';
 import { failureCode, isMigrateError } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
+import { isFinished } from '../src/domain/standing.ts';
 import { VERSION } from '../src/domain/version.ts';
 import { createConfigMapSink } from '../src/journal/config-map-sink.ts';
 import { createFileSink, journalFolder } from '../src/journal/file-sink.ts';
-import {
-  type RecordList,
-  recordsInCluster,
-  recordsInFolder,
-  type UnreadableRecord,
-} from '../src/journal/list-records.ts';
 import type { JournalSink, Testimony } from '../src/journal/ports.ts';
 import { checkId, type JournalRecord } from '../src/journal/record.ts';
 import { systemClock } from '../src/kube/clock.ts';
 import type { Cluster } from '../src/kube/connect.ts';
 import { createGateway } from '../src/kube/gateway.ts';
-import { contextFor } from '../src/kube/kubeconfig.ts';
 import { recordedPlan } from '../src/planner/recorded-plan.ts';
 import type { Reporter } from '../src/report/message.ts';
-import { connectSide, kubeconfigOf } from './connection.ts';
+import { connectSide } from './connection.ts';
+import { endedElsewhere } from './ended-elsewhere.ts';
 import type { ConnectionOptions } from './flags/clusters.ts';
 import type { RegistryFlags } from './flags/registry.ts';
+import { connectBoth, connectPlanned } from './plan-clusters.ts';
 import { registryFor } from './registry.ts';
 import { noRecord, type Workplace } from './session.ts';
 import type { Streams } from './streams.ts';
@@ -34,6 +31,8 @@ export interface Found {
   readonly plan: Plan;
   /** What each place that was asked says. */
   readonly told: readonly Testimony[];
+  /** Another machine has ended it: the audit record says so, and the clusters have no record any more. */
+  readonly ended: AuditEntry | undefined;
 }
 
 /** What all commands about migrations have in common. */
@@ -49,7 +48,8 @@ interface Place {
 
 /**
  * Finds a migration by its id: in the local copies, then in the clusters that flags name, or the current context. Then
- * both clusters of its plan are asked, and the furthest record counts. Throws F374 when nobody knows it.
+ * both clusters of its plan are asked; the source's record counts, or the furthest where that has none. Throws F374 when
+ * nobody knows it.
  */
 export async function findMigration(
   id: string,
@@ -66,48 +66,20 @@ export async function findMigration(
     const plan = recordedPlan(known);
     const both = await askClusters(plan, options, streams, reporter);
     const told = [...both, ...first.filter(({ place }) => !both.some((each) => each.place === place))];
-    return { record: furthest(told) ?? known, plan, told };
+    const authority = both.find((each) => each.authority);
+    const record = authority?.record ?? furthest(told) ?? known;
+    const isGone = authority !== undefined && !authority.record && authority.error === undefined;
+    const ended = isGone && !isFinished(record.state) ? await whoEnded(plan, options, streams) : undefined;
+    return { record, plan, told, ended };
   } finally {
     for (const place of places) place.close();
   }
 }
 
-/** What is known of all migrations. `problems`: places that could not be asked, with why. */
-export interface Known extends RecordList {
-  readonly problems: readonly string[];
-}
-
-/** Everything that is known here: local copies, and the clusters that flags name, or the current context. */
-export async function listMigrations(options: MigrationOptions, streams: Streams, reporter: Reporter): Promise<Known> {
-  const problems: string[] = [];
-  const unreadable: UnreadableRecord[] = [];
-  const note = (where: string, error: unknown) =>
-    problems.push(`${where}: ${isMigrateError(error) ? error.detail : String(error)}`);
-  const clusters = clustersToLook(options, streams, reporter);
-  const signal = streams.interrupt;
-  try {
-    const lists = await Promise.allSettled([
-      recordsInFolder(journalFolder(streams.env)),
-      ...clusters.map(({ reader }) => recordsInCluster(reader, { signal })),
-    ]);
-    const best = new Map<string, JournalRecord>();
-    for (const [index, list] of lists.entries()) {
-      if (list.status === 'rejected') note(clusters[index - 1]?.context ?? 'local copies', list.reason);
-      if (list.status === 'fulfilled') unreadable.push(...list.value.unreadable);
-      for (const record of list.status === 'fulfilled' ? list.value.records : [])
-        if (record.serial >= (best.get(record.id)?.serial ?? -1)) best.set(record.id, record);
-    }
-    return {
-      records: [...best.values()].toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1)),
-      problems,
-      unreadable,
-    };
-  } finally {
-    for (const cluster of clusters) cluster.close();
-  }
-}
-
-/** Both clusters of a plan, as this machine reaches them, and what this process brings along. `close` ends connections. */
+/**
+ * Both clusters of a plan, as this machine reaches them, and what this process brings along. `close` ends connections. One
+ * that no context leads to any more is one that cannot be reached; throws F302 where that is so of both.
+ */
 export async function workplaceFor(
   plan: Plan,
   operation: string,
@@ -115,8 +87,7 @@ export async function workplaceFor(
   streams: Streams,
   reporter: Reporter,
 ): Promise<Workplace & { close(): void }> {
-  const source = connect('source', plan, options, streams, reporter);
-  const target = connect('target', plan, options, streams, reporter);
+  const [source, target] = connectBoth(plan, options, streams, reporter);
   const signal = streams.interrupt;
   const users = [source, target].map(({ reader }) => reader.whoAmI({ signal }).catch(() => undefined));
   const user = (await Promise.all(users)).find((name) => name !== undefined) ?? '';
@@ -139,17 +110,15 @@ export async function workplaceFor(
   };
 }
 
-/** The context of this machine that leads to a cluster of the plan; a flag counts more than that. */
-function connect(side: Side, plan: Plan, options: MigrationOptions, { env }: Streams, reporter: Reporter): Cluster {
-  const flag = side === 'source' ? 'context' : 'to-context';
-  const named = options[flag];
-  const context = named ?? contextFor(kubeconfigOf(side, options, env), plan[side], `--${flag}`);
-  const cluster = connectSide(side, { ...options, [flag]: context }, env, reporter);
-  if (cluster.server !== plan[side].server) {
-    const text = `${plan.id} was made with ${plan[side].server} as its ${side}; --${flag} ${context} leads to ${cluster.server}`;
-    reporter.notify({ code: 'W421', text });
+/** Who has ended a migration whose source cluster has no record of it. */
+async function whoEnded(plan: Plan, options: MigrationOptions, streams: Streams): Promise<AuditEntry | undefined> {
+  const [source, target] = connectBoth(plan, options, streams, { notify: () => undefined });
+  try {
+    return await endedElsewhere(plan, [source.reader, target.reader], streams.interrupt);
+  } finally {
+    source.close();
+    target.close();
   }
-  return cluster;
 }
 
 /** Records are read here and not written: a gateway of no effects. */
@@ -164,7 +133,7 @@ function placesToLook(options: MigrationOptions, streams: Streams, reporter: Rep
 }
 
 /** The clusters that flags name, or the current context. Without a usable kubeconfig the local copies are what there is. */
-function clustersToLook(options: MigrationOptions, { env }: Streams, reporter: Reporter): Cluster[] {
+export function clustersToLook(options: MigrationOptions, { env }: Streams, reporter: Reporter): Cluster[] {
   const connect = (side: Side): Cluster[] => {
     try {
       return [connectSide(side, options, env, reporter)];
@@ -187,7 +156,7 @@ async function askClusters(
     sides.map(async (side): Promise<Testimony> => {
       const authority = side === 'source';
       try {
-        const place = placeIn(connect(side, plan, options, streams, reporter));
+        const place = placeIn(connectPlanned(side, plan, options, streams, reporter));
         try {
           const [told] = await ask([place], plan.id, streams);
           return { place: place.sink.place, ...told, authority };

@@ -15,6 +15,7 @@ import { STEPS } from '../src/steps/index.ts';
 import { lineRenderer } from '../src/ui/line-renderer.ts';
 import { type MigrationReport, renderMigration, renderStanding, summaryOf } from '../src/ui/migration-view.ts';
 import { shownOn } from '../src/ui/terminal.ts';
+import { endOf } from './ended-elsewhere.ts';
 import { type Found, findMigration, type MigrationOptions, workplaceFor } from './migrations.ts';
 import { output } from './output.ts';
 import type { Workplace } from './session.ts';
@@ -32,7 +33,7 @@ export async function showMigration(
   const place = await workplaceFor(found.plan, extent, options, streams, out.reporter);
   try {
     const holder = await lockHolder(found.plan, place);
-    const inspection = isFinished(found.record.state) ? undefined : await inspect(found, place);
+    const inspection = found.ended || isFinished(found.record.state) ? undefined : await inspect(found, place);
     const report = reportOf(found, holder, inspection);
     const value = extent === 'describe' ? { ...report, plan: found.plan, entries: found.record.entries } : report;
     out.result(value, (width) =>
@@ -69,8 +70,10 @@ export async function watchMigration(id: string, options: MigrationOptions, stre
     const last = entries.at(-1);
     const doing = last && !isFinished(state) ? `, ${last.step} ${last.kind}` : '';
     tell({ code: 'I406', text: `${id} ${found.record.state}${doing}` });
-    if (isFinished(state)) {
-      streams.stdout.write(`${renderStanding(summaryOf({ ...found.record, plan: found.plan }))}\n`);
+    if (found.ended || isFinished(state)) {
+      streams.stdout.write(
+        `${renderStanding(summaryOf({ ...found.record, plan: found.plan, ...endOfFound(found) }))}\n`,
+      );
       return 'done';
     }
     await systemClock.sleep(WATCH_MS, streams.interrupt);
@@ -102,13 +105,10 @@ async function lockHolder(plan: Plan, place: Workplace): Promise<LockHolder | un
   return undefined;
 }
 
-function reportOf(
-  { record, plan, told }: Found,
-  lock: LockHolder | undefined,
-  inspection: Inspection | undefined,
-): MigrationReport {
+function reportOf(found: Found, lock: LockHolder | undefined, inspection: Inspection | undefined): MigrationReport {
+  const { record, plan, told } = found;
   return {
-    ...summaryOf({ ...record, plan, ...(lock && { lock }), heldUntil: heldIn(record) }),
+    ...summaryOf({ ...record, plan, ...(lock && { lock }), heldUntil: heldIn(record), ...endOfFound(found) }),
     user: record.user,
     host: record.host,
     version: record.version,
@@ -116,6 +116,10 @@ function reportOf(
     ...(lock && { lock }),
     ...(inspection && { inspection }),
   };
+}
+
+function endOfFound({ ended }: Found) {
+  return ended && { ended: endOf(ended) };
 }
 
 function placeLine({ place, authority, record, error }: Testimony) {

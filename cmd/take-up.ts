@@ -1,14 +1,17 @@
-import type { Outcome } from '../src/domain/errors.ts';
+import type { AuditEntry } from '../src/audit/entry.ts';
+import { MigrateError, type Outcome } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import { afterHold } from '../src/domain/standing.ts';
 import type { JournalRecord } from '../src/journal/record.ts';
 import { type Ending, finalizeCommitted, heldIn, resume, rollBackUnfinished } from '../src/runner/resume.ts';
 import { STEPS } from '../src/steps/index.ts';
+import { endStanding } from '../src/ui/migration-view.ts';
+import { endOf } from './ended-elsewhere.ts';
 import { type GivenDeadlines, givenDeadlines } from './flags/deadlines.ts';
 import type { MigrationFlags } from './flags/migration.ts';
 import { findMigration, type MigrationOptions, sameMove, workplaceFor } from './migrations.ts';
-import { output } from './output.ts';
+import { type Output, output } from './output.ts';
 import { takeUpSession } from './session.ts';
 import type { Streams } from './streams.ts';
 
@@ -22,12 +25,30 @@ export interface TakeUpOptions extends MigrationFlags, MigrationOptions, GivenDe
 }
 
 /** What is the case now, and the command that goes on from there. Pure but for the time. */
-function endOf(plan: Plan, ending: Ending, record: JournalRecord): { readonly state: string; readonly next: string } {
+function standingOf(
+  plan: Plan,
+  ending: Ending,
+  record: JournalRecord,
+): { readonly state: string; readonly next: string } {
   const { pod, context, node } = ending === 'led-back' ? plan.source : plan.target;
   const serves = `${pod} serves from ${context}/${node}`;
   if (ending === 'led-back') return { state: `${serves}, as before the move.`, next: sameMove(plan) };
   if (ending === 'moved') return { state: `${serves}.`, next: `${COMMAND} cleanup ${plan.id}` };
   return { state: `${serves}, and the source is held until ${heldIn(record)}.`, next: afterHold(plan.id) };
+}
+
+/** The end was reached from another machine. Throws F373 where that was another one than this command leads to. */
+function tellEnd(operation: keyof typeof ACTS, id: string, entry: AuditEntry, out: Output): Outcome {
+  const { words, next } = endStanding(id, endOf(entry));
+  if (operation !== 'resume' && operation !== entry.action) {
+    throw new MigrateError('F373', {
+      detail: `${id} has ${words}; this machine has the only record of it, which is behind`,
+      remedy: `remove that: ${next}`,
+      outcome: 'declined',
+    });
+  }
+  out.result({ id, ending: 'elsewhere', state: words, next }, () => `${id} has ${words}. Next: ${next}\n`);
+  return 'done';
 }
 
 const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted };
@@ -38,7 +59,8 @@ const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted
  */
 export async function takeUp(operation: keyof typeof ACTS, options: TakeUpOptions, streams: Streams): Promise<Outcome> {
   const out = output(options.output, streams);
-  const { plan } = await findMigration(options.id ?? '', options, streams, out.reporter);
+  const { plan, ended } = await findMigration(options.id ?? '', options, streams, out.reporter);
+  if (ended) return tellEnd(operation, plan.id, ended, out);
   const place = await workplaceFor(plan, operation, options, streams, out.reporter);
   try {
     const session = await takeUpSession(plan, { ...place, deadlines: givenDeadlines(options) });
@@ -47,7 +69,7 @@ export async function takeUp(operation: keyof typeof ACTS, options: TakeUpOption
       options[ACCEPT_LOSS] === true || (await out.askForWord(ACCEPT_LOSS, `${loss}.`));
     const taken = { ...session, steps: STEPS, operation, discardTarget, acceptLoss };
     const ending = await session.onTheRecord(operation, () => ACTS[operation](taken));
-    const { state, next } = endOf(plan, ending, session.journal.record());
+    const { state, next } = standingOf(plan, ending, session.journal.record());
     out.result({ id: plan.id, ending, state, next }, () => `${state} Next: ${next}\n`);
     return 'done';
   } finally {

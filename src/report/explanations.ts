@@ -47,7 +47,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   F363: 'A dry run on the servers found a write that they would refuse: policy, quota, permission. Nothing was changed.',
   F370: 'Another migration has this pod, or was interrupted while it had it. The text names it; finish or roll back that one first, or take its lock with --force-unlock if nobody is at work on it.',
   F371: 'Somebody took the lock of this migration while it ran, so this run stopped at the next safe point.',
-  F372: 'The record and the clusters contradict each other, or the record that counts is gone and a copy cannot tell whether the move was committed. Nothing was changed: one of the two pods may be the only copy.',
+  F372: 'The record and the clusters contradict each other, a copy of the record alone says that the move is committed, or the record that counts is gone and a copy cannot tell what became of the move. Nothing was changed: one of the two pods may be the only copy.',
   F373: 'The command does not fit where the migration stands: there is no way back from a commit, nothing to finish before it, and no cleaning up before the end. The text names the command that fits.',
   F374: 'Neither this machine nor the clusters that were asked know a migration of that id. Name its clusters with --context and --to-context, or list what is known.',
   F380: 'No connection to the registry. The text names its address.',

@@ -1,6 +1,6 @@
 import { COMMAND, LOCK_MS } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
-import { type RecordState, standing } from '../domain/standing.ts';
+import { isFinished, type RecordState, standing } from '../domain/standing.ts';
 import { age } from './format.ts';
 import { columns } from './table.ts';
 
@@ -12,6 +12,14 @@ interface Holder {
   readonly process: string | undefined;
   readonly since: string;
   readonly renewed: string;
+}
+
+/** Who ended a migration from another machine, and how, as the audit record says. */
+interface End {
+  readonly action: string;
+  readonly user: string;
+  readonly host: string;
+  readonly at: string;
 }
 
 /** One migration in a list. */
@@ -28,6 +36,8 @@ export interface MigrationSummary {
   readonly user: string;
   /** The command that goes on from there. */
   readonly next: string;
+  /** It has ended whatever the state says: only this machine has a record of it, which is behind. */
+  readonly ended?: End;
 }
 
 /** One migration with what its places say and what the clusters show. */
@@ -58,8 +68,9 @@ export function summaryOf(record: {
   readonly plan: Plan;
   readonly lock?: Holder;
   readonly heldUntil?: string | undefined;
+  readonly ended?: End | undefined;
 }): MigrationSummary {
-  const { id, createdAt, user, state, plan, lock, heldUntil } = record;
+  const { id, createdAt, user, state, plan, lock, heldUntil, ended } = record;
   const { source, target } = plan;
   const atWork = lock?.process !== undefined && Date.now() - Date.parse(lock.renewed) < LOCK_MS;
   return {
@@ -71,7 +82,18 @@ export function summaryOf(record: {
     createdAt,
     user,
     ...standing(id, state, atWork, heldUntil === undefined ? undefined : { until: heldUntil, now: Date.now() }),
+    ...(ended && { ended, ...endStanding(id, ended) }),
   };
+}
+
+/** Where a migration stands that was ended from another machine. Pure. */
+export function endStanding(id: string, { action, user, host, at }: End): Pick<MigrationSummary, 'words' | 'next'> {
+  return { words: `ended by '${action}' of ${user || 'somebody'} on ${host}, ${at}`, next: `${COMMAND} cleanup ${id}` };
+}
+
+/** Nothing is left to do but to remove the record. Pure. */
+export function hasEnded({ state, ended }: Pick<MigrationSummary, 'state' | 'ended'>): boolean {
+  return ended !== undefined || isFinished(state);
 }
 
 export interface ListView {
@@ -102,7 +124,7 @@ export function renderList(rows: readonly MigrationSummary[], { form, now, names
     ['ID', 'POD', 'FROM -> TO', 'STATE', 'AGE', ...(wide ? ['BEGUN', 'USER'] : [])],
     width,
   );
-  const open = rows.find(({ state }) => state !== 'done' && state !== 'rolled-back');
+  const open = rows.find((row) => !hasEnded(row));
   return `${table}${open ? `${open.id}: ${open.words}. Next: ${open.next}` : `All of them have ended. Next: ${COMMAND} cleanup --all-finished`}\n`;
 }
 

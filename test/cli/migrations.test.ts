@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { beginSession } from '../../cmd/session.ts';
+import { beginSession, type Session } from '../../cmd/session.ts';
 import { EXIT } from '../../src/domain/errors.ts';
 import type { Json } from '../../src/domain/json.ts';
 import { AUDIT_LABEL, MANAGED_BY, SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
+import type { Plan } from '../../src/domain/plan.ts';
 import { createFileSink, journalFolder } from '../../src/journal/file-sink.ts';
+import type { JournalSink } from '../../src/journal/ports.ts';
 import { planDigest } from '../../src/journal/record.ts';
 import type { ApiRequest } from '../../src/kube/api-client.ts';
 import type { ConfigMap } from '../../src/kube/objects.ts';
@@ -33,15 +35,28 @@ function run(...argv: string[]): Promise<Ended> {
   return kubectlMigrate(argv, served.env);
 }
 
-/** A process on another machine that began a move and ended before its first step. */
-async function begun(request: Parameters<typeof plan>[1] = {}): Promise<void> {
+/** A plan as it is made with the kubeconfig of `served`. */
+function atServed(made: Plan): Plan {
+  const { clusters: entries } = JSON.parse(readFileSync(served.env['KUBECONFIG'] ?? '', 'utf8')) as {
+    clusters: { name: string; cluster: { server: string } }[];
+  };
+  const server = (context: string) => entries.find(({ name }) => name === context)?.cluster.server ?? '';
+  return {
+    ...made,
+    source: { ...made.source, server: server('east') },
+    target: { ...made.target, server: server('west') },
+  };
+}
+
+/** A process on another machine, or one with `copies`, that began a move and ended before its first step. */
+async function begun(request: Parameters<typeof plan>[1] = {}, copies: readonly JournalSink[] = []): Promise<Session> {
   const { api, readers, clock } = clusters;
-  const session = await beginSession(await plan(clusters, request), {
+  const session = await beginSession(atServed(await plan(clusters, request)), {
     source: { api: api.source, reader: readers.source },
     target: { api: api.target, reader: readers.target },
     reporter: { notify: () => undefined, ask: () => Promise.resolve(true) },
     clock,
-    copies: [],
+    copies,
     worker: { operation: 'pod', user: 'ann', host: 'desk', version: '0.1.0' },
     newUuid: randomUUID,
     registryFor: () => {
@@ -51,7 +66,23 @@ async function begun(request: Parameters<typeof plan>[1] = {}): Promise<void> {
     interrupt: new AbortController().signal,
   });
   await session.lock.leave();
+  return session;
 }
+
+const localCopy = () => createFileSink(journalFolder(served.env));
+
+/** Another machine, which has no copy of any record. */
+const elsewhere = (...argv: string[]): Promise<Ended> =>
+  kubectlMigrate(argv, { ...served.env, XDG_STATE_HOME: path.join(served.folder, 'elsewhere') });
+
+/** The kubeconfig without one of its contexts. */
+function forgetContext(gone: string): void {
+  const file = served.env['KUBECONFIG'] ?? '';
+  const { contexts, ...rest } = JSON.parse(readFileSync(file, 'utf8')) as { contexts: { name: string }[] };
+  writeFileSync(file, JSON.stringify({ ...rest, contexts: contexts.filter(({ name }) => name !== gone) }));
+}
+
+const lastLine = (text: string) => text.trimEnd().split('\n').at(-1);
 
 /** The record as a later version of the program would write it. */
 function makeNewer(cluster: FakeCluster): void {
@@ -252,5 +283,174 @@ describe('an id', () => {
     const { code, stderr } = await run(...argv);
     expect(code).toBe(EXIT.usage);
     expect(stderr).toContain(words);
+  });
+});
+
+describe('a migration that another machine has ended', () => {
+  const ended = /ended by 'rollback' of .* on .*, \d{4}-.*Z\. Next: kubectl migrate cleanup m-test$/;
+
+  beforeEach(async () => {
+    const { journal } = await begun({}, [localCopy()]);
+    await journal.append([{ step: 'helpers', kind: 'intent', data: null }]);
+  });
+
+  it('is said to have ended, by the audit records of its clusters', async () => {
+    expect(await elsewhere('rollback', 'm-test', ...BOTH)).toMatchObject({ code: 0 });
+    const status = await run('status', 'm-test', ...BOTH);
+    expect(status.code).toBe(0);
+    expect(lastLine(status.stdout)).toMatch(ended);
+    const list = await run('list', ...BOTH);
+    expect(list.stdout).toMatch(/^m-test .* ended by 'rollback'/m);
+    expect(lastLine(list.stdout)).toBe('All of them have ended. Next: kubectl migrate cleanup --all-finished');
+    expect((await run('status', ...BOTH)).stdout).not.toContain('m-test');
+    expect((await run('status', 'm-test', '--watch', ...BOTH)).stdout.trimEnd()).toMatch(ended);
+    const described = JSON.parse((await run('describe', 'm-test', ...BOTH, '-o', 'json')).stdout);
+    expect(described).toMatchObject({ ended: { action: 'rollback' }, next: 'kubectl migrate cleanup m-test' });
+  });
+
+  it.each(['rollback', 'resume'])('leaves nothing to do for %s', async (command) => {
+    await elsewhere('rollback', 'm-test', ...BOTH);
+    const was = { east: contents(clusters.east), west: contents(clusters.west) };
+    const { code, stdout } = await run(command, 'm-test', ...BOTH);
+    expect(code).toBe(0);
+    expect(stdout.trimEnd()).toMatch(ended);
+    expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
+  });
+
+  it('is not what somebody wants who asks for another end', async () => {
+    await elsewhere('rollback', 'm-test', ...BOTH);
+    const { code, stderr } = await run('finalize', 'm-test', ...BOTH);
+    expect(code).toBe(EXIT.declined);
+    expect(stderr).toMatch(/F373[\s\S]*ended by 'rollback'[\s\S]*cleanup m-test/);
+  });
+
+  it.each([['m-test'], ['--all-finished']])('goes from this machine with cleanup %s', async (what) => {
+    await elsewhere('resume', 'm-test', ...BOTH);
+    expect(await run('cleanup', what, ...BOTH)).toMatchObject({
+      code: 0,
+      stdout: 'Removed: m-test. Next: kubectl migrate list\n',
+    });
+    expect(readdirSync(journalFolder(served.env))).toEqual([]);
+  });
+
+  it('is not believed to have ended because its record is gone', async () => {
+    for (const cluster of [clusters.east, clusters.west])
+      cluster.remove(RESOURCES.configMap, SYSTEM_NAMESPACE, 'm-test');
+    expect(lastLine((await run('status', 'm-test', ...BOTH)).stdout)).toContain('Next: kubectl migrate resume m-test');
+    expect(await run('resume', 'm-test', ...BOTH)).toMatchObject({
+      code: EXIT.midway,
+      stderr: expect.stringMatching(/F372[\s\S]*cleanup m-test --abandon/),
+    });
+    expect(await run('cleanup', 'm-test', ...BOTH)).toMatchObject({ code: EXIT.declined });
+    expect((await run('cleanup', '--all-finished', ...BOTH)).stdout).not.toContain('m-test');
+  });
+});
+
+describe('a copy on this machine', () => {
+  it('that is damaged keeps nobody from anything, and is written anew', async () => {
+    await begun({}, [localCopy()]);
+    const file = path.join(journalFolder(served.env), 'm-test.ndjson');
+    writeFileSync(file, 'rubbish\n');
+    expect(await run('status', 'm-test', ...BOTH)).toMatchObject({ code: 0 });
+    const { code, stderr } = await run('resume', 'm-test', ...BOTH);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/m-test\.ndjson holds a line that is not one of a record; what was there is .*\.aside/);
+    expect(await localCopy().load('m-test')).toMatchObject({ state: 'rolled-back' });
+    expect(readFileSync(`${file}.aside`, 'utf8')).toBe('rubbish\n');
+  });
+
+  it('that is damaged goes with what it is a copy of, and is not said to be left', async () => {
+    await move(clusters, { copies: [localCopy()] });
+    writeFileSync(path.join(journalFolder(served.env), 'm-test.ndjson'), 'rubbish\n');
+    expect(await run('cleanup', '--all-finished', ...BOTH)).toMatchObject({
+      code: 0,
+      stdout: 'Removed: m-test. Next: kubectl migrate list\n',
+    });
+    expect(readdirSync(journalFolder(served.env))).toEqual([]);
+  });
+
+  it('that says more than the record that counts is not what is shown', async () => {
+    const { journal } = await begun({}, [localCopy()]);
+    await journal.commit();
+    await journal.close('done');
+    await expect.poll(async () => (await localCopy().load('m-test'))?.state).toBe('done');
+    const copy = localCopy();
+    await copy.load('m-test');
+    await copy.write('m-test', [{ serial: 3, state: 'rollback-incomplete', entries: [] }]);
+    for (const words of [['list'], ['status', 'm-test']])
+      expect((await run(...words, ...BOTH)).stdout).toContain('moved: the target serves');
+  });
+});
+
+describe('a context that the kubeconfig has no more', () => {
+  it('is a cluster that cannot be asked: status says so and goes on', async () => {
+    await begun({}, [localCopy()]);
+    forgetContext('west');
+    const { code, stdout, stderr } = await run('status', 'm-test');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/no context of .* leads to .*, which was west.*; name .* with --to-context/);
+    expect(lastLine(stdout)).toBe('stopped before the commit. Next: kubectl migrate resume m-test');
+  });
+
+  it.each(['resume', 'rollback'])(
+    'of the target is told by %s, which says what it could not take back',
+    async (command) => {
+      await begun({}, [localCopy()]);
+      forgetContext('west');
+      const { code, stderr } = await run(command, 'm-test');
+      expect(code).toBe(EXIT.rollbackIncomplete);
+      expect(stderr).toMatch(/F390[\s\S]*F310|F390[\s\S]*cannot be reached/);
+      expect(stderr).toContain('--to-context');
+    },
+  );
+
+  it.each(['resume', 'rollback'])(
+    'of the source leaves open whether the move is committed, says %s',
+    async (command) => {
+      await begun({}, [localCopy()]);
+      forgetContext('east');
+      const { code, stderr } = await run(command, 'm-test');
+      expect(code).toBe(EXIT.midway);
+      expect(stderr).toMatch(/whether m-test is committed only east knows/);
+    },
+  );
+
+  it('of both sides leaves nobody to ask', async () => {
+    await begun({}, [localCopy()]);
+    forgetContext('east');
+    forgetContext('west');
+    expect(await run('status', 'm-test')).toMatchObject({
+      code: EXIT.failed,
+      stderr: expect.stringMatching(/F302[\s\S]*--context/),
+    });
+  });
+});
+
+describe('a process that forgets its migration', () => {
+  const signal = new AbortController().signal;
+  const state = () => ({ east: contents(clusters.east), west: contents(clusters.west) });
+
+  it('leaves everything to whoever has taken that up since', async () => {
+    const session = await begun();
+    clusters.east.change<ConfigMap>(RESOURCES.configMap, SYSTEM_NAMESPACE, 'm-test', (object) => {
+      object.data = { ...object.data, 'entry-0001': 'theirs' };
+    });
+    const was = state();
+    await expect(session.forget(signal)).rejects.toMatchObject({ code: 'F315' });
+    expect(state()).toEqual(was);
+  });
+
+  it('knows its own write although the answer to that was lost', async () => {
+    const session = await begun();
+    clusters.east.faults.add({ when: ({ method }) => method === 'PATCH', fault: { kind: 'answer-lost' } });
+    clusters.east.faults.add({
+      when: ({ method }) => method === 'GET',
+      fault: { kind: 'status', code: 403 },
+    });
+    await expect(session.journal.close('rolled-back')).rejects.toMatchObject({ code: 'F313' });
+    clusters.east.faults.clear();
+    await session.forget(signal);
+    for (const cluster of [clusters.east, clusters.west])
+      expect(cluster.peek(RESOURCES.configMap, SYSTEM_NAMESPACE, 'm-test')).toBeUndefined();
   });
 });
