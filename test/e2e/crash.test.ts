@@ -3,11 +3,12 @@ import { describe, expect, it, vi } from 'vitest';
 import { STEPS } from '../../src/steps/index.ts';
 import { killWhen, newMachine, wrote } from '../support/kill.ts';
 import { KILLED_MOVES, type KilledMove } from '../support/killed-moves.ts';
-import type { Context, Ended, ProcessOptions } from '../support/kubectl.ts';
+import { type Context, type Ended, KILLED, type ProcessOptions } from '../support/kubectl.ts';
 import { type Load, type RedisSummary, redisLoad } from '../support/load-client.ts';
 import { hasWrite, type RecordedWrite, writesIn } from '../support/recorded-writes.ts';
 import { accountForWrites, redisRunId } from '../support/redis-writes.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
+import { changes, type Snapshot, takeSnapshot, unexpected } from '../support/snapshot.ts';
 import { leftOf, other } from '../support/struck-move.ts';
 
 interface Kill {
@@ -28,6 +29,13 @@ const IN_EACH_PART: readonly Kill[] = [
   { name: 'right after the commit', says: wrote('commit', 'commit'), command: 'resume' },
 ];
 
+/** A write after which a plugin was to be killed, and the last that it made. */
+interface Hit {
+  readonly intended: string;
+  /** Undefined when it ended before it could be killed. */
+  readonly last: string | undefined;
+}
+
 /** What moves have written so far. */
 const known = { meanings: new Set<string>(), steps: new Set<string>() };
 
@@ -44,6 +52,9 @@ function killsOf(writes: readonly RecordedWrite[]): Kill[][] {
       .map(({ name }) => ({ name, says: hasWrite(name), command })),
   );
 }
+
+/** Made by controllers for a Service, under another name each time; and what they say of how things go. */
+const OF_CONTROLLERS = [/^\w+ (Endpoints|EndpointSlice)\//, /^\S+ \S+ status\./];
 
 interface Place {
   readonly context: Context;
@@ -93,22 +104,41 @@ class MovedRedis {
     return writesIn(lines);
   }
 
-  /** Kills the plugin once, and has the move brought to its end from another machine. */
-  async killed({ says, command }: Kill): Promise<void> {
+  /**
+   * Kills the plugin once, and has the move brought to its end from another machine; one that leads back leaves every object of
+   * the redis as it was.
+   */
+  async killed({ name, says, command }: Kill): Promise<Hit> {
     const machine = newMachine();
     const from = await this.#place();
+    const before = await this.#objects();
     const { code } = await this.#moveOn(from, killWhen(machine, says));
     const { id, lines = [] } = machine.record() ?? {};
     if (id === undefined) throw new Error('nothing was begun');
+    expect(says(lines), 'the write was made').toBe(true);
     const last = writesIn(lines).at(-1);
     // After its last write it may end before it can be killed.
-    if (last?.name !== 'done') expect(code).toBe(128);
+    if (last?.name !== 'done') expect(code).toBe(KILLED);
     const committed = last?.committed === true;
     const ended = await this.#takenUp(id, from, command, committed);
     const { ending, next } = JSON.parse(ended.stdout) as { ending: string; next: string };
     expect(ending).toBe(committed ? (this.#move.held ? 'held' : 'moved') : 'led-back');
     expect(next).toContain({ moved: `cleanup ${id}`, held: `finalize ${id}` }[ending] ?? `pod ${from.pod}`);
     await this.#settle(id, from, ending);
+    if (ending === 'led-back')
+      await expect.poll(async () => this.#changesSince(before), { timeout: 60_000, interval: 1000 }).toEqual([]);
+    return { intended: name, last: code === KILLED ? last?.name : undefined };
+  }
+
+  #objects(): Promise<Snapshot> {
+    return takeSnapshot(this.#scene.kubectl, this.#scene.namespace);
+  }
+
+  /** Lines about objects of this redis alone: another one may be on its way beside it. */
+  async #changesSince(before: Snapshot): Promise<string[]> {
+    const ours = new RegExp(`^\\w+ \\w+/${this.#name}(?!\\d)`);
+    const lines = changes(before, await this.#objects()).filter((line) => ours.test(line));
+    return unexpected(lines, OF_CONTROLLERS);
   }
 
   get isSpent(): boolean {
@@ -180,7 +210,7 @@ class MovedRedis {
 }
 
 /** Kills moves of one redis one after the other, or with `FAULTS=full` of two at once, one for each command. */
-async function killedAgainAndAgain(scene: Scenario, move: KilledMove): Promise<void> {
+async function killedAgainAndAgain(scene: Scenario, kind: string, move: KilledMove): Promise<void> {
   let made = 0;
   const told: string[] = [];
   const migrate: Scenario['migrate'] = async (...words) => {
@@ -197,6 +227,7 @@ async function killedAgainAndAgain(scene: Scenario, move: KilledMove): Promise<v
   const first = await another();
   const lists = FULL ? killsOf(await first.writes()).filter((kills) => kills.length > 0) : [IN_EACH_PART];
   expect(lists, 'nothing new in this move').not.toEqual([]);
+  const hits: Hit[] = [];
   const ends = await Promise.allSettled(
     lists.map(async (kills, index) => {
       let redis = index === 0 ? first : await another();
@@ -205,24 +236,37 @@ async function killedAgainAndAgain(scene: Scenario, move: KilledMove): Promise<v
           await redis.expectEveryWrite();
           redis = await another();
         }
-        await redis.killed(kill).catch((cause: unknown) => {
+        const hit = await redis.killed(kill).catch((cause: unknown) => {
           throw new Error(`killed after '${kill.name}', then ${kill.command}`, { cause });
         });
+        hits.push(hit);
       }
       await redis.expectEveryWrite();
     }),
   );
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  expectHits(kind, hits);
   // Whose name nobody has written down yet is told by what it begins with.
   const begins = (name: string) => name.replace(/\d{4}-\d\d-\d\dT.*/, '*');
   const left = (await move.leaves?.(scene)) ?? [];
   expect(left.filter((name) => !told.some((text) => text.includes(begins(name))))).toEqual([]);
 }
 
+/** Only after its last write may a plugin have ended by itself. How often another write was made before the kill is told. */
+function expectHits(kind: string, hits: readonly Hit[]): void {
+  const missed = hits.filter(({ last }) => last === undefined).map(({ intended }) => intended);
+  expect(missed.filter((name) => name !== 'done')).toEqual([]);
+  const later = FULL ? hits.filter(({ intended, last }) => last !== undefined && last !== intended) : [];
+  const told = later.map(({ intended, last }) => `; '${intended}' was meant and '${last}' written too`);
+  process.stderr.write(
+    `${kind}: ${hits.length} kills, ${missed.length} too late, ${later.length} a write later${told.join('')}\n`,
+  );
+}
+
 describe('a plugin that is killed', () => {
   it.each(KINDS)(
     'leaves a move to another machine, which brings it to its end and loses no write: %s',
-    (_kind, move) => scenario({ name: 'crash', rights: move.rights }, (scene) => killedAgainAndAgain(scene, move)),
+    (kind, move) => scenario({ name: 'crash', rights: move.rights }, (scene) => killedAgainAndAgain(scene, kind, move)),
     FULL ? 900_000 : 270_000,
   );
 
