@@ -61,11 +61,11 @@ export function insideGroups(member: string, command: readonly string[]): [strin
   return ['/bin/sh', ['-c', `set -e; ${join.join('; ')}; exec "$@"`, 'sh', ...command]];
 }
 
-/** Every process in any of the lab's cgroups. */
-export function labProcesses(): ProcessId[] {
+/** Every process in any of the lab's cgroups, or in those of one member. */
+export function labProcesses(member = ''): ProcessId[] {
   const found = new Map<number, ProcessId>();
   for (const { folder } of hierarchies()) {
-    for (const group of groupsBelow(path.join(folder, parent))) {
+    for (const group of groupsBelow(path.join(folder, parent, member))) {
       for (const line of readLines(path.join(group, 'cgroup.procs'))) {
         const id = identify(Number(line));
         if (id !== undefined) found.set(id.pid, id);

@@ -1,14 +1,15 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { hierarchies } from './cgroup.ts';
+import { hierarchies, labProcesses } from './cgroup.ts';
 import { setClock } from './clock.ts';
 import { controlPlanePrograms } from './control-plane.ts';
 import { folders } from './folders.ts';
 import { withLock } from './lock.ts';
 import { type Cut, cutOff, setLink } from './network.ts';
-import { nodePrograms, runtimeProgram } from './node.ts';
+import { hasRuntimeSocket, nodePrograms, runtimeProgram, runtimeSocket } from './node.ts';
 import { childrenOf, kill, type ProcessId, processesOfPod, waitForEnd } from './processes.ts';
 import { fromRoot, insideNode, type Program, runInNode, startDetached } from './program.ts';
+import { sleep, until } from './run.ts';
 import { readState, type State, writeState } from './state.ts';
 import { clusters, type NodeName, nodes } from './topology.ts';
 
@@ -55,18 +56,60 @@ export async function restartRuntime(node: NodeName): Promise<void> {
 }
 
 /**
- * A node that is gone: nobody reaches it, and none of its processes runs, the containers' among them. Undone, all of
- * them go on from where they were, as after a machine that hung. Not for a node with a control plane.
+ * A node that hangs: nobody reaches it, and none of its processes runs, the containers' among them. Undone, all of
+ * them go on from where they were. Not for a node with a control plane.
  */
-export async function loseNode(node: NodeName): Promise<Undo> {
-  const { cluster, link } = nodes[node];
-  if (clusters[cluster].controlPlane === node) throw new Error(`${node} is where the control plane of ${cluster} runs`);
+export async function hangNode(node: NodeName): Promise<Undo> {
+  const link = linkOf(node);
   await setLink(link, 'down');
   freeze(node, 'FROZEN');
   return async () => {
     freeze(node, 'THAWED');
     await setLink(link, 'up');
   };
+}
+
+/**
+ * A node that is gone: nobody reaches it, and all of its processes are killed, the containers' among them. Undone, its
+ * container runtime and kubelet start as after a reboot; what a reboot does to mounts and network namespaces is left out, for
+ * they belong to the lab's first process there, which stays. Not for a node with a control plane.
+ */
+export async function rebootNode(node: NodeName): Promise<Undo> {
+  const link = linkOf(node);
+  await setLink(link, 'down');
+  await killAll(node);
+  return async () => {
+    await setLink(link, 'up');
+    const state = runningState();
+    const [init, runtime] = [initOf(state, node), state.variant.runtimes[node]];
+    // Left by the one before; kubelet gives up on one that nobody listens on.
+    rmSync(runtimeSocket(init, runtime), { force: true });
+    const [first, ...others] = programsOf(state, node).map(({ name }) => name);
+    if (first === undefined) throw new Error(`nothing belongs on ${node}`);
+    await changeState((now) => startAgain(now, node, first));
+    await until(`container runtime of ${node}`, 30, async () => (hasRuntimeSocket(init, runtime) ? true : undefined));
+    await changeState((now) => {
+      for (const name of others) startAgain(now, node, name);
+    });
+  };
+}
+
+function linkOf(node: NodeName): string {
+  const { cluster, link } = nodes[node];
+  if (clusters[cluster].controlPlane === node) throw new Error(`${node} is where the control plane of ${cluster} runs`);
+  return link;
+}
+
+/** Kills every process of a node but those that hold its namespaces. Throws when some are still there after 10 s. */
+async function killAll(node: NodeName): Promise<void> {
+  const holders = runningState().processes.filter((one) => one.node === node && one.program === 'init');
+  const isHolder = ({ pid }: ProcessId) => holders.some((one) => one.pid === pid);
+  for (const end = Date.now() + 10_000; ; await sleep(20)) {
+    const left = labProcesses(node).filter((id) => !isHolder(id));
+    if (left.length === 0) return;
+    if (Date.now() > end) throw new Error(`still running on ${node}: process ${left.map(({ pid }) => pid).join(', ')}`);
+    for (const id of left) kill(id);
+  }
 }
 
 /**
@@ -104,9 +147,7 @@ export async function smallDisk(node: NodeName, mebibytes: number): Promise<Undo
 
 /** Runs a command in a node; throws with its words when it fails. */
 async function inNode(node: NodeName, command: readonly string[]): Promise<void> {
-  const init = runningState().inits[node];
-  if (init === undefined) throw new Error(`the lab's state names no first process of ${node}`);
-  const { code, stderr } = await runInNode(node, init.pid, command);
+  const { code, stderr } = await runInNode(node, initOf(runningState(), node), command);
   if (code !== 0) throw new Error(`${command.join(' ')} on ${node}: ${stderr.trim()}`);
 }
 
@@ -120,6 +161,13 @@ function runningState(): State {
   const state = readState();
   if (state === undefined) throw new Error('no lab is running');
   return state;
+}
+
+/** The first process of a node, as the machine numbers it. */
+function initOf({ inits }: State, node: NodeName): number {
+  const init = inits[node]?.pid;
+  if (init === undefined) throw new Error(`the lab's state names no first process of ${node}`);
+  return init;
 }
 
 async function changeState(change: (state: State) => void): Promise<void> {
@@ -147,8 +195,7 @@ function startAgain(state: State, node: NodeName, name: string): void {
 
 /** All that `up` starts on a node. */
 function programsOf(state: State, node: NodeName): Program[] {
-  const init = state.inits[node]?.pid;
-  if (init === undefined) throw new Error(`the lab's state names no first process of ${node}`);
+  const init = initOf(state, node);
   const place = clusters[nodes[node].cluster];
   const controlPlane = place.controlPlane === node ? controlPlanePrograms(place) : [];
   return [

@@ -86,7 +86,12 @@ export function nodePrograms(name: NodeName, init: number): Program[] {
   ];
 }
 
+/** The socket of a node's container runtime, as the machine sees it. */
+export function runtimeSocket(init: number, runtime: RuntimeName | undefined): string {
+  return `/proc/${init}/root${new URL(runtimeEndpoint(runtime)).pathname}`;
+}
+
 /** Whether the socket of a node's container runtime is there. */
 export function hasRuntimeSocket(init: number, runtime: RuntimeName | undefined): boolean {
-  return existsSync(`/proc/${init}/root${new URL(runtimeEndpoint(runtime)).pathname}`);
+  return existsSync(runtimeSocket(init, runtime));
 }

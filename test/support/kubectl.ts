@@ -19,7 +19,10 @@ export interface ProcessOptions {
   readonly onStderr?: (text: string) => void;
 }
 
-/** Runs a program to its end; never throws for its exit code. A process ended by a signal has code 128. */
+/** The code of a process that a signal has ended. */
+export const KILLED = 128;
+
+/** Runs a program to its end; never throws for its exit code. */
 export function runProcess(command: string, args: readonly string[], options: ProcessOptions = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: 'pipe', env: { ...process.env, ...options.env } });
@@ -33,7 +36,7 @@ export function runProcess(command: string, args: readonly string[], options: Pr
       options.onStderr?.(String(chunk));
     });
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code: code ?? 128, stdout, stderr }));
+    child.on('close', (code) => resolve({ code: code ?? KILLED, stdout, stderr }));
     child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
     options.onStart?.(child);

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Context } from './kubectl.ts';
 import { imageOf, pod, service } from './manifests.ts';
 import type { Scenario } from './scenario.ts';
@@ -16,6 +17,8 @@ export interface RowAccount {
 export interface Postgres {
   /** When it was started, as it says itself; `context`: where it is. */
   startedAt(context: Context): Promise<string>;
+  /** Waits until one more row is in the table than by now. */
+  expectMoreRows(context: Context): Promise<void>;
   /** Ends the client and holds what it was told against what is in the table. */
   account(context: Context): Promise<RowAccount>;
 }
@@ -56,6 +59,12 @@ export async function postgresUnderLoad({ lab, namespace, kubectl }: Scenario): 
   await kubectl.ready('east', namespace, 'rows');
   return {
     startedAt: (context) => sql(context, 'select pg_postmaster_start_time()'),
+    expectMoreRows: async (context) => {
+      const count = async () => Number(await sql(context, 'select count(*) from t'));
+      const before = await count();
+      const why = `rows come in ${context}`;
+      await expect.poll(count, { message: why, timeout: 60_000, interval: 100 }).toBeGreaterThan(before);
+    },
     account: async (context) => {
       const rows = ['-n', namespace, 'exec', 'rows', '--', 'touch', '/tmp/stop'];
       await kubectl.run('east', rows);

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Context, Kubectl } from './kubectl.ts';
 import type { RedisSummary } from './load-client.ts';
 
@@ -22,6 +23,17 @@ function inside(kubectl: Kubectl, { context, namespace, pod }: Place, words: rea
 /** A number that a redis makes when it starts: as long as it is the same, its memory is. */
 export async function redisRunId(kubectl: Kubectl, place: Place): Promise<string> {
   return /^run_id:(\w+)/m.exec(await inside(kubectl, place, ['INFO', 'server']))?.[1] ?? '';
+}
+
+/** How long a client that has lost its redis may be without it once that is reached again, in ms. */
+const FOUND_MS = 60_000;
+
+/** Waits until redis has taken one more write than by now: its client has found it. */
+export async function expectMoreWrites(kubectl: Kubectl, place: Place): Promise<void> {
+  const count = async () => Number(await inside(kubectl, place, ['LLEN', 'log']));
+  const before = await count();
+  const why = `writes come in ${place.context}`;
+  await expect.poll(count, { message: why, timeout: FOUND_MS, interval: 100 }).toBeGreaterThan(before);
 }
 
 /** Holds what the client was told against what redis has. */

@@ -4,9 +4,9 @@ import type { Context } from '../../support/kubectl.ts';
 import { ALL_FAULTS } from '../../support/lab-faults.ts';
 import { redisLoad } from '../../support/load-client.ts';
 import { redisWithFiles } from '../../support/redis.ts';
-import { accountForWrites, redisRunId } from '../../support/redis-writes.ts';
+import { accountForWrites, expectMoreWrites, redisRunId } from '../../support/redis-writes.ts';
 import { scenario, THERE_AND_BACK } from '../../support/scenario.ts';
-import { endOf, PARTS, type Part, struckMove } from '../../support/struck-move.ts';
+import { endOf, expectEnd, expectPlace, PARTS, type Part, struckMove } from '../../support/struck-move.ts';
 
 /** How long what lasts goes on. */
 const LASTS_MS = 20_000;
@@ -22,12 +22,11 @@ const SHORT: readonly (readonly [string, Part])[] = [
 /** Where what can strike at any point does so. */
 const ANY_POINT: readonly Part[] = ['prepare', 'freeze', 'switch', 'finalize'];
 
-const CASES = ALL_FAULTS.flatMap((fault) =>
-  (fault.only === undefined ? ANY_POINT : [fault.only]).map((part) => ({ fault, part })),
-).filter(({ fault, part }) =>
-  FAULT !== undefined || PART !== undefined
-    ? fault.name.includes(FAULT ?? '') && (PART ?? part) === part
-    : isFull || SHORT.some(([name, when]) => name === fault.name && when === part),
+const CASES = ALL_FAULTS.flatMap((fault) => (fault.only ?? ANY_POINT).map((part) => ({ fault, part }))).filter(
+  ({ fault, part }) =>
+    FAULT !== undefined || PART !== undefined
+      ? fault.name.includes(FAULT ?? '') && (PART ?? part) === part
+      : isFull || SHORT.some(([name, when]) => name === fault.name && when === part),
 );
 
 /** The long form tells of each fault by itself; a few are one scenario. */
@@ -56,20 +55,25 @@ describe('a move whose clusters fall ill is ended by one command, loses no write
           for (const { fault, part } of cases) {
             const began = Date.now();
             const move = { pod: 'redis', from: place, flags: ['--max-freeze', '10s'] };
-            const { ended, id, struck } = await struckMove(scene, {
+            const end = await struckMove(scene, {
               ...move,
               strike: { fault, when: PARTS[part], lastsMs: LASTS_MS },
               ...(FAULT !== undefined && { onStderr: (text) => process.stderr.write(text) }),
             });
-            expect(struck, 'the fault struck').toBe(true);
+            const { ended, id, struck } = end;
+            expect(struck, `${fault.name}, ${part}: it struck`).toBe(true);
             place = await endOf(scene, { ...move, id, ended });
             const seconds = Math.round((Date.now() - began) / 1000);
             process.stderr.write(`${fault.name}, ${part}: exit ${ended.code}, then in the ${place}, ${seconds} s\n`);
+            expectEnd(fault, part, end);
+            expectPlace(part, end, place === move.from);
             expect(await runId(place), `${fault.name}, ${part}`).toBe(was);
+            await expectMoreWrites(kubectl, { context: place, namespace, pod: 'redis' });
           }
           const there = { context: place, namespace, pod: 'redis' };
           const account = await accountForWrites(kubectl, there, await load.stop());
           process.stderr.write(`${name}: ${account.acknowledged} acknowledged, ${account.lost.length} lost\n`);
+          expect(account.acknowledged).toBeGreaterThan(0);
           expect(account).toMatchObject({ lost: [], twice: [] });
         }),
       cases.length * 240_000 + 60_000,
