@@ -245,7 +245,13 @@ export const helperOps = {
    * Target, before the freeze: finds the waiting placeholders, checks and does all that can be done ahead. From here on
    * the network guard keeps the target silent. Idempotent; `discard` undoes it.
    */
-  'prepare-restore': op(placesSchema, nothing),
+  'prepare-restore': op(
+    placesSchema.extend({
+      /** By container, the mount points of volumes that move: files are written there and to the roots, and nowhere else. */
+      volumes: z.array(mountPointsSchema).max(MOST_CONTAINERS),
+    }),
+    nothing,
+  ),
   /**
    * Target: restores the received images into the placeholders and leaves the trees stopped. The network guard keeps it
    * silent until `continue`. Fails also when a process of the dump is not there or not stopped. On failure everything

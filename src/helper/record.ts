@@ -23,6 +23,8 @@ const placeSchema = z.strictObject({
   startTime: z.number(),
   /** The restored root; 0 before the restore. */
   rootPid: z.number().int(),
+  /** Mount points of volumes that files are written into. */
+  volumes: z.array(z.string()),
 });
 
 const sourceSchema = z.discriminatedUnion('state', [

@@ -7,7 +7,7 @@ import type { Armed } from './command.ts';
 import { IMAGE_FILES, imageDirectories, LOGS, readCriuTimes, readLog, restoreLog, SCRATCH } from './criu.ts';
 import { causeOf, interestingLines } from './criu-log.ts';
 import { HelperFailure } from './failure.ts';
-import { filesSink } from './files/apply.ts';
+import { filesSink, volumesOf } from './files/apply.ts';
 import { outline } from './files/outline.ts';
 import { rememberAddresses, writeInto } from './former-addresses.ts';
 import { BASE_FILE, baseSink } from './memory/base.ts';
@@ -95,17 +95,18 @@ export class Target {
   sink(what: HelperArgs<'receive'>['what'], containerIds: readonly string[]) {
     if (what === 'memory') return baseSink(BASE_FILE);
     if (what === 'images') return imageSink(imageDirectories(containerIds.length), BASE_FILE);
-    return filesSink(this.#known(containerIds).places.map(({ placeholderPid }) => placeholderPid));
+    return filesSink(this.#known(containerIds).places.map(({ placeholderPid: pid, volumes }) => ({ pid, volumes })));
   }
 
   async prepare({
     containerIds,
     sourceAddresses,
+    volumes,
   }: HelperArgs<'prepare-restore'>): Promise<HelperResult<'prepare-restore'>> {
     const { state } = this.#record;
     if (state === 'restored' || state === 'continued')
       throw new HelperFailure('wrong-state', `the target is ${state} already`);
-    const places = containerIds.map(findPlace);
+    const places = containerIds.map((id, container) => this.#written(findPlace(id, volumes[container] ?? [])));
     for (const directory of [LOGS, SCRATCH, path.join(IMAGES_DIR, 'criu')])
       mkdirSync(directory, { recursive: true, mode: 0o700 });
     const network = networkOf(places);
@@ -119,6 +120,14 @@ export class Target {
     };
     rehearseGuard(criuImages(), network);
     return {};
+  }
+
+  /** Files may have come already: what they have changed says nothing about where volumes are. */
+  #written(place: Place): Place {
+    const record = this.#record;
+    const former =
+      record.state === 'idle' ? undefined : record.places.find(({ containerId }) => containerId === place.containerId);
+    return former ? { ...place, volumes: former.volumes } : place;
   }
 
   #disarm(): void {
@@ -260,13 +269,14 @@ export class Target {
 const markerOf = (placeholderPid: number) => `/proc/${placeholderPid}/root${PLACEHOLDER_DIR}/restored`;
 
 /** A placeholder that waits and was never restored into. */
-function findPlace(containerId: string): Place {
+function findPlace(containerId: string, mountPaths: readonly string[]): Place {
   const placeholderPid = findPlaceholder(containerId);
   const mounts = parseMountInfo(readProc(placeholderPid, 'mountinfo') ?? '');
   if (!mounts.some(({ mountPoint }) => mountPoint === PLACEHOLDER_DIR))
     throw new HelperFailure('not-movable', `the target container has nothing mounted at ${PLACEHOLDER_DIR}`);
   if (existsSync(markerOf(placeholderPid))) throw new HelperFailure('wrong-state', 'the target was restored before');
-  return { containerId, placeholderPid, startTime: startTimeOf(placeholderPid), rootPid: 0 };
+  const volumes = volumesOf(`/proc/${placeholderPid}/root`, mounts, mountPaths);
+  return { containerId, placeholderPid, startTime: startTimeOf(placeholderPid), rootPid: 0, volumes };
 }
 
 /**
@@ -277,7 +287,13 @@ async function restoredPlace(containerId: string, handover: Handover | undefined
   const members = membersOf(containerId);
   const [first, root] = [outermostInit(members), chooseRoot(members)];
   if (!first?.isPlaceholder || !root || root === first) return [];
-  const place = { containerId, placeholderPid: first.pid, startTime: startTimeOf(first.pid), rootPid: root.pid };
+  const place = {
+    containerId,
+    placeholderPid: first.pid,
+    startTime: startTimeOf(first.pid),
+    rootPid: root.pid,
+    volumes: [],
+  };
   if (isTold(place)) return [place];
   try {
     await checkRestored(first.pid, handover?.innerPids ?? []);

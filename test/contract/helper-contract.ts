@@ -48,7 +48,7 @@ export function helperContract(name: string, open: () => Promise<HelperWorld>, c
       expect(await stage.refusal('source', 'fence', strange)).toBe('container-not-found');
       await stage.thaw();
       await stage.takeUp();
-      const place = { containerIds: STRANGE, sourceAddresses: [] };
+      const place = { containerIds: STRANGE, sourceAddresses: [], volumes: [] };
       expect(await stage.refusal('target', 'prepare-restore', place)).toBe('container-not-found');
       const nothing = { containerIds: STRANGE, handovers: [HANDOVER] };
       expect(await stage.refusal('target', 'restore', nothing)).toBe('wrong-state');
@@ -148,7 +148,7 @@ export function helperContract(name: string, open: () => Promise<HelperWorld>, c
       expect(await stage.refusal('target', 'restore', strange)).toBe('wrong-state');
       await stage.restore();
       expect([await stage.state('target'), await running()]).toEqual(['restored', []]);
-      const place = { containerIds, sourceAddresses: [] };
+      const place = { containerIds, sourceAddresses: [], volumes: [] };
       expect(await stage.refusal('target', 'prepare-restore', place)).toBe('wrong-state');
       await stage.seal();
       await stage.call('source', 'release-connections', { containerIds: source });

@@ -160,7 +160,7 @@ export class HelperStage {
   /** Once more, after a discard. */
   async prepareAgain(): Promise<void> {
     const sourceAddresses = [...(this.#results.probe?.addresses ?? [])];
-    await this.call('target', 'prepare-restore', { containerIds: this.target, sourceAddresses });
+    await this.call('target', 'prepare-restore', { containerIds: this.target, sourceAddresses, volumes: [] });
   }
 
   async freeze(): Promise<void> {

@@ -37,9 +37,10 @@ export function createHelperEngine(options: HelperPodsOptions): Engine {
       return { ...seen, findings: [...seen.findings, ...unheld] };
     },
     reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
-    prepareTarget: async ({ results, signal }, startPod) => {
+    prepareTarget: async (context, startPod) => {
       const placeholder = await startPod();
-      await pods.call('target', 'prepare-restore', prepareArguments(results, placeholder.containerIds), { signal });
+      const args = prepareArguments(context, placeholder.containerIds);
+      await pods.call('target', 'prepare-restore', args, { signal: context.signal });
       return placeholder;
     },
     discard: async ({ signal }, containerIds) => {

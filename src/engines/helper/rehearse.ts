@@ -39,7 +39,7 @@ export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehear
       const { target } = await pods.call(side, 'status', {}, { signal });
       const isThere = target.state === 'restored' || target.state === 'continued';
       if (isThere && target.containerIds.join() === containerIds.join()) return;
-      await pods.call(side, 'prepare-restore', prepareArguments(results, containerIds), { signal });
+      await pods.call(side, 'prepare-restore', prepareArguments(context, containerIds), { signal });
       if (side === 'target') await carryOver(pods, context, containerIds);
       else await carryBack(pods, context, containerIds);
       const args = { containerIds, handovers: handoversOf(results), ...losses(context.plan) };
@@ -49,13 +49,19 @@ export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehear
 }
 
 /** What placeholders are told ahead of the restore. */
-export function prepareArguments(results: EngineResults, containerIds: readonly string[]) {
-  return { containerIds: [...containerIds], sourceAddresses: [...need(results, 'probe').addresses] };
+export function prepareArguments({ plan, results }: EngineContext, containerIds: readonly string[]) {
+  const { volumes } = need(results, 'probe');
+  const points = withVolumes(plan, containerIds, volumes).map((each) => each.volumes.map(({ mountPath }) => mountPath));
+  return { ...placesOf(results, containerIds), volumes: points };
 }
 
 /** What placeholders have beside them once it is restored. */
 export function restoredIn(results: EngineResults, containerIds: readonly string[]) {
-  return { ...prepareArguments(results, containerIds), handovers: handoversOf(results) };
+  return { ...placesOf(results, containerIds), handovers: handoversOf(results) };
+}
+
+function placesOf(results: EngineResults, containerIds: readonly string[]) {
+  return { containerIds: [...containerIds], sourceAddresses: [...need(results, 'probe').addresses] };
 }
 
 /** Whether a side's helper keeps the images; another one in its place has none. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
+import { absolutePath } from '../facts.ts';
 import { HelperFailure } from '../failure.ts';
 import { type Known, packKnown, unpackKnown } from '../memory/known.ts';
 import { MOST_CONTAINERS } from '../protocol.ts';
@@ -27,14 +28,14 @@ const container = z
 const imageName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/);
 
 /**
- * What a part of a transfer is: a CRIU image, memory that was copied ahead of one, paths to delete (NUL-separated), or a
- * tar to extract at a directory.
+ * What a part of a transfer is: a CRIU image, memory that was copied ahead of one, or for a mount point of a container paths
+ * below it to delete (NUL-separated), or a tar to extract there.
  */
 const partSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('image'), container, name: imageName }),
   z.strictObject({ kind: z.literal('memory') }),
-  z.strictObject({ kind: z.literal('delete'), container }),
-  z.strictObject({ kind: z.literal('tar'), container, at: z.string().startsWith('/').max(4096) }),
+  z.strictObject({ kind: z.literal('delete'), container, at: absolutePath }),
+  z.strictObject({ kind: z.literal('tar'), container, at: absolutePath }),
 ]);
 export type Part = z.infer<typeof partSchema>;
 

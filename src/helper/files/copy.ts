@@ -106,10 +106,9 @@ export async function sendFiles(
     );
     const opaque = section.overlay ? await opaqueDirectories(section, snapshot, former) : new Set<string>();
     const plan = planCopy(snapshot, former, opaque, rewritten);
-    const prefix = at === '/' ? '/' : `${at}/`;
     if (plan.remove.length > 0) {
-      await writer.part({ kind: 'delete', container });
-      await writer.data(Buffer.from(plan.remove.map((file) => `${prefix}${file}\0`).join('')));
+      await writer.part({ kind: 'delete', container, at });
+      await writer.data(Buffer.from(plan.remove.map((file) => `${file}\0`).join('')));
     }
     const rootPid = members[container]?.rootPid ?? 0;
     if (plan.copy.length > 0) await sendTar(rootPid, section, plan.copy, writer);

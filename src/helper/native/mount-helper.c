@@ -6,6 +6,8 @@
 //     --pid PID        whose namespaces; required, before --ns
 //     --ns NAMES       which, of mnt,uts,ipc,net,pid, separated by commas
 //     --cgroup FILE    a cgroup.procs to join; may be repeated
+//     --alone PATH     there: what is mounted at PATH, without what is mounted below it, becomes /at in a root of its own
+//                      with nothing else in it; all that follows of these options is about that root
 //     --bind FROM=TO   the directory FROM of here is mounted on TO there (made when missing); may be repeated
 //     --open N=MODE=PATH  descriptor N is PATH of here, MODE is r or w; may be repeated
 //     --umount PATH    there, when mounted; may be repeated
@@ -13,7 +15,8 @@
 //     --self PATH      there: mounted on itself; may be repeated
 //     --arguments stdin  enters at once, then waits for further NUL-separated arguments on stdin, the last of them
 //                      --arguments-end: a list without it was cut short and runs nothing; no list at all is no error
-//   mount-helper delete   removes the NUL-separated absolute paths on stdin, following no link; missing ones are fine
+//   mount-helper delete DIRECTORY   removes the NUL-separated paths on stdin, which are below the directory, following no
+//                      link; missing ones are fine
 //   mount-helper touch    makes the NUL-separated absolute paths on stdin as empty files, following no link; what is there stays
 //   mount-helper mode OCTAL PATH   what chmod(1) does
 //   as "tar"              runs the GNU tar beside it without compression (CRIU's tmpfs images; gzip costs freeze time),
@@ -58,6 +61,7 @@ static struct bind binds[MANY];
 static const char *unmount[MANY], *writable[MANY], *selves[MANY];
 static int bind_count, unmount_count, writable_count, self_count;
 static int spaces[8], space_kinds[8], space_count;
+static const char *alone;
 
 static void fail(const char *what, const char *which) {
   fprintf(stderr, "mount-helper: %s %s: %s\n", what, which, strerror(errno));
@@ -113,12 +117,26 @@ static void open_as(char *spec) {
   }
 }
 
+// Whatever path leads out of /at, by links too, leads to an empty file system that nobody can write to.
+static void be_alone(void) {
+  int tree = syscall(SYS_open_tree, AT_FDCWD, alone, TREE_CLONE | AT_SYMLINK_NOFOLLOW | O_CLOEXEC);
+  if (tree < 0) fail("open_tree", alone);
+  // A mount there is what every container has, so that nobody can have put a link in its place.
+  if (mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,nr_inodes=64,mode=0700"))
+    fail("mount over", "/proc");
+  if (mkdir("/proc/at", 0700) || syscall(SYS_move_mount, tree, "", AT_FDCWD, "/proc/at", FROM_EMPTY_PATH))
+    fail("move_mount", alone);
+  close(tree);
+  if (chroot("/proc") || chdir("/")) fail("chroot", "/proc");
+}
+
 static void enter(void) {
   for (int i = 0; i < space_count; i++)
     if (setns(spaces[i], space_kinds[i])) fail("setns", "");
-  if (!bind_count && !unmount_count && !writable_count && !self_count) return;
+  if (!alone && !bind_count && !unmount_count && !writable_count && !self_count) return;
   if (unshare(CLONE_NEWNS)) fail("unshare", "mnt");
   if (mount(0, "/", 0, MS_REC | MS_SLAVE, 0)) fail("make slave", "/");
+  if (alone) be_alone();
   for (int i = 0; i < bind_count; i++) {
     binds[i].made = !mkdir(binds[i].to, 0755);
     if (syscall(SYS_move_mount, binds[i].tree, "", AT_FDCWD, binds[i].to, FROM_EMPTY_PATH))
@@ -132,6 +150,7 @@ static void enter(void) {
       fail("remount", writable[i]);
   for (int i = 0; i < self_count; i++)
     if (mount(selves[i], selves[i], 0, MS_BIND, 0)) fail("mount on itself", selves[i]);
+  if (alone && mount(0, "/", 0, MS_REMOUNT | MS_RDONLY, 0)) fail("remount", "/");
 }
 
 static void leave(void) {
@@ -192,6 +211,7 @@ static int enter_and_run(int argc, char **argv) {
     if (!strcmp(argv[i], "--pid")) pid = value;
     else if (!strcmp(argv[i], "--ns") && pid) open_namespaces(pid, value);
     else if (!strcmp(argv[i], "--cgroup")) join_cgroup(value);
+    else if (!strcmp(argv[i], "--alone")) alone = value;
     else if (!strcmp(argv[i], "--bind")) clone_tree(value);
     else if (!strcmp(argv[i], "--open")) open_as(value);
     else if (!strcmp(argv[i], "--umount")) check_room(unmount_count), unmount[unmount_count++] = value;
@@ -222,12 +242,14 @@ static int remove_entry(int dir, const char *name) {
   return failed;
 }
 
+static const char *below = "/";
+
 // Walks down without following a link, so that a path cannot lead anywhere but where its names say.
 static int remove_path(char *path) {
-  int dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int dir = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
   char *save, *name = strtok_r(path, "/", &save), *next;
   for (; name && dir >= 0 && (next = strtok_r(0, "/", &save)); name = next) {
-    int down = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int down = strcmp(name, "..") ? openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : (errno = EINVAL, -1);
     close(dir);
     if (down < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
     dir = down;
@@ -294,9 +316,9 @@ int main(int argc, char **argv) {
   const char *slash = strrchr(argv[0], '/');
   if (!strcmp(slash ? slash + 1 : argv[0], "tar")) return plain_tar(argv);
   if (argc > 2 && !strcmp(argv[1], "enter")) return enter_and_run(argc - 2, argv + 2);
-  if (argc == 2 && !strcmp(argv[1], "delete")) return each_listed(remove_path, "remove");
+  if (argc == 3 && !strcmp(argv[1], "delete")) return below = argv[2], each_listed(remove_path, "remove");
   if (argc == 2 && !strcmp(argv[1], "touch")) return each_listed(touch_path, "make");
   if (argc == 4 && !strcmp(argv[1], "mode")) return set_mode(argv[2], argv[3]);
-  fprintf(stderr, "usage: mount-helper enter OPTION... -- PROGRAM ARGUMENT... | delete | touch | mode OCTAL PATH\n");
+  fprintf(stderr, "usage: mount-helper enter OPTION... -- PROGRAM ARGUMENT... | delete DIRECTORY | touch | mode OCTAL PATH\n");
   return 2;
 }

@@ -7,7 +7,7 @@ import { HelperFailure } from '../../../src/helper/failure.ts';
 const PARTS: readonly [Part, Buffer][] = [
   [{ kind: 'image', container: 0, name: 'core-1.img' }, Buffer.from('a small image')],
   [{ kind: 'tar', container: 0, at: '/data' }, Buffer.alloc(5000, 7)],
-  [{ kind: 'delete', container: 0 }, Buffer.from('/a\0/b\0')],
+  [{ kind: 'delete', container: 0, at: '/data' }, Buffer.from('a\0b\0')],
 ];
 
 /** A whole transfer, as bytes. */
