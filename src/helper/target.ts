@@ -3,6 +3,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { imageSink } from './bulk/images.ts';
+import { withinMemory } from './bulk/room.ts';
 import type { Armed } from './command.ts';
 import { IMAGE_FILES, imageDirectories, LOGS, readCriuTimes, readLog, restoreLog, SCRATCH } from './criu.ts';
 import { causeOf, interestingLines } from './criu-log.ts';
@@ -93,6 +94,10 @@ export class Target {
 
   /** What takes the next transfer for these placeholders. */
   sink(what: HelperArgs<'receive'>['what'], containerIds: readonly string[]) {
+    return withinMemory(this.#sink(what, containerIds));
+  }
+
+  #sink(what: HelperArgs<'receive'>['what'], containerIds: readonly string[]) {
     if (what === 'memory') return baseSink(BASE_FILE);
     if (what === 'images') return imageSink(imageDirectories(containerIds.length), BASE_FILE);
     return filesSink(this.#known(containerIds).places.map(({ placeholderPid: pid, volumes }) => ({ pid, volumes })));

@@ -66,7 +66,7 @@ beforeAll(async () => {
     'bash',
     temporaryFolder(),
   ];
-  container = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  container = spawn('/usr/bin/unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(container.stdout ?? container, 'data');
   pid = Number(readFileSync(`/proc/${container.pid}/task/${container.pid}/children`, 'utf8'));
 });

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
+import { availableMemory } from '../bulk/room.ts';
 import { runCriu } from '../criu.ts';
 import type { NodeFacts } from '../facts.ts';
 import { IMAGES_DIR } from '../pod-spec.ts';
@@ -18,7 +19,6 @@ function parseCpuInfo(text: string): { model: string; flags: string[] } {
 export async function probeNode(): Promise<NodeFacts> {
   const [version, check] = await Promise.all([runCriu(['--version']), runCriu(['check'])]);
   const cpu = parseCpuInfo(readFileSync('/proc/cpuinfo', 'utf8'));
-  const available = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? '0';
   const images = statfsSync(IMAGES_DIR);
   const restores = restoresCheckpoints();
   return {
@@ -27,7 +27,7 @@ export async function probeNode(): Promise<NodeFacts> {
     cpuModel: cpu.model,
     cpuFlags: cpu.flags,
     cgroupVersion: existsSync('/proc/1/root/sys/fs/cgroup/cgroup.controllers') ? 2 : 1,
-    memoryAvailableBytes: Number(available) * 1024,
+    memoryAvailableBytes: availableMemory(),
     imagesFreeBytes: images.bavail * images.bsize,
     ...(restores !== undefined && { restoresCheckpoints: restores }),
     criu: {
