@@ -25,7 +25,7 @@ const OF_THE_MOMENT = [
   /^(source|target)\.(context|server)$/,
   // Status: a plan that is made anew has the present ones.
   /^source\.addresses(\.|$)/,
-  /^source\.container\.(id|restartCount)$/,
+  /^source\.(containers|afresh)\.\d+\.(id|restartCount)$/,
   /^request\.(targetNode|forceUnlock)$/,
 ];
 

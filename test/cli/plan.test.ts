@@ -35,6 +35,19 @@ function keep(text: string): string {
   return file;
 }
 
+/** The same pod with a second container, `log`. */
+function withSidecar(pod: Pod): Pod {
+  const both = <T extends { name: string }>(all: readonly T[] = []): T[] => [
+    ...all,
+    ...all.map((each) => ({ ...each, name: 'log' })),
+  ];
+  return {
+    ...pod,
+    spec: { ...pod.spec, containers: both(pod.spec.containers) },
+    status: { ...pod.status, containerStatuses: both(pod.status?.containerStatuses) },
+  };
+}
+
 /** Every request that could have changed something, the ones that only let the server check apart. */
 function writes(): { path: string; dryRun: boolean }[] {
   return [...clusters.east.calls, ...clusters.west.calls]
@@ -183,6 +196,28 @@ describe('apply', () => {
     const { code, stderr } = await apply(file);
     expect(code).toBe(EXIT.usage);
     expect(stderr).toMatch(/Plan m-\w+ {2}shop\/cart-0[\s\S]*F303/);
+  });
+
+  it.each<[string, string[]]>([
+    ['that all move', []],
+    ['of which one moves', ['--container', 'app']],
+  ])('finds none in restarted containers %s, and goes by those that run now', async (_which, flags) => {
+    const pod = withSidecar(runningPod());
+    clusters.east.change<Pod>(RESOURCES.pod, 'shop', 'cart-0', (found) => {
+      Object.assign(found, { spec: pod.spec, status: pod.status });
+    });
+    const file = await window(...flags);
+    clusters.east.change<Pod>(RESOURCES.pod, 'shop', 'cart-0', (found) => {
+      for (const status of found.status?.containerStatuses ?? [])
+        Object.assign(status, { restartCount: 1, containerID: `containerd://${status.name.padEnd(64, '0')}` });
+    });
+    const { code, stderr } = await apply(file, '-o', 'json');
+    expect({ code, stderr }).toEqual({ code: EXIT.usage, stderr: expect.stringContaining('"I401"') });
+    const { source } = JSON.parse(stderr).data;
+    expect([...source.containers, ...(source.afresh ?? [])]).toMatchObject([
+      { name: 'app', id: 'app'.padEnd(64, '0'), restartCount: 1 },
+      { name: 'log', id: 'log'.padEnd(64, '0'), restartCount: 1 },
+    ]);
   });
 
   it.each<[string, () => void, RegExp]>([
