@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
-import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
+import { asMigrateError, failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
+import type { Json } from '../domain/json.ts';
 import { COMMAND, LOCK_MS } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
@@ -20,6 +21,12 @@ import {
 
 /** Between two renewals, in ms. */
 const RENEW_MS = 3000;
+/**
+ * So long does a renewal wait for its answer, and so long is paused before it is tried again, in ms: with one answer lost, and
+ * the conflict that follows from that, the lock is still renewed within LOCK_MS.
+ */
+const ANSWER_MS = 3000;
+const RENEW_AGAIN_MS = 1000;
 /** Whoever is silent for so long while looked at, and long overdue by the clock, is gone. Longer than a renewal takes. */
 const WATCH_MS = 5000;
 const LOOK_MS = 1000;
@@ -59,39 +66,61 @@ export interface Lock {
 interface Held {
   readonly ref: LeaseRef;
   lease: Lease;
+  /** What it was before this process took it; undefined where there was none. */
+  readonly before: Lease | undefined;
 }
 
 /**
  * Takes the locks of a migration and renews them until `remove` or `leave`. One that this migration left is taken once
- * nobody is at work on it; another migration's only with `force`. Throws F370 with who has it, and then holds none.
+ * nobody is at work on it; another migration's only with `force`. None is taken before all have been looked at. Throws F370
+ * with who has it, and then all are as they were.
  */
 export async function takeLock(options: LockOptions): Promise<Lock> {
+  const looked = await lookAtAll(options);
   const held: Held[] = [];
-  const takenFrom: LockHolder[] = [];
   try {
-    for (const ref of leaseRefs(options.plan)) {
-      const taken = await takeReachable(ref, options);
-      if (!taken) continue;
-      held.push({ ref, lease: taken.lease });
-      if (taken.from) takenFrom.push(taken.from);
+    for (const { ref, found } of looked) {
+      const taken = await ifReachable(ref, options, () => take(ref, found, options));
+      if (taken) held.push({ ref, ...taken });
     }
   } catch (error) {
-    // Of a migration that has not begun; one that goes on keeps what it has.
-    const made = takenFrom.length === 0 ? held : [];
-    await Promise.allSettled(made.map((each) => removeLease(options, each, new AbortController().signal)));
-    throw error;
+    throw await afterGivingBack(held, options, error);
   }
-  return keep(held, takenFrom, options);
+  return keep(held, options);
 }
 
-interface Taken {
-  readonly lease: Lease;
-  readonly from?: LockHolder;
+interface Looked {
+  readonly ref: LeaseRef;
+  readonly found: Lease | undefined;
 }
 
-async function takeReachable(ref: LeaseRef, options: LockOptions): Promise<Taken | undefined> {
+/** The Leases of all clusters that can be asked. Throws F370 when one of them may not be taken. Read-only. */
+async function lookAtAll(options: LockOptions): Promise<Looked[]> {
+  const looked: Looked[] = [];
+  for (const ref of leaseRefs(options.plan)) {
+    const one = await ifReachable(ref, options, async () => ({ ref, found: await look(options, ref) }));
+    if (one) looked.push(one);
+  }
+  for (const { ref, found } of looked) expectAllowed(ref, found, options);
+  // All at once: whoever is at work on one has them all.
+  const over = new AbortController();
+  const watching = { ...options, signal: AbortSignal.any([options.signal, over.signal]) };
+  const idle = ({ ref, found }: Looked) =>
+    ifReachable(ref, options, async () => {
+      await expectIdle(ref, found, watching);
+      return { ref, found };
+    });
   try {
-    return await takeOne(ref, options);
+    return (await Promise.all(looked.map(idle))).filter((one) => one !== undefined);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Undefined for a cluster that cannot be asked, where that is told of. */
+async function ifReachable<T>(ref: LeaseRef, options: LockOptions, act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
   } catch (error) {
     const code = failureCode(error);
     // F314: its namespace is gone, and with it everything that was ever there.
@@ -101,27 +130,67 @@ async function takeReachable(ref: LeaseRef, options: LockOptions): Promise<Taken
   }
 }
 
-async function takeOne(ref: LeaseRef, options: LockOptions): Promise<Taken> {
+/** `seen`: the Lease as it was found to be free. */
+async function take(ref: LeaseRef, seen: Lease | undefined, options: LockOptions): Promise<Omit<Held, 'ref'>> {
   const { plan, gateway, clock, worker, process, signal } = options;
-  for (let tries = 1; ; tries++) {
+  for (let found = seen, tries = 1; ; tries++) {
     const wanted = leaseFor(ref, { migration: plan.id, process, ...worker }, clock.now());
-    const found = await look(options, ref);
     try {
-      if (!found) return { lease: await gateway.create(ref.side, RESOURCES.lease, wanted, { signal }) };
-      const from = await allowed(found, ref, options);
-      return { lease: await takeOver(found, wanted, ref, options), from };
+      const lease = found
+        ? await takeOver(found, wanted, ref, options)
+        : await gateway.create(ref.side, RESOURCES.lease, wanted, { signal });
+      return { lease, before: found };
     } catch (error) {
       // Somebody else was faster; who that is, the next look tells.
       const code = failureCode(error);
       const faster = found ? code === 'F315' || code === 'F314' : code === 'F318';
       if (!faster || tries >= TRIES) throw error;
     }
+    found = await look(options, ref);
+    expectAllowed(ref, found, options);
+    await expectIdle(ref, found, options);
   }
 }
 
 function look({ source, target, signal }: LockOptions, ref: LeaseRef): Promise<Lease | undefined> {
   const reader = ref.side === 'source' ? source : target;
   return reader.get<Lease>(RESOURCES.lease, ref.name, { namespace: ref.namespace, signal });
+}
+
+/** Puts every lock back as it was found, and yields why: with those that could not be. */
+async function afterGivingBack(held: readonly Held[], options: LockOptions, why: unknown): Promise<unknown> {
+  const signal = new AbortController().signal;
+  const back = await Promise.allSettled(held.map((each) => giveBack(each, options, signal)));
+  const kept = back.flatMap((end, index) => {
+    const ref = held[index]?.ref;
+    if (end.status === 'fulfilled' || !ref) return [];
+    const { context } = options[ref.side];
+    return [`lease ${ref.name} of ${context} could not be given back: ${asMigrateError(end.reason).detail}`];
+  });
+  if (kept.length === 0) return why;
+  const { code, detail, remedy, outcome } = asMigrateError(why);
+  return new MigrateError(code, { detail: [detail, ...kept].join('; '), remedy, outcome, cause: why });
+}
+
+/** Conditional: a lock that somebody else has taken meanwhile is theirs. */
+async function giveBack(held: Held, options: LockOptions, signal: AbortSignal): Promise<void> {
+  const { ref, lease, before } = held;
+  if (!before) return removeLease(options, held, signal);
+  const { labels, annotations, resourceVersion } = lease.metadata;
+  const metadata = {
+    labels: changeBack(labels, before.metadata.labels),
+    annotations: changeBack(annotations, before.metadata.annotations),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
+  const spec = changeBack(lease.spec, before.spec);
+  await options.gateway.patch(ref, 'merge', { metadata, spec }, { signal }).catch((error: unknown) => {
+    if (failureCode(error) !== 'F314' && failureCode(error) !== 'F315') throw error;
+  });
+}
+
+/** As a merge patch: what is there now and was not before goes. */
+function changeBack(now: object = {}, before: object = {}): { readonly [key: string]: Json } {
+  return { ...Object.fromEntries(Object.keys(now).map((key) => [key, null])), ...before };
 }
 
 /** Conditional on what was looked at, so that of two that take it one does. */
@@ -133,15 +202,23 @@ function takeOver(found: Lease, wanted: Lease, ref: LeaseRef, { gateway, signal 
   return gateway.patch<Lease>(ref, 'merge', { metadata, spec: { ...wanted.spec, leaseTransitions } }, { signal });
 }
 
-/** Yields whose lock it was; throws F370 when it may not be taken. */
-async function allowed(found: Lease, ref: LeaseRef, options: LockOptions): Promise<LockHolder> {
+/** Throws F370 for a lock that may not be taken whether or not anybody is at work: another migration's, without force. */
+function expectAllowed(ref: LeaseRef, found: Lease | undefined, options: LockOptions): void {
+  if (!found || options.force) return;
   const holder = holderOf(found);
-  const { plan, force, clock, source, target } = options;
-  const refuse = () => heldBy(holder, ref, (ref.side === 'source' ? source : target).context, clock.now());
-  if (holder.migration !== plan.id && !force) throw refuse();
-  if (holder.process !== undefined && holder.process !== options.process && (await isAtWork(holder, ref, options)))
-    throw refuse();
-  return holder;
+  if (holder.migration !== options.plan.id) throw refusal(holder, ref, options);
+}
+
+/** Throws F370 while another process is at work. */
+async function expectIdle(ref: LeaseRef, found: Lease | undefined, options: LockOptions): Promise<void> {
+  if (!found) return;
+  const holder = holderOf(found);
+  if (holder.process === undefined || holder.process === options.process) return;
+  if (await isAtWork(holder, ref, options)) throw refusal(holder, ref, options);
+}
+
+function refusal(holder: LockHolder, ref: LeaseRef, options: LockOptions): MigrateError {
+  return heldBy(holder, ref, options[ref.side].context, options.clock.now());
 }
 
 /**
@@ -164,26 +241,15 @@ async function isAtWork(holder: LockHolder, ref: LeaseRef, options: LockOptions)
   }
 }
 
-function keep(held: readonly Held[], takenFrom: readonly LockHolder[], options: LockOptions): Lock {
+function keep(held: readonly Held[], options: LockOptions): Lock {
   const lost = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let renewing: Promise<unknown> = Promise.resolve();
-  const next = () => {
-    timer = setTimeout(() => {
-      renewing = Promise.all(held.map((each) => renew(each, options, lost))).then(() => timer && next());
-    }, RENEW_MS);
-    timer.unref();
-  };
-  const stop = async () => {
-    clearTimeout(timer);
-    timer = undefined;
-    await renewing;
-  };
-  next();
+  // One each: a cluster that does not answer must not keep the other's from being renewed.
+  const stops = held.map((each) => keepRenewed(each, options, lost));
+  const stop = () => Promise.all(stops.map((each) => each()));
   let mine = held;
   return {
     lost: lost.signal,
-    takenFrom,
+    takenFrom: held.flatMap(({ before }) => (before ? [holderOf(before)] : [])),
     remove: async (signal) => {
       await stop();
       await Promise.all(mine.map((each) => removeLease(options, each, signal)));
@@ -197,20 +263,57 @@ function keep(held: readonly Held[], takenFrom: readonly LockHolder[], options: 
   };
 }
 
-/** A cluster that does not answer is asked again next time; one where somebody else holds the lock ends the run. */
-async function renew(held: Held, options: LockOptions, lost: AbortController): Promise<void> {
-  const { gateway, clock, process } = options;
+/** Renews one lock again and again. Yields what ends that; it waits for the renewal under way. */
+function keepRenewed(held: Held, options: LockOptions, lost: AbortController): () => Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  let renewing: Promise<void> = Promise.resolve();
+  const after = (ms: number) => {
+    timer = setTimeout(() => {
+      renewing = renew(held, options, lost).then((renewed) => {
+        if (timer) after(renewed ? RENEW_MS : RENEW_AGAIN_MS);
+      });
+    }, ms);
+    timer.unref();
+  };
+  after(RENEW_MS);
+  return async () => {
+    clearTimeout(timer);
+    timer = undefined;
+    await renewing;
+  };
+}
+
+/**
+ * False when the cluster did not answer in time: it is to be asked again. One where somebody else holds the lock ends the
+ * run.
+ */
+async function renew(held: Held, options: LockOptions, lost: AbortController): Promise<boolean> {
+  const { gateway, clock, process, plan } = options;
   const spec = { renewTime: microTime(clock.now()) };
   const { resourceVersion } = held.lease.metadata;
+  const metadata = resourceVersion === undefined ? {} : { resourceVersion };
   try {
-    const metadata = resourceVersion === undefined ? {} : { resourceVersion };
-    held.lease = await gateway.patch<Lease>(held.ref, 'merge', { metadata, spec });
+    held.lease = await answered((signal) => gateway.patch<Lease>(held.ref, 'merge', { metadata, spec }, { signal }));
+    return true;
   } catch (error) {
     const code = failureCode(error);
-    if (code !== 'F314' && code !== 'F315') return;
-    const now = await look({ ...options, signal: new AbortController().signal }, held.ref).catch(() => held.lease);
+    if (code !== 'F314' && code !== 'F315') return false;
+    const now = await answered((signal) => look({ ...options, signal }, held.ref)).catch(() => held.lease);
+    // A renewal whose answer was lost has changed it all the same.
     if (now && holderOf(now).process === process) held.lease = now;
-    else lost.abort(taken(held.ref, now && holderOf(now), options.plan.id));
+    else lost.abort(taken(held.ref, now && holderOf(now), plan.id));
+    return false;
+  }
+}
+
+/** A call that is given up when no answer has come in time. */
+async function answered<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), ANSWER_MS);
+  try {
+    return await call(late.signal);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EXIT, type MigrateError } from '../../../src/domain/errors.ts';
-import { SYSTEM_NAMESPACE } from '../../../src/domain/names.ts';
+import { LOCK_MS, SYSTEM_NAMESPACE } from '../../../src/domain/names.ts';
 import type { Plan } from '../../../src/domain/plan.ts';
 import { leaseName, lockEffects } from '../../../src/journal/lease.ts';
 import { expectUnlocked, type LockOptions, takeLock } from '../../../src/journal/lock.ts';
@@ -173,6 +173,78 @@ describe('the lock of a migration that stopped midway', () => {
   });
 });
 
+describe('a lock that is taken by force', () => {
+  /** A holder that goes on renewing its Lease in one of the clusters only. */
+  const renewedIn = (cluster: FakeCluster, holder = 'desk/m-one'): LockOptions['clock'] => ({
+    now: () => clock.now(),
+    random: () => 0,
+    sleep: async (ms, signal) => {
+      await clock.sleep(ms, signal);
+      cluster.change<Lease>(RESOURCES.lease, SYSTEM_NAMESPACE, NAME, ({ spec }) => {
+        if (spec?.holderIdentity === holder) spec.renewTime = new Date(clock.now()).toISOString();
+      });
+    },
+  });
+  const untouched = (lease: Lease | undefined) => ({
+    ...lease,
+    metadata: { ...lease?.metadata, resourceVersion: '' },
+    spec: { ...lease?.spec, renewTime: '' },
+  });
+
+  it.each<[string, () => FakeCluster]>([
+    ['target', () => west],
+    ['source', () => east],
+  ])('is left in both clusters where its holder is heard of in the %s alone', async (_side, where) => {
+    await takeLock(options('m-one'));
+    const before = [leaseIn(east), leaseIn(west)].map(untouched);
+    const error = await thrown(takeLock(options('m-two', { force: true, clock: renewedIn(where()) })));
+    expect(error).toMatchObject({ code: 'F370', detail: expect.stringContaining('m-one') });
+    expect([leaseIn(east), leaseIn(west)].map(untouched)).toEqual(before);
+    for (const cluster of [east, west])
+      expect(cluster.calls.filter(({ path: to, method }) => to.endsWith(NAME) && method !== 'GET')).toEqual([]);
+  });
+
+  it('is as it was where the other one was taken by somebody else meanwhile', async () => {
+    await takeLock(options('m-one'));
+    const before = untouched(leaseIn(east));
+    east.change<Lease>(RESOURCES.lease, SYSTEM_NAMESPACE, NAME, ({ metadata }) => {
+      metadata.annotations = { ...metadata.annotations, 'kubectl-migrate.io/host': 'elsewhere' };
+    });
+    // Right between the look and the write: the newcomer finds it changed, looks again, and sees who has it now.
+    const gateway = options('m-two').gateway;
+    const faster: LockOptions['gateway'] = {
+      ...gateway,
+      patch: async (ref, ...rest) => {
+        if (ref.side === 'target')
+          west.change<Lease>(RESOURCES.lease, SYSTEM_NAMESPACE, NAME, (lease) => {
+            if (lease.spec) lease.spec.holderIdentity = 'lap/other';
+          });
+        return gateway.patch(ref, ...rest);
+      },
+    };
+    const error = await thrown(
+      takeLock(options('m-two', { force: true, gateway: faster, clock: renewedIn(west, 'lap/other') })),
+    );
+    expect(error).toMatchObject({ code: 'F370', detail: expect.stringContaining('west') });
+    expect(untouched(leaseIn(east))).toEqual({
+      ...before,
+      metadata: {
+        ...before.metadata,
+        annotations: { ...before.metadata.annotations, 'kubectl-migrate.io/host': 'elsewhere' },
+      },
+    });
+    expect(leaseIn(west)?.spec?.holderIdentity).toBe('lap/other');
+  });
+
+  it('is named where it could not be given back', async () => {
+    await takeLock(options('m-one'));
+    west.faults.add({ when: ({ method }) => method === 'PATCH', fault: { kind: 'status', code: 403 } });
+    east.faults.add({ when: ({ method }) => method === 'PATCH', fault: { kind: 'status', code: 403 }, from: 2 });
+    const error = await thrown(takeLock(options('m-two', { force: true })));
+    expect(error).toMatchObject({ code: 'F313', detail: expect.stringContaining(`lease ${NAME} of east could not`) });
+  });
+});
+
 describe('while a run goes on', () => {
   it('its lock is renewed', async () => {
     const lock = await inFakeTime(async () => {
@@ -186,6 +258,46 @@ describe('while a run goes on', () => {
     }, 500);
     expect(lock.lost.aborted).toBe(false);
     await lock.leave();
+  });
+
+  it.each<[string, () => [FakeCluster, FakeCluster]]>([
+    ['source', () => [east, west]],
+    ['target', () => [west, east]],
+  ])('its other lock is renewed in time while the %s’s cluster hangs', async (_side, clusters) => {
+    const [hanging, other] = clusters();
+    const lock = await inFakeTime(async () => {
+      const taken = await takeLock(options('m-one'));
+      hanging.faults.add({ when: () => true, fault: { kind: 'slow', ms: 3_600_000 }, times: 100 });
+      for (let passed = 0; passed < 60_000; passed += 1000) {
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        await clock.sleep(1000);
+        const renewed = Date.parse(leaseIn(other)?.spec?.renewTime ?? '');
+        expect(clock.now() - renewed).toBeLessThan(LOCK_MS / 2);
+      }
+      hanging.faults.clear();
+      await new Promise((resolve) => setTimeout(resolve, 8000));
+      expect(Date.parse(leaseIn(hanging)?.spec?.renewTime ?? '')).toBe(clock.now());
+      await taken.leave();
+      return taken;
+    }, 100);
+    expect(lock.lost.aborted).toBe(false);
+  });
+
+  it('its lock is renewed in time though answers are lost', async () => {
+    const lock = await inFakeTime(async () => {
+      const taken = await takeLock(options('m-one'));
+      for (const from of [1, 4, 7])
+        west.faults.add({ when: ({ method }) => method === 'PATCH', fault: { kind: 'answer-lost' }, from });
+      for (let passed = 0; passed < 60_000; passed += 1000) {
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        await clock.sleep(1000);
+        expect(clock.now() - Date.parse(leaseIn(west)?.spec?.renewTime ?? '')).toBeLessThan(LOCK_MS);
+      }
+      return taken;
+    }, 100);
+    expect(lock.lost.aborted).toBe(false);
+    await lock.leave();
+    expect(leaseIn(west)?.spec?.holderIdentity).toBeFalsy();
   });
 
   it.each([
