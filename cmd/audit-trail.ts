@@ -5,10 +5,13 @@ import type { AuditEntry } from '../src/audit/entry.ts';
 import { asMigrateError, failureCode } from '../src/domain/errors.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
+import { ensureNamespace } from '../src/engines/helper/system-namespace.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
+import { othersWithLocks } from '../src/journal/lock.ts';
 import type { Journal } from '../src/journal/ports.ts';
 import { type JournalRecord, planDigest } from '../src/journal/record.ts';
 import { recordedForm } from '../src/journal/withheld-secret.ts';
+import { createGateway } from '../src/kube/gateway.ts';
 import type { Gateway } from '../src/kube/ports.ts';
 import { resultsOf } from '../src/runner/resume.ts';
 import type { Workplace } from './session.ts';
@@ -25,7 +28,9 @@ export async function onTheRecord<T>(
     readonly gateway: Gateway;
     readonly action: AuditEntry['action'];
     readonly takingUp: boolean;
-    readonly journal: Pick<Journal, 'record' | 'append'>;
+    /** Absent where the act takes no image and has no record. */
+    readonly journal?: Pick<Journal, 'record' | 'append'>;
+    readonly takenFrom?: readonly string[];
   },
   act: () => Promise<T>,
 ): Promise<T> {
@@ -41,11 +46,13 @@ export async function onTheRecord<T>(
     if (!how.takingUp || (await answers(chain))) told.push(each);
     else warn(`${plan[side].context} cannot be asked: its audit record does not tell of this`);
   }
-  const subject = { ...(await aboutClusters(plan, place)), action: how.action, migration: plan.id };
+  const { action, takenFrom, journal } = how;
+  const about = { ...(await aboutClusters(plan, place)), ...(takenFrom && { takenFrom: [...takenFrom] }) };
+  const subject = { ...about, action, migration: plan.id };
   const { host, version } = place.worker;
-  const note = (heads: readonly (Head | undefined)[]): Promise<void> => {
+  const note = async (heads: readonly (Head | undefined)[]): Promise<void> => {
     const bySide = told.flatMap(({ side }, index) => (heads[index] ? [[side, { ...heads[index] }]] : []));
-    return how.journal.append([{ step: 'audit', kind: 'audited', data: Object.fromEntries(bySide) }]);
+    await journal?.append([{ step: 'audit', kind: 'audited', data: Object.fromEntries(bySide) }]);
   };
   return audited(
     {
@@ -53,11 +60,11 @@ export async function onTheRecord<T>(
       subject: { ...subject, host, version, planDigest: planDigest(recordedForm(plan)) },
       now: () => new Date(clock.now()).toISOString(),
       newUuid,
-      archiveDigest: () => archiveDigest(how.journal.record()),
+      archiveDigest: () => journal && archiveDigest(journal.record()),
       anchor: note,
       anchorEnd: async (heads) => {
         // The record goes with a move that was led back; the copy on this machine says that it has ended.
-        if (how.journal.record().state === 'rolled-back') return;
+        if (journal?.record().state === 'rolled-back') return;
         await note(heads).catch((error: unknown) =>
           warn(`the record of ${plan.id} does not tell where the audit record ended: ${asMigrateError(error).detail}`),
         );
@@ -66,6 +73,28 @@ export async function onTheRecord<T>(
     },
     act,
   );
+}
+
+/**
+ * Begins the work on a migration. With `--force-unlock`, and where another one has its lock, that is told of as an act of its own,
+ * before and after; where none has, none is taken by force.
+ */
+export async function unlocking<T>(
+  plan: Plan,
+  place: Workplace,
+  takingUp: boolean,
+  begin: (forceUnlock: boolean) => Promise<T>,
+): Promise<T> {
+  if (!place.forceUnlock) return begin(false);
+  const { source, target, clock, interrupt: signal } = place;
+  const readers = { source: source.reader, target: target.reader };
+  const gateway = createGateway({ source: source.api, target: target.api, effects: plan.effects, clock });
+  // What cannot be asked is told of by whoever takes the locks.
+  const skipping = takingUp ? { onUnreachable: () => undefined } : {};
+  const takenFrom = await othersWithLocks({ plan, ...readers, signal, ...skipping });
+  if (takenFrom.length === 0) return begin(false);
+  if (!takingUp) for (const side of recordSides(plan)) await ensureNamespace(gateway, plan, side, signal);
+  return onTheRecord(plan, place, { gateway, action: 'force-unlock', takingUp, takenFrom }, () => begin(true));
 }
 
 /** As the steps that took and carried the image have told the journal. */

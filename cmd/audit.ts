@@ -26,16 +26,39 @@ export async function listAudit(options: AuditOptions, streams: Streams): Promis
   const chains = await withReaders(options, streams, readChains);
   const rows = chains.flatMap(({ links, place }) =>
     links.map(({ seq, entry }) => {
-      const { at, action, event, migration, source, target, outcome = '', code = '' } = entry;
+      const { at, action, event, migration, source, target, outcome = '', code = '', takenFrom = [] } = entry;
       const who = source.user || target.user;
-      const ended = [outcome, code].filter(Boolean).join(' ');
-      return [place.split(':')[0] ?? '', String(seq), at, who, action, event, migration, source.pod, ended];
+      const from = takenFrom.length > 0 ? `, lock of ${takenFrom.join(' and ')}` : '';
+      const ended = `${[outcome, code].filter(Boolean).join(' ')}${outcome && from}`;
+      return [contextOf(place), String(seq), at, who, action, event, migration, source.pod, ended];
     }),
   );
-  out.result({ schema: 'kubectl-migrate/audit-v1', chains }, (width) =>
-    columns(rows, ['CLUSTER', 'NO', 'AT', 'WHO', 'WHAT', '', 'ID', 'POD', 'OUTCOME'], width),
-  );
+  const head = ['CLUSTER', 'NO', 'AT', 'WHO', 'WHAT', '', 'ID', 'POD', 'OUTCOME'];
+  out.result({ schema: 'kubectl-migrate/audit-v1', chains }, (width) => {
+    const table = rows.length === 0 ? '' : columns(rows, head, width);
+    return `${table}${countsOf(chains)}. Next: ${COMMAND} audit verify${clustersOf(options)}\n`;
+  });
   return 'done';
+}
+
+/** Names of contexts may have colons. */
+function contextOf(place: string): string {
+  return place.replace(/: [^:]*$/, '');
+}
+
+function countsOf(chains: readonly ReadChain[]): string {
+  const all = chains.reduce((sum, { links }) => sum + links.length, 0);
+  if (all === 0) return `No entries in ${chains.map(({ place }) => contextOf(place)).join(' and ')}`;
+  return `Entries: ${chains.map(({ place, links }) => `${links.length} in ${contextOf(place)}`).join(', ')}`;
+}
+
+/** The flags that name the same clusters again. */
+function clustersOf(options: AuditOptions): string {
+  const named = (['context', 'to-context'] as const).flatMap((flag) => {
+    const context = options[flag];
+    return context === undefined ? [] : [` --${flag} ${context}`];
+  });
+  return named.join('');
 }
 
 /** Says whether somebody has removed, changed or reordered entries. Throws F352 naming each place where it shows. */
@@ -50,7 +73,12 @@ export async function verifyAudit(options: AuditOptions, streams: Streams): Prom
     });
   }
   const counted = chains.map(({ place, links }) => ({ place, entries: links.length }));
-  out.result({ intact: true, chains: counted }, () => counted.map(countLine).join(''));
+  // An export is older than what the clusters have.
+  const next = `${COMMAND} audit ${options.filename === undefined ? 'list' : 'verify'}${clustersOf(options)}`;
+  const state = counted.some(({ entries }) => entries > 0)
+    ? 'The audit record is as it was written'
+    : 'There is no audit record';
+  out.result({ intact: true, chains: counted }, () => `${counted.map(countLine).join('')}${state}. Next: ${next}\n`);
   return 'done';
 }
 

@@ -11,6 +11,7 @@ import { endedAtHome } from '../src/steps/take-place.ts';
 import { seconds } from '../src/ui/format.ts';
 import { renderPlan } from '../src/ui/plan-view.ts';
 import type { Composition } from './context.ts';
+import { naming } from './naming.ts';
 import type { Output } from './output.ts';
 import type { Streams } from './streams.ts';
 
@@ -34,12 +35,15 @@ export async function carryOut(
   options: { readonly force: boolean },
 ): Promise<CarriedOut> {
   const session = await composition.begin(plan, options.force);
-  const results = await session.onTheRecord('migrate', async () => {
+  const act = async () => {
     const ended = await run({ steps: STEPS, ...session });
     const atHome = endedAtHome(plan, ended.place);
     if (atHome) throw atHome;
     return ended;
-  });
+  };
+  const results = await naming(plan.id, `what became of this one: ${COMMAND} describe ${plan.id}`, () =>
+    session.onTheRecord('migrate', act),
+  );
   const downMs = results.switch?.downMs ?? 0;
   const fact = lastLine(plan, downMs, results.hold?.until);
   out.event({ code: 'I409', text: fact, data: { downMs, forecastDownMs: plan.forecast.downMs } });

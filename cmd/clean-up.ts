@@ -1,13 +1,17 @@
 import { isMigrateError, MigrateError, type Outcome } from '../src/domain/errors.ts';
 import { COMMAND } from '../src/domain/names.ts';
+import type { Plan } from '../src/domain/plan.ts';
 import { isFinished } from '../src/domain/standing.ts';
 import type { UnreadableRecord } from '../src/journal/list-records.ts';
+import { createGateway } from '../src/kube/gateway.ts';
 import { recordedPlan } from '../src/planner/recorded-plan.ts';
+import { onTheRecord, unlocking } from './audit-trail.ts';
 import type { MigrationFlags } from './flags/migration.ts';
 import { listMigrations } from './known-migrations.ts';
 import { findMigration, type MigrationOptions, workplaceFor } from './migrations.ts';
+import { naming } from './naming.ts';
 import { type Output, output } from './output.ts';
-import { removeLeftovers } from './session.ts';
+import { removeLeftovers, type Workplace } from './session.ts';
 import type { Streams } from './streams.ts';
 
 export interface CleanUpOptions extends MigrationFlags, MigrationOptions {
@@ -21,7 +25,8 @@ export async function cleanUp(options: CleanUpOptions, streams: Streams): Promis
   const out = output(options.output, streams);
   if (options['all-finished']) return cleanFinished(options, streams, out);
   const id = options.id ?? '';
-  await cleanOne(id, options, streams, out);
+  const again = `${COMMAND} cleanup ${id}${options.abandon ? ' --abandon' : ''}`;
+  await naming(id, `go on with: ${again}`, () => cleanOne(id, options, streams, out));
   tell(out, [id], []);
   return 'done';
 }
@@ -69,11 +74,20 @@ async function cleanOne(id: string, options: CleanUpOptions, streams: Streams, {
   if (!options.abandon && (!hasEnded || authority?.error !== undefined)) throw unfinished(id, state);
   const plan = recordedPlan(record);
   const place = await workplaceFor(plan, 'cleanup', options, streams, reporter);
+  const remove = (abandon: boolean, forceUnlock: boolean) => removeLeftovers(plan, { ...place, forceUnlock }, abandon);
   try {
-    await removeLeftovers(plan, place, !hasEnded);
+    if (hasEnded) await remove(false, false);
+    else await unlocking(plan, place, true, (force) => abandoning(plan, place, () => remove(true, force)));
   } finally {
     place.close();
   }
+}
+
+/** Nobody can resume it any more: who did that is told of. */
+function abandoning(plan: Plan, place: Workplace, act: () => Promise<void>): Promise<void> {
+  const { source, target, clock } = place;
+  const gateway = createGateway({ source: source.api, target: target.api, effects: plan.effects, clock });
+  return onTheRecord(plan, place, { gateway, action: 'abandon', takingUp: true }, act);
 }
 
 function unfinished(id: string, state: string): MigrateError {

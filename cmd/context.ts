@@ -9,11 +9,12 @@ import type { Cluster } from '../src/kube/connect.ts';
 import { createGateway } from '../src/kube/gateway.ts';
 import type { Gateway } from '../src/kube/ports.ts';
 import type { Reporter } from '../src/report/message.ts';
+import { unlocking } from './audit-trail.ts';
 import { connectSide } from './connection.ts';
 import type { ConnectionOptions } from './flags/clusters.ts';
 import type { RegistryFlags } from './flags/registry.ts';
 import { registryFor } from './registry.ts';
-import { beginSession, type Session } from './session.ts';
+import { beginSession, type Session, type Workplace } from './session.ts';
 import type { Streams } from './streams.ts';
 
 /** The program put together for one command: the only place that names concrete adapters. */
@@ -58,7 +59,7 @@ async function begin(
   streams: Streams,
 ) {
   const user = await parts.source.reader.whoAmI();
-  return beginSession(plan, {
+  const place: Workplace = {
     ...parts,
     clock: systemClock,
     // Of what only looked there is no history.
@@ -69,5 +70,6 @@ async function begin(
     registryFor: (archive) => registryFor(archive, options, streams.env),
     interrupt: streams.interrupt,
     insisted: streams.insisted,
-  });
+  };
+  return unlocking(plan, place, false, (forceUnlock) => beginSession(plan, { ...place, forceUnlock }));
 }

@@ -7,10 +7,12 @@ import type { JournalRecord } from '../src/journal/record.ts';
 import { type Ending, finalizeCommitted, heldIn, resume, rollBackUnfinished } from '../src/runner/resume.ts';
 import { STEPS } from '../src/steps/index.ts';
 import { endStanding } from '../src/ui/migration-view.ts';
+import { unlocking } from './audit-trail.ts';
 import { endOf } from './ended-elsewhere.ts';
 import { type GivenDeadlines, givenDeadlines } from './flags/deadlines.ts';
 import type { MigrationFlags } from './flags/migration.ts';
 import { findMigration, type MigrationOptions, sameMove, workplaceFor } from './migrations.ts';
+import { naming } from './naming.ts';
 import { type Output, output } from './output.ts';
 import { takeUpSession } from './session.ts';
 import type { Streams } from './streams.ts';
@@ -37,10 +39,13 @@ function standingOf(
   return { state: `${serves}, and the source is held until ${heldIn(record)}.`, next: afterHold(plan.id) };
 }
 
-/** The end was reached from another machine. Throws F373 where that was another one than this command leads to. */
-function tellEnd(operation: keyof typeof ACTS, id: string, entry: AuditEntry, out: Output): Outcome {
+/**
+ * The end was reached from another machine. Throws F373 where that was another one than this command leads to: also for one
+ * that was given up, which is as it was then.
+ */
+function tellEnd(operation: Operation, id: string, entry: AuditEntry, out: Output): Outcome {
   const { words, next } = endStanding(id, endOf(entry));
-  if (operation !== 'resume' && operation !== entry.action) {
+  if (entry.action === 'abandon' || (operation !== 'resume' && operation !== entry.action)) {
     throw new MigrateError('F373', {
       detail: `${id} has ${words}; this machine has the only record of it, which is behind`,
       remedy: `remove that: ${next}`,
@@ -52,18 +57,27 @@ function tellEnd(operation: keyof typeof ACTS, id: string, entry: AuditEntry, ou
 }
 
 const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted };
+type Operation = keyof typeof ACTS;
 
 /**
  * What `resume`, `rollback` and `finalize` have in common: finds the migration, takes its lock and its record, lets it be
  * brought to its end, and says how that went and what comes next.
  */
-export async function takeUp(operation: keyof typeof ACTS, options: TakeUpOptions, streams: Streams): Promise<Outcome> {
+export async function takeUp(operation: Operation, options: TakeUpOptions, streams: Streams): Promise<Outcome> {
+  const { id = '' } = options;
+  return naming(id, `go on with: ${COMMAND} ${operation} ${id}`, () => bringToEnd(operation, options, streams));
+}
+
+async function bringToEnd(operation: Operation, options: TakeUpOptions, streams: Streams): Promise<Outcome> {
   const out = output(options.output, streams);
   const { plan, ended } = await findMigration(options.id ?? '', options, streams, out.reporter);
   if (ended) return tellEnd(operation, plan.id, ended, out);
   const place = await workplaceFor(plan, operation, options, streams, out.reporter);
   try {
-    const session = await takeUpSession(plan, { ...place, deadlines: givenDeadlines(options) });
+    const patient = { ...place, deadlines: givenDeadlines(options) };
+    const session = await unlocking(plan, patient, true, (forceUnlock) =>
+      takeUpSession(plan, { ...patient, forceUnlock }),
+    );
     const discardTarget = options['discard-target'] === true;
     const acceptLoss = async (loss: string) =>
       options[ACCEPT_LOSS] === true || (await out.askForWord(ACCEPT_LOSS, `${loss}.`));

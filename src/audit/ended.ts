@@ -16,6 +16,7 @@ function isEnd({ action, event, outcome, code }: AuditEntry, withHold: boolean):
   switch (action) {
     case 'rollback':
     case 'finalize':
+    case 'abandon':
       return outcome === 'done';
     case 'resume':
       return outcome === 'done' && !withHold;
@@ -23,6 +24,7 @@ function isEnd({ action, event, outcome, code }: AuditEntry, withHold: boolean):
       // A move that failed or was interrupted says so only after a complete way back.
       return outcome === 'failed' || outcome === 'interrupted' || (outcome === 'done' && !withHold);
     case 'check':
+    case 'force-unlock':
       return false;
   }
 }

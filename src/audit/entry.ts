@@ -20,8 +20,11 @@ export const auditEntrySchema = z.strictObject({
   id: z.uuid(),
   /** RFC 3339. */
   at: z.iso.datetime(),
-  /** What somebody did, as the command is called; `migrate` is a whole move. */
-  action: z.enum(['migrate', 'check', 'resume', 'rollback', 'finalize']),
+  /**
+   * What somebody did, as the command is called; `migrate` is a whole move, `force-unlock` takes the lock of another migration
+   * for this one, `abandon` gives up one that has not ended.
+   */
+  action: z.enum(['migrate', 'check', 'resume', 'rollback', 'finalize', 'force-unlock', 'abandon']),
   event: z.enum(['begun', 'ended']),
   migration: text,
   /** The machine that acted. */
@@ -29,6 +32,8 @@ export const auditEntrySchema = z.strictObject({
   version: text,
   source: place,
   target: place,
+  /** Migrations whose lock was to be taken. */
+  takenFrom: z.array(text).optional(),
   /** SHA-256 of the plan (`planDigest` of the journal). */
   planDigest: digest,
   /** SHA-256 of the process image as the freeze sent it, or of the checkpoint as an image, once one was taken. */

@@ -50,6 +50,8 @@ export interface LockOptions {
   readonly onUnreachable?: (side: Side, error: unknown) => void;
 }
 
+type LookOptions = Pick<LockOptions, 'plan' | 'source' | 'target' | 'signal' | 'onUnreachable'>;
+
 /** The locks of one migration, held and renewed by this process. */
 export interface Lock {
   /** Aborted with F371 when somebody else has taken one of them. */
@@ -118,7 +120,7 @@ async function lookAtAll(options: LockOptions): Promise<Looked[]> {
 }
 
 /** Undefined for a cluster that cannot be asked, where that is told of. */
-async function ifReachable<T>(ref: LeaseRef, options: LockOptions, act: () => Promise<T>): Promise<T | undefined> {
+async function ifReachable<T>(ref: LeaseRef, options: LookOptions, act: () => Promise<T>): Promise<T | undefined> {
   try {
     return await act();
   } catch (error) {
@@ -152,7 +154,10 @@ async function take(ref: LeaseRef, seen: Lease | undefined, options: LockOptions
   }
 }
 
-function look({ source, target, signal }: LockOptions, ref: LeaseRef): Promise<Lease | undefined> {
+function look(
+  { source, target, signal }: Omit<LookOptions, 'onUnreachable'>,
+  ref: LeaseRef,
+): Promise<Lease | undefined> {
   const reader = ref.side === 'source' ? source : target;
   return reader.get<Lease>(RESOURCES.lease, ref.name, { namespace: ref.namespace, signal });
 }
@@ -338,6 +343,17 @@ async function removeLease(options: LockOptions, held: Held, signal: AbortSignal
   if (!now || holderOf(now).process !== options.process) return;
   const { uid } = now.metadata;
   await options.gateway.delete(held.ref, { signal, ...(uid !== undefined && { uid }) });
+}
+
+/** Other migrations that have the places of this one, by id. Read-only. */
+export async function othersWithLocks(options: LookOptions): Promise<string[]> {
+  const ids = new Set<string>();
+  for (const ref of leaseRefs(options.plan)) {
+    const found = await ifReachable(ref, options, () => look(options, ref));
+    if (found) ids.add(holderOf(found).migration);
+  }
+  ids.delete(options.plan.id);
+  return [...ids];
 }
 
 /** Removes the Leases that name a migration which has ended; what names another one stays. Idempotent. */

@@ -65,6 +65,7 @@ describe('the audit record', () => {
       code: 0,
       stdout: ['east', 'west']
         .map((place) => `${place}: configmaps kubectl-migrate/audit-*: 2 entries, all as they were written\n`)
+        .concat(`The audit record is as it was written. Next: kubectl migrate audit list ${BOTH.join(' ')}\n`)
         .join(''),
     });
     expect(await run('cleanup', 'm-test', ...BOTH)).toMatchObject({ code: 0 });
@@ -106,8 +107,8 @@ describe('the audit record', () => {
       cluster.remove(RESOURCES.configMap, SYSTEM_NAMESPACE, 'm-test');
     rmSync(journalFolder(served.env), { recursive: true });
     rewrite(() => []);
-    expect((await verify()).stdout).toContain(
-      'east: configmaps kubectl-migrate/audit-*: no entries, and nothing here knows of any\n',
-    );
+    const { stdout } = await verify();
+    expect(stdout).toContain('east: configmaps kubectl-migrate/audit-*: no entries, and nothing here knows of any\n');
+    expect(stdout).toContain('There is no audit record. Next: kubectl migrate audit list');
   });
 });

@@ -29,6 +29,9 @@ it.each<[Parts, boolean]>([
   [{ ...ended, action: 'resume', outcome: 'failed', code: 'F310' }, false],
   [{ ...ended, action: 'rollback', outcome: 'declined', code: 'F373' }, false],
   [{ ...ended, action: 'check', outcome: 'done' }, false],
+  [{ ...ended, action: 'abandon', outcome: 'done' }, true],
+  [{ ...ended, action: 'abandon', outcome: 'locked', code: 'F370' }, false],
+  [{ ...ended, action: 'force-unlock', outcome: 'done' }, false],
   [{ ...begun, action: 'rollback' }, false],
   [{ ...ended, action: 'rollback', outcome: 'done', migration: 'm-other' }, false],
 ])('%j is an end: %s', (parts, isEnd) => {
