@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SAME_MS } from '../../cmd/interrupts.ts';
 import type { Ended } from '../support/kubectl.ts';
 import { redisWithFiles, writingTo } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
@@ -59,7 +60,8 @@ async function somebodyInsists({ migrate, leftOf }: Scenario): Promise<void> {
     onStart: (child) => {
       interrupt = () => {
         child.kill('SIGINT');
-        setTimeout(() => child.kill('SIGTERM'), 30);
+        // Sooner it would be taken for the first one once more.
+        setTimeout(() => child.kill('SIGTERM'), SAME_MS + 50);
       };
     },
     onStderr: (text) => {

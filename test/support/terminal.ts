@@ -103,6 +103,12 @@ export class TerminalSession {
     return code;
   }
 
+  /** The terminal goes away, as a window that is closed or a connection that is lost. What ran in it may go on. */
+  lose(): void {
+    // Not among the types that the library declares.
+    (this.#pty as IPty & { destroy(): void }).destroy();
+  }
+
   /** Ends the program, should it still run. */
   async end(): Promise<void> {
     this.#pty.kill('SIGKILL');

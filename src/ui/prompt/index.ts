@@ -77,7 +77,11 @@ async function answered<T>(at: PromptStreams, ask: (context: Context) => Promise
     context.clearPromptOnDone = true;
     ended.abort();
   };
+  // The terminal is lost: nobody answers any more, and with nothing else to wait for the process would just end.
+  const onEnd = () => ended.abort();
   input.prependListener('keypress', onKey);
+  input.prependListener('end', onEnd);
+  if (input.readableEnded) onEnd();
   try {
     return await ask(context);
   } catch (cause) {
@@ -90,6 +94,7 @@ async function answered<T>(at: PromptStreams, ask: (context: Context) => Promise
     });
   } finally {
     input.removeListener('keypress', onKey);
+    input.removeListener('end', onEnd);
   }
 }
 
