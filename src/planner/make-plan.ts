@@ -80,7 +80,8 @@ export async function makePlan(facts: Facts, options: PlanOptions): Promise<Plan
   const forbidden: Finding[] = [];
   for (const choice of usable) {
     const plan = draftPlan(facts, { ...survey, workload }, choice, withoutRepeats([...refused, ...forbidden]), options);
-    const limits = { budget: plan.deadlines.maxFreeze, asked: request.deadlines.maxFreeze };
+    const { maxFreeze: asked } = request.deadlines;
+    const limits = { budget: plan.deadlines.maxFreeze, asked, fatal: survey.budget.fatalMs };
     const tooLong = checkForecast(plan.forecast, limits, evidenceOf(options), forecastOf(facts));
     if (tooLong.length > 0) throw declined(tooLong);
     const missing = await Promise.all(

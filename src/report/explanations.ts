@@ -105,7 +105,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   W201: 'Environment variables and caches of the process name addresses of the source cluster. They stay as they are, because memory does.',
   W202: 'With --route none the Services of the source cluster are left as they are and lead nowhere after the move.',
   W203: 'Connections with clients outside the pod are reset at the commit; clients connect again.',
-  W204: 'The liveness probe may fail during the freeze; kubelet would then restart the source. The freeze is kept within what the probe tolerates.',
+  W204: 'The liveness probe may fail during the freeze; kubelet would then restart the source. A freeze that is expected to be so long that the probe certainly fails is declined (E134).',
   W205: 'After the move the owner in the source wants one pod less, and the one in the target one more.',
   W206: 'An autoscaler of the source sees one pod less than before.',
   W207: 'The disruption budget stays in the source; the target has none unless you make one.',

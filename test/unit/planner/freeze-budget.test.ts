@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/domain/json.ts';
 import type { EntryKind, JournalRecord } from '../../../src/journal/record.ts';
+import type { Probe } from '../../../src/kube/objects.ts';
 import { checkForecast } from '../../../src/planner/checks/freeze-budget.ts';
 import { gatherFacts } from '../../../src/planner/facts.ts';
 import { type Evidence, makeForecast, type PastMove } from '../../../src/planner/forecast.ts';
@@ -26,8 +27,8 @@ function moved(pod: string, frozenMs: number): PastMove {
   };
 }
 
-function judged(evidence: Evidence, budget: number, asked = budget) {
-  return checkForecast(makeForecast(evidence, CART), { budget, asked }, evidence, CART);
+function judged(evidence: Evidence, budget: number, asked = budget, fatal = Number.POSITIVE_INFINITY) {
+  return checkForecast(makeForecast(evidence, CART), { budget, asked, fatal }, evidence, CART);
 }
 
 describe('a freeze that is expected', () => {
@@ -44,6 +45,15 @@ describe('a freeze that is expected', () => {
     const [found] = judged({ past: [], memoryBytes: 5 * GIB }, 6_000, 30_000);
     expect(found?.remedy).toMatch(/livenessProbe.*30\.0 s.*failureThreshold/);
     expect(found?.field).toContain('livenessProbe');
+  });
+
+  it('is declined where a probe that tolerates hardly any would certainly end the source, and only there', () => {
+    const [found] = judged({ past: [moved('cart-0', 5_100)] }, 30_000, 30_000, 5_000);
+    expect(found?.what).toMatch(/5\.1 s .* 5\.0 s$/);
+    expect(found?.why).toMatch(/kubelet would end the source/);
+    expect(found?.remedy).toMatch(/livenessProbe.*30\.0 s.*failureThreshold/);
+    expect(judged({ past: [moved('cart-0', 4_900)] }, 30_000, 30_000, 5_000)).toEqual([]);
+    expect(judged({ past: [] }, 30_000, 30_000, 100)).toEqual([]);
   });
 
   it('is let through within the budget, and where only other pods were moved', () => {
@@ -69,10 +79,27 @@ describe('a freeze that is expected', () => {
     expect(pastMove(record)).toMatchObject({ frozenMs: 3000, downMs: 51_000 });
   });
 
+  const options = { id: 'm-test', createdAt: '2026-01-01T00:00:00.000Z', steps: STEPS };
+  const probedBy = async (probe: Probe) => {
+    const livenessProbe = { tcpSocket: { port: 1 }, ...probe };
+    const { readers } = twoClusters({ pod: runningPod({ container: { livenessProbe } }) });
+    return gatherFacts(request(), readers.source, readers.target);
+  };
+
+  it('beyond what a probe that tolerates hardly any can leave alone leads to no plan', async () => {
+    const facts = await probedBy({ failureThreshold: 1, periodSeconds: 5 });
+    const evidence = (memoryBytes: number) => ({ past: [], memoryBytes });
+    await expect(makePlan(facts, { ...options, evidence: evidence(2 * GIB) })).rejects.toMatchObject({
+      code: 'F305',
+      findings: [{ code: 'E134', what: expect.stringMatching(/20\.8 s .* 5\.0 s$/) }],
+    });
+    const plan = await makePlan(facts, { ...options, evidence: evidence(GIB / 4) });
+    expect(plan.deadlines.maxFreeze).toBe(30_000);
+    expect(plan.warnings.map(({ code }) => code)).toContain('W204');
+  });
+
   it('beyond the budget leads to no plan', async () => {
-    const { readers } = twoClusters({ pod: runningPod({ container: { livenessProbe: { tcpSocket: { port: 1 } } } }) });
-    const facts = await gatherFacts(request(), readers.source, readers.target);
-    const options = { id: 'm-test', createdAt: '2026-01-01T00:00:00.000Z', steps: STEPS };
+    const facts = await probedBy({});
     const evidence = { past: [], memoryBytes: 5 * GIB };
     await expect(makePlan(facts, { ...options, evidence })).rejects.toMatchObject({
       code: 'F305',

@@ -16,10 +16,23 @@ describe('the freeze', () => {
     ['stays within what the probe tolerates', { tcpSocket: { port: 1 }, periodSeconds: 2, failureThreshold: 4 }, 6_000],
     ['is not made longer by a patient probe', { tcpSocket: { port: 1 }, failureThreshold: 10 }, 30_000],
   ])('%s', (_name, probe, expected) => {
-    const { deadlines, findings } = judged(probe);
+    const { deadlines, fatalMs, findings } = judged(probe);
     expect(deadlines).toEqual({ ...DEFAULT_DEADLINES, maxFreeze: expected });
-    expect(findings).toEqual([]);
+    expect({ fatalMs, findings }).toEqual({ fatalMs: Number.POSITIVE_INFINITY, findings: [] });
   });
+
+  it.each<readonly [number, number, number]>([
+    [1, 1, 1_000],
+    [1, 5, 5_000],
+    [2, 1, 2_000],
+  ])(
+    'certainly ends a source whose probe fails %d times, every %d s, after %d ms',
+    (failureThreshold, periodSeconds, ms) => {
+      const { deadlines, fatalMs, findings } = judged({ tcpSocket: { port: 1 }, periodSeconds, failureThreshold });
+      expect({ deadlines, fatalMs }).toEqual({ deadlines: DEFAULT_DEADLINES, fatalMs: ms });
+      expect(findings).toMatchObject([{ code: 'W204' }]);
+    },
+  );
 
   it('is a warning where the probe tolerates hardly any', () => {
     const { deadlines, findings } = judged({ tcpSocket: { port: 1 }, periodSeconds: 1, failureThreshold: 1 });
