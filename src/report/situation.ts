@@ -33,7 +33,7 @@ export function situationOf(outcome: Outcome, progress: Progress): Situation | u
         ? {
             step,
             serves: 'unknown',
-            text: 'the source may still be frozen: its helper lets it go on by itself after --max-freeze',
+            text: 'the source may still be frozen: its helper lets it go on by itself after --max-freeze, unless the commit was under way',
           }
         : { step, serves: 'source', text: 'the source serves; not everything that was made could be taken away' };
     }
