@@ -3,7 +3,7 @@ import type { Effect } from '../domain/effect.ts';
 import { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
-import type { PlanDraft, PlannedCopy } from '../domain/plan.ts';
+import type { Plan, PlanDraft, PlannedCopy } from '../domain/plan.ts';
 import { type Write, writeOf } from '../domain/write.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { Resource } from '../kube/ports.ts';
@@ -18,7 +18,10 @@ const KINDS: Readonly<Record<string, Resource>> = {
   ServiceAccount: RESOURCES.serviceAccount,
 };
 
-const undoSchema = z.array(z.strictObject({ kind: z.string(), name: z.string(), digest: z.string().nullable() }));
+/** `mark`: of the migration that had made the object that is overwritten. */
+const undoSchema = z.array(
+  z.strictObject({ kind: z.string(), name: z.string(), digest: z.string().nullable(), mark: z.string().optional() }),
+);
 
 /**
  * What the way back of an overwritten object needs is kept beside it in the target: a Secret's values belong in no
@@ -52,12 +55,18 @@ export function copyEffects(draft: PlanDraft): Effect[] {
   });
 }
 
-/** Digests of what is there before, for the journal. Read-only. */
+/** Digests and marks of what is there before, for the journal. Read-only. */
 export async function captureCopies(context: WorkloadContext): Promise<Json> {
   return Promise.all(
     context.plan.copies.map(async (copy) => {
       const there = await readIn(context, 'target', copy, copy.name);
-      return { kind: copy.kind, name: copy.name, digest: there ? digestOf(there) : null };
+      const mark = there?.metadata.annotations?.[MIGRATION_ANNOTATION];
+      return {
+        kind: copy.kind,
+        name: copy.name,
+        digest: there ? digestOf(there) : null,
+        ...(mark !== undefined && { mark }),
+      };
     }),
   );
 }
@@ -106,9 +115,18 @@ function isForced({ act }: PlannedCopy): boolean {
 
 /** An object as it is made in the target, under that name and with the mark of this migration. */
 function marked(plan: Pick<PlanDraft, 'id' | 'target'>, object: KubeObject, name: string): KubeObject {
-  const made = copyOf(object, plan.target.namespace);
-  const annotations = { ...made.metadata.annotations, [MIGRATION_ANNOTATION]: plan.id };
-  return { ...made, metadata: { ...made.metadata, name, annotations } };
+  return withMark(copyOf(object, plan.target.namespace), name, plan.id);
+}
+
+function withMark(object: KubeObject, name: string, mark: string): KubeObject {
+  const annotations = { ...object.metadata.annotations, [MIGRATION_ANNOTATION]: mark };
+  return { ...object, metadata: { ...object.metadata, name, annotations } };
+}
+
+/** What was kept, under its own name; without our mark, which goes as whoever applied a field applies it no more. */
+function asItWas({ target }: Plan, kept: KubeObject, { name }: PlannedCopy, mark: string | undefined): KubeObject {
+  const back = copyOf(kept, target.namespace);
+  return mark === undefined ? { ...back, metadata: { ...back.metadata, name } } : withMark(back, name, mark);
 }
 
 async function keep(context: WorkloadContext, copy: PlannedCopy, there: KubeObject): Promise<void> {
@@ -124,22 +142,16 @@ export async function removeCopies(context: WorkloadContext, undo: Json): Promis
   const before = undoSchema.parse(undo);
   for (const copy of plan.copies) {
     const there = await readIn(context, 'target', copy, copy.name);
-    const was = before.find(({ kind, name }) => kind === copy.kind && name === copy.name)?.digest;
+    const was = before.find(({ kind, name }) => kind === copy.kind && name === copy.name);
     const uid = there?.metadata.uid;
     if (copy.act === 'create') {
-      if (was === null && uid !== undefined && isOurs(context, there))
+      if (was?.digest === null && uid !== undefined && isOurs(context, there))
         await gateway.delete(refIn(plan, copy, copy.name), { signal, uid });
       continue;
     }
     const kept = await readIn(context, 'target', copy, keptName(plan, copy));
     if (!kept) continue;
-    const back = copyOf(kept, plan.target.namespace);
-    await gateway.apply(
-      'target',
-      resourceOf(copy),
-      { ...back, metadata: { ...back.metadata, name: copy.name } },
-      { signal, force: true },
-    );
+    await gateway.apply('target', resourceOf(copy), asItWas(plan, kept, copy, was?.mark), { signal, force: true });
     await forgetKept(context, copy);
   }
 }

@@ -116,6 +116,12 @@ export function clusterContract(name: string, start: () => Promise<ContractClust
       expect(again.metadata.resourceVersion).toBe(made.metadata.resourceVersion);
       const changed = await gateway.apply<ConfigMap>('source', configMap, { ...object, data: { x: '2' } });
       expect(changed).toMatchObject({ metadata: { uid: made.metadata.uid }, data: { x: '2' } });
+      await gateway.patch(refOf(ns, 'g'), 'merge', { data: { others: '3' } });
+      const marked = { ...object, metadata: { ...object.metadata, annotations: { 'example.org/mark': 'm' } } };
+      await gateway.apply<ConfigMap>('source', configMap, { ...marked, data: { y: '4' } });
+      const back = await gateway.apply<ConfigMap>('source', configMap, { ...object, data: { y: '4' } });
+      expect(back.data).toEqual({ others: '3', y: '4' });
+      expect(back.metadata.annotations ?? {}).toEqual({});
       const nowhere = allowedGateway(cluster.api, `${ns}-none`);
       expect(await codeOf(nowhere.apply('source', configMap, newConfigMap(`${ns}-none`, 'g')))).toBe('F314');
     });

@@ -4,13 +4,14 @@ import type { ApiClient, ApiRequest, WatchEvent } from '../../src/kube/api-clien
 import type { KubeObject } from '../../src/kube/objects.ts';
 import type { Access, ExecRequest, ExecStream, Resource } from '../../src/kube/ports.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
+import { AppliedFields } from './applied-fields.ts';
 import { type Command, runCommand } from './fake-exec.ts';
 import { Faults } from './fake-faults.ts';
 import { listAnswer, reviewAccess } from './fake-reads.ts';
 import { parsePath, type Route } from './fake-routes.ts';
 import { describe, FakeStore, type Key, status } from './fake-store.ts';
 import { FakeWatches } from './fake-watches.ts';
-import { applyPatch, checkWritable } from './fake-writes.ts';
+import { applyPatch, checkWritable, managerOf } from './fake-writes.ts';
 import { isRecord } from './selectors.ts';
 
 export interface FakeClusterOptions {
@@ -25,8 +26,8 @@ export interface FakeClusterOptions {
  *   `generation` of workloads (apps/v1), raised by a change of their spec;
  * - 404 for unknown kinds, objects and namespaces; 409 AlreadyExists; 409 Conflict for a resourceVersion or uid that is
  *   not the present one; 422 for a missing name and for a ConfigMap over 1 MiB; unknown fields are kept;
- * - merge, JSON and apply patches (apply creates what is missing; field ownership is not modelled); strategic patches
- *   as merge patches, refused when they hold a list of objects, whose merge keys the fake does not know;
+ * - merge, JSON and apply patches (apply creates what is missing, and takes away what the same manager alone applied and
+ *   applies no more; conflicts are not modelled); strategic patches as merge patches, refused when they hold a list of objects, whose merge keys the fake does not know;
  * - lists with label and field selectors, pages (`limit`, `continue`), items without kind and apiVersion;
  * - watches from a version on, events for objects that enter and leave a selection, ERROR 410 after `compact()`;
  * - pods with a node and a grace period get a deletionTimestamp and go when it is over by the clock; objects with
@@ -45,6 +46,7 @@ export class FakeCluster {
   readonly #user: string;
   readonly #store: FakeStore;
   readonly #watches: FakeWatches;
+  readonly #applied = new AppliedFields();
   #command: Command = () => Promise.resolve(0);
   #kubelet: (path: string, node: string) => unknown = () => undefined;
 
@@ -156,7 +158,7 @@ export class FakeCluster {
     if (request.method === 'POST') return this.#create(route, request);
     if (request.method === 'GET' && route.name === undefined) return listAnswer(this.#store, route, request);
     const key = { ...route, name: route.name ?? '' };
-    if (request.method === 'PATCH' && request.contentType?.includes('apply') && !this.#store.get(key)) {
+    if (isApply(request) && !this.#store.get(key)) {
       return this.#create(route, { ...request, body: withName(request.body, key) });
     }
     const object = this.#store.get(key);
@@ -181,15 +183,18 @@ export class FakeCluster {
     }
     const admitted = this.admit(object);
     if (request.query?.['dryRun'] === 'All') return admitted;
-    return this.#store.insert(key, admitted);
+    const made = this.#store.insert(key, admitted);
+    if (isApply(request)) this.#applied.note(undefined, made, request.body, managerOf(request));
+    return made;
   }
 
   #patch(key: Key, object: KubeObject, request: ApiRequest): KubeObject {
-    const patched = checkWritable(key, applyPatch(key, object, request));
+    const patched = checkWritable(key, applyPatch(key, object, request, this.#applied));
     if (request.query?.['dryRun'] === 'All') return patched;
     const { deletionTimestamp, finalizers } = patched.metadata;
     const gone = deletionTimestamp !== undefined && Array.isArray(finalizers) && finalizers.length === 0;
     const stored = this.#store.replace(key, patched);
+    if (isApply(request)) this.#applied.note(object, stored, request.body, managerOf(request));
     if (gone) this.#store.remove(key);
     return stored;
   }
@@ -255,6 +260,10 @@ export class FakeCluster {
     if (pod === undefined) throw status(404, 'NotFound', `pods "${request.pod}" not found`);
     return runCommand(request, this.#command);
   }
+}
+
+function isApply({ method, contentType }: ApiRequest): boolean {
+  return method === 'PATCH' && contentType?.includes('apply') === true;
 }
 
 function execRequest(request: ExecRequest): ApiRequest {

@@ -1,6 +1,7 @@
 import type { ApiRequest } from '../../src/kube/api-client.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import type { Resource } from '../../src/kube/ports.ts';
+import type { AppliedFields } from './applied-fields.ts';
 import { describe, type Key, status } from './fake-store.ts';
 import { jsonPatch, mergePatch } from './patches.ts';
 import { isRecord } from './selectors.ts';
@@ -37,8 +38,13 @@ export function checkWritable(route: { resource: Resource; namespace: string | u
   return { ...body, apiVersion: resource.apiVersion, kind: resource.kind, metadata: { ...others, name } };
 }
 
+/** Who sends a request, as far as fields have owners. */
+export function managerOf({ query }: ApiRequest): string {
+  return String(query?.['fieldManager'] ?? '');
+}
+
 /** The object that a patch makes of another; what only the server may set stays. */
-export function applyPatch(key: Key, object: KubeObject, request: ApiRequest): unknown {
+export function applyPatch(key: Key, object: KubeObject, request: ApiRequest, applied: AppliedFields): unknown {
   const type = request.contentType ?? '';
   const body = request.body;
   if (type.includes('strategic') && holdsListOfObjects(body)) {
@@ -49,7 +55,7 @@ export function applyPatch(key: Key, object: KubeObject, request: ApiRequest): u
     if (metadata[field] === undefined || metadata[field] === object.metadata[field]) continue;
     throw status(409, 'Conflict', `Operation cannot be fulfilled on ${describe(key)}: the object has been modified`);
   }
-  const patched = type.includes('json-patch') ? jsonPatch(object, body) : mergePatch(object, body);
+  const patched = patchedBy(type, object, request, applied);
   if (!isRecord(patched) || !isRecord(patched['metadata'])) return patched;
   const { name, namespace, uid, creationTimestamp, resourceVersion } = object.metadata;
   const kept = Object.fromEntries(
@@ -58,6 +64,12 @@ export function applyPatch(key: Key, object: KubeObject, request: ApiRequest): u
     ),
   );
   return { ...patched, metadata: { ...patched['metadata'], ...kept } };
+}
+
+function patchedBy(type: string, object: KubeObject, request: ApiRequest, applied: AppliedFields): unknown {
+  if (type.includes('json-patch')) return jsonPatch(object, request.body);
+  if (type.includes('apply')) return applied.merge(object, request.body, managerOf(request));
+  return mergePatch(object, request.body);
 }
 
 function holdsListOfObjects(value: unknown): boolean {
