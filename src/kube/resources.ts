@@ -61,3 +61,6 @@ export const POD_METRICS = {
   plural: 'pods',
   namespaced: true,
 } as const satisfies Resource;
+
+/** The ConfigMap that a controller puts into every namespace. */
+export const ROOT_CA_CONFIG_MAP = 'kube-root-ca.crt';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { KubeObject, Pod } from '../kube/objects.ts';
 import { type Difference, differences, portable } from '../kube/portable-object.ts';
 import type { Resource } from '../kube/ports.ts';
-import { RESOURCES } from '../kube/resources.ts';
+import { RESOURCES, ROOT_CA_CONFIG_MAP } from '../kube/resources.ts';
 
 /** A namespaced object that the pod refers to by name. */
 export interface Dependency {
@@ -68,7 +68,7 @@ function addEnvironment(pod: Pod, add: Add): void {
 /** Objects that every namespace has of its own, with content that is right only there. */
 export function isOfEachNamespace({ resource, name }: Dependency): boolean {
   return (
-    (resource.kind === 'ConfigMap' && name === 'kube-root-ca.crt') ||
+    (resource.kind === 'ConfigMap' && name === ROOT_CA_CONFIG_MAP) ||
     (resource.kind === 'ServiceAccount' && name === 'default')
   );
 }

@@ -1,10 +1,10 @@
 import { failureCode } from '../../domain/errors.ts';
-import { MANAGED_BY_SELECTOR, MIGRATION_ANNOTATION } from '../../domain/names.ts';
+import { MIGRATION_ANNOTATION } from '../../domain/names.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { Side } from '../../domain/refs.ts';
 import type { KubeObject } from '../../kube/objects.ts';
 import type { ClusterReader, Gateway, Resource } from '../../kube/ports.ts';
-import { RESOURCES } from '../../kube/resources.ts';
+import { RESOURCES, ROOT_CA_CONFIG_MAP } from '../../kube/resources.ts';
 import { helperPolicy, systemNamespace } from './helper-pod.ts';
 
 export interface NamespaceContext {
@@ -33,6 +33,9 @@ export async function ensureNamespace(gateway: Gateway, plan: Plan, side: Side, 
   await make(RESOURCES.networkPolicy, helperPolicy(namespace));
 }
 
+/** By these it is seen whether anybody keeps something in the system namespace: journals, locks, or what is his own. */
+export const NAMESPACE_CONTENTS = [RESOURCES.pod, RESOURCES.configMap, RESOURCES.lease, RESOURCES.secret] as const;
+
 /** Removes the system namespace where this migration made it and nothing of anybody is left in it. Idempotent. */
 export async function removeEmptyNamespaces(context: NamespaceContext, sides: readonly Side[]): Promise<void> {
   const { plan, gateway, signal } = context;
@@ -44,20 +47,15 @@ export async function removeEmptyNamespaces(context: NamespaceContext, sides: re
   }
 }
 
-/** Helper pods of ours that are still ending do not count; everybody else's do, and so do journals and locks. */
+/** Helper pods of ours that are still ending do not count, nor what every namespace has; everybody's everything else does. */
 async function inUse(context: NamespaceContext, side: Side): Promise<boolean> {
   const { plan, signal } = context;
   const options = { namespace: plan.helper.namespace, signal };
-  const cluster = context[side];
-  const ours = { ...options, labelSelector: MANAGED_BY_SELECTOR };
-  const [pods, journals, locks] = await Promise.all([
-    cluster.list(RESOURCES.pod, options),
-    cluster.list(RESOURCES.configMap, ours),
-    cluster.list(RESOURCES.lease, ours),
-  ]);
+  const [pods, ...others] = await Promise.all(
+    NAMESPACE_CONTENTS.map((resource) => context[side].list<KubeObject>(resource, options)),
+  );
   return (
-    journals.length > 0 ||
-    locks.length > 0 ||
-    pods.some((pod) => pod.metadata.labels?.[MIGRATION_ANNOTATION] !== plan.id)
+    others.flat().some(({ metadata }) => metadata.name !== ROOT_CA_CONFIG_MAP) ||
+    (pods ?? []).some((pod) => pod.metadata.labels?.[MIGRATION_ANNOTATION] !== plan.id)
   );
 }

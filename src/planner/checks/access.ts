@@ -1,6 +1,7 @@
 import type { Effect, Verb } from '../../domain/effect.ts';
 import type { Finding } from '../../domain/finding.ts';
 import type { ObjectRef } from '../../domain/refs.ts';
+import { NAMESPACE_CONTENTS } from '../../engines/helper/system-namespace.ts';
 import type { Access, ClusterReader, ReadOptions, Resource } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 
@@ -35,9 +36,6 @@ const SUBRESOURCES: Partial<Record<Verb, readonly (readonly [verb: string, subre
   ],
 };
 
-/** By these it is seen whether a namespace of ours is empty and may go. */
-const CONTENTS = [RESOURCES.pod, RESOURCES.configMap, RESOURCES.lease];
-
 /** The same for the same access. Pure. */
 export function accessKey(access: Access): string {
   return JSON.stringify(access, Object.keys(access).toSorted());
@@ -67,7 +65,7 @@ function questionsFor(verb: Verb, object: ObjectRef, resource: Resource): Access
     }));
   }
   const writes = verb === 'apply' ? ['create', 'patch'] : [verb];
-  const emptied = verb === 'delete' && resource === RESOURCES.namespace ? CONTENTS : [];
+  const emptied = verb === 'delete' && resource === RESOURCES.namespace ? NAMESPACE_CONTENTS : [];
   // A namespace lies in itself, as far as rights on it go; before it is there it lies in none.
   const where = resource === RESOURCES.namespace && verb !== 'create' ? object.name : object.namespace;
   // What becomes of a Deployment's count is seen at its ReplicaSet.
