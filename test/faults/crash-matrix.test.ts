@@ -13,7 +13,7 @@ async function undisturbed(kind: string, index: number) {
   const before = world.snapshot();
   const { acts } = await world.begin();
   const after = world.snapshot();
-  return { kind, index, acts, before, after, goal: await ended(world, 'resume') };
+  return { kind, index, acts, before, after, left: world.leftWithRecords(), goal: await ended(world, 'resume') };
 }
 
 interface Point {
@@ -37,13 +37,17 @@ const FULL = process.env['FAULTS'] === 'full';
 const moves: Awaited<ReturnType<typeof undisturbed>>[] = [];
 for (const [index, kind] of Object.keys(MOVES).entries()) moves.push(await undisturbed(kind, index));
 
-/** Acts that no other move before it in the list does, and all of a step that none of them has. */
+/** Acts that no other move before it in the list does in that step. */
 function newIn(acts: readonly string[], index: number): boolean[] {
-  const known = new Set(moves.slice(0, index).flatMap((move) => move.acts));
-  let isNewStep = false;
-  return acts.map((name) => {
-    if (name.startsWith('begin ')) isNewStep = !known.has(name);
-    return isNewStep || !known.has(name);
+  const known = new Set(moves.slice(0, index).flatMap((move) => inSteps(move.acts)));
+  return inSteps(acts).map((act) => !known.has(act));
+}
+
+function inSteps(acts: readonly string[]): string[] {
+  let step = '';
+  return acts.map((act) => {
+    if (act.startsWith('begin ')) step = act;
+    return `${step}: ${act}`;
   });
 }
 
@@ -77,12 +81,19 @@ async function endOf(kind: string, death: Death, command: 'resume' | 'rollback',
   const killed = await world.begin(death);
   expect(killed.dead).toBe(true);
   await world.wait(laterMs);
+  const committed = world.isCommitted;
   let ending = await ended(world, command);
   // There is no way back from a commit: whoever asks for it is told, and nothing is changed.
-  if (ending === 'F373') ending = await ended(world, 'resume');
+  if (ending === 'F373') {
+    expect(world.acts.filter((act) => !OF_THE_MOVE_ITSELF.test(act))).toEqual([]);
+    ending = await ended(world, 'resume');
+  }
   await world.wait(1000);
-  return { world, ending };
+  return { world, ending, committed };
 }
+
+/** Locks and records. */
+const OF_THE_MOVE_ITSELF = /^(POST|PATCH) (leases|configmaps\/m-test)\b.* in |^write local record$/;
 
 async function ended(world: CrashWorld, command: 'resume' | 'rollback'): Promise<string> {
   try {
@@ -106,7 +117,16 @@ describe('the moves that are killed', () => {
   });
 });
 
-describe.each(moves)('$kind, moved by a plugin that is killed', ({ kind, acts, before, after, goal, index }) => {
+describe.each(moves)('$kind, moved by a plugin that is killed', ({ kind, acts, before, after, left, goal, index }) => {
+  it('leaves a record in each cluster, and nothing else but what a held source is let go with', () => {
+    const isRecord = (object: string) => object.startsWith('ConfigMap m-test in ');
+    expect(left.filter(isRecord)).toHaveLength(after.clusters.length);
+    const ofHold = /^(Lease pod\.shop\.[\w.-]+|Secret m-test) in (east|west)$/;
+    const others = left.filter((object) => !isRecord(object));
+    expect(goal === 'held' ? others.filter((object) => !ofHold.test(object)) : others).toEqual([]);
+  });
+
+
   it('passes every step that all moves have, and every write to the journal', () => {
     // Those after a hold are for whoever ends it.
     const isLater = (step: Step) => goal === 'held' && step.phase === 'finalize';
@@ -118,19 +138,20 @@ describe.each(moves)('$kind, moved by a plugin that is killed', ({ kind, acts, b
   });
 
   it.each(pointsOf(acts, index))('$point, then $command $laterMs ms later', async ({ act, when, command, laterMs }) => {
-    const { world, ending } = await endOf(kind, { act, when }, command, laterMs);
+    const { world, ending, committed } = await endOf(kind, { act, when }, command, laterMs);
     const { program } = world;
     expect(program.twice).toEqual([]);
     expect(world.disclosed).toBe(false);
-    const [place, ...more] = program.running();
-    expect(more).toEqual([]);
+    const place = committed ? 'target' : 'source';
+    expect(program.running()).toEqual([place]);
+    expect(world.leftWithRecords()).toEqual(committed ? left : []);
     if (ending === 'F374') {
-      expect(place).toBe('source');
+      expect(committed).toBe(false);
       expect(withoutNamespace(world.snapshot())).toEqual(withoutNamespace(before));
     } else {
-      expect(ending).toBe(place === 'target' ? goal : 'led-back');
-      expect(world.snapshot()).toEqual(place === 'target' ? after : before);
+      expect(ending).toBe(committed ? goal : 'led-back');
+      expect(world.snapshot()).toEqual(committed ? after : before);
     }
-    expect(place && program.count(place)).toBe(program.acknowledged);
+    expect(program.count(place)).toBe(program.acknowledged);
   });
 });

@@ -9,7 +9,7 @@ import { withhold } from '../../src/domain/withheld.ts';
 import { CONTROL_SOCKET } from '../../src/helper/pod-spec.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import { createReader } from '../../src/kube/client.ts';
-import type { ConfigMap, Lease } from '../../src/kube/objects.ts';
+import type { ConfigMap, KubeObject, Lease } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { type Ending, finalizeCommitted, resume, rollBackUnfinished } from '../../src/runner/resume.ts';
 import { run } from '../../src/runner/run.ts';
@@ -39,6 +39,8 @@ export class CrashWorld {
   readonly #disk = memorySink();
   #plan: Plan | undefined;
   #life: Life = new Life(() => undefined);
+  /** What was in the namespaces of helpers and records before. */
+  readonly #there: readonly string[];
 
   readonly #request: Partial<MigrationRequest>;
 
@@ -49,8 +51,9 @@ export class CrashWorld {
     this.clusters = clusters;
     this.program = new MovingProgram(clusters, {
       ...(pod !== undefined && { pod }),
-      isCommitted: () => isCommitted(recordIn(clusters.east)),
+      isCommitted: () => this.isCommitted,
     });
+    this.#there = this.#withRecords();
     for (const cluster of this.#places()) {
       this.#serveHelpers(cluster);
       cluster.onChange((_type, object) => {
@@ -116,6 +119,26 @@ export class CrashWorld {
     const archives = [...this.program.archives].filter((archive) => !isTold(archive));
     const elsewhere = [...archives, ...(this.#registry?.manifests.keys() ?? [])];
     return { clusters: this.#places().map(comparable), elsewhere };
+  }
+
+  /** Whether the record that decides says that the target may run. */
+  get isCommitted(): boolean {
+    return isCommitted(recordIn(this.clusters.east));
+  }
+
+  /** What the move has left in the namespaces of helpers and records, but for the audit record: `KIND NAME in CLUSTER`. */
+  leftWithRecords(): string[] {
+    return this.#withRecords().filter((object) => !this.#there.includes(object));
+  }
+
+  #withRecords(): string[] {
+    return Object.entries({ east: this.clusters.east, west: this.clusters.west })
+      .slice(0, this.#places().length)
+      .flatMap(([name, cluster]) =>
+        contents(cluster)
+          .filter(({ metadata }) => metadata.namespace === SYSTEM_NAMESPACE)
+          .map(({ kind, metadata }) => `${kind} ${metadata.name} in ${name}`),
+      );
   }
 
   /** Time passes without anybody at work. */
@@ -218,13 +241,18 @@ const GENERATED = /-k\d+\b/g;
 function comparable(cluster: FakeCluster): unknown[] {
   return contents(cluster)
     .map((object) => {
-      if (object.kind === 'ConfigMap') return { ...object, data: stateOf(object['data'] as Record<string, string>) };
+      if (isRecordOf(object)) return { ...object, data: stateOf(object['data'] as Record<string, string>) };
       return object.kind === 'Lease' ? { ...object, spec: holderOf(object as Lease) } : object;
     })
     .map(
       (object) =>
         JSON.parse(JSON.stringify(object).replace(UUID, 'uid').replace(GENERATED, '-k'), withoutCounters) as unknown,
     );
+}
+
+/** Users’ ConfigMaps are compared as they are. */
+function isRecordOf({ kind, metadata: { namespace } }: KubeObject): boolean {
+  return kind === 'ConfigMap' && namespace === SYSTEM_NAMESPACE;
 }
 
 /** Who is at work, and on what; not since when. */

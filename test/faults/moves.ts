@@ -1,4 +1,6 @@
+import { MIGRATION_ANNOTATION, SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
 import type { MigrationRequest } from '../../src/domain/plan.ts';
+import { helperPolicy, systemNamespace } from '../../src/engines/helper/helper-pod.ts';
 import type { Pod } from '../../src/kube/objects.ts';
 import type { OwnerObject } from '../../src/kube/owner-objects.ts';
 import type { Resource } from '../../src/kube/ports.ts';
@@ -45,6 +47,7 @@ export const BETWEEN: Scenes = {
       'controller-revision-hash': `cart-${hash}`,
     })),
   ),
+  'a pod with what it refers to': between(referring, { copyDependencies: true, overwrite: ['settings'] }),
 };
 
 /** To another cluster, by the kubelet engine; it takes no pod that somebody owns. */
@@ -69,11 +72,15 @@ export const HOLDABLE: Scenes = {
   ...only(WITHIN, 'a bare pod that gets another name, to another node'),
 };
 
+/** There is a namespace for helpers and records already, and somebody keeps a Secret of his own in it. */
+export const WITH_HELPERS_PLACE = 'a pod that nobody calls, where there were moves before';
+
 /** Every move there is. Each of them goes through the whole matrix. */
 export const MOVES: Scenes = {
   ...BETWEEN,
   ...THROUGH_REGISTRY,
   ...WITHIN,
+  [WITH_HELPERS_PLACE]: between(() => withHelpersPlace(twoClusters({ pod: runningPod({ container: VARIABLES }) }))),
   ...Object.fromEntries(Object.entries(HOLDABLE).map(([kind, make]) => [`${kind}, held`, held(make)])),
 };
 
@@ -95,8 +102,36 @@ function withService() {
   return { services: [service('cart')], siblings: [runningPod({ name: 'cart-1' })] };
 }
 
-function between(make: () => Clusters) {
-  return async (): Promise<Scene> => ({ clusters: make(), request: {} });
+function between(make: () => Clusters, request: Partial<MigrationRequest> = {}) {
+  return async (): Promise<Scene> => ({ clusters: make(), request });
+}
+
+/** The target lacks the one ConfigMap, and has another one of the name of the other, which an earlier move made. */
+function referring(): Clusters {
+  const [made, overwritten] = ['flags', 'settings'];
+  const spec = { volumes: [made, overwritten].map((name) => ({ name, configMap: { name } })) };
+  const clusters = twoClusters({ pod: runningPod({ spec }) });
+  const configMap = (name: string, data: object, annotations: Record<string, string> = {}) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'shop', annotations },
+    data,
+  });
+  clusters.east.seed(RESOURCES.configMap, configMap(made, { on: 'a,b' }));
+  clusters.east.seed(RESOURCES.configMap, configMap(overwritten, { mode: 'fast', size: '3' }, { 'example.org/a': 'e' }));
+  const marks = { [MIGRATION_ANNOTATION]: 'm-earlier', 'example.org/a': 'w' };
+  clusters.west.seed(RESOURCES.configMap, configMap(overwritten, { mode: 'slow', only: 'here' }, marks));
+  return clusters;
+}
+
+function withHelpersPlace(clusters: Clusters): Clusters {
+  for (const cluster of [clusters.east, clusters.west]) {
+    cluster.seed(RESOURCES.namespace, systemNamespace(SYSTEM_NAMESPACE));
+    cluster.seed(RESOURCES.networkPolicy, helperPolicy(SYSTEM_NAMESPACE));
+    const metadata = { name: 'pull', namespace: SYSTEM_NAMESPACE };
+    cluster.seed(RESOURCES.secret, { apiVersion: 'v1', kind: 'Secret', metadata, data: { a: 'YQ==' } });
+  }
+  return clusters;
 }
 
 function byKubelet(make: () => ReturnType<typeof clustersWithCheckpoints>) {
