@@ -1,20 +1,11 @@
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
-import { isMigrateError } from '../../src/domain/errors.ts';
 import { STEPS } from '../../src/steps/index.ts';
 import type { Step } from '../../src/steps/step.ts';
 import { CrashWorld } from './crash.ts';
+import { broughtToEnd, expectEnd, type Undisturbed, undisturbed } from './ends.ts';
 import type { Death } from './life.ts';
 import { MOVES } from './moves.ts';
-
-/** What one undisturbed move does, how it leaves the clusters, and what a `resume` says of it then. */
-async function undisturbed(kind: string, index: number) {
-  const world = await CrashWorld.of(kind);
-  const before = world.snapshot();
-  const { acts } = await world.begin();
-  const after = world.snapshot();
-  return { kind, index, acts, before, after, left: world.leftWithRecords(), goal: await ended(world, 'resume') };
-}
 
 interface Point {
   readonly point: string;
@@ -34,8 +25,8 @@ const LATER_MS = 120_000;
  */
 const FULL = process.env['FAULTS'] === 'full';
 
-const moves: Awaited<ReturnType<typeof undisturbed>>[] = [];
-for (const [index, kind] of Object.keys(MOVES).entries()) moves.push(await undisturbed(kind, index));
+const moves: Undisturbed[] = [];
+for (const kind of Object.keys(MOVES)) moves.push(await undisturbed(kind));
 
 /** Acts that no other move before it in the list does in that step. */
 function newIn(acts: readonly string[], index: number): boolean[] {
@@ -82,32 +73,9 @@ async function endOf(kind: string, death: Death, command: 'resume' | 'rollback',
   expect(killed.dead).toBe(true);
   await world.wait(laterMs);
   const committed = world.isCommitted;
-  let ending = await ended(world, command);
-  // There is no way back from a commit: whoever asks for it is told, and nothing is changed.
-  if (ending === 'F373') {
-    expect(world.acts.filter((act) => !OF_THE_MOVE_ITSELF.test(act))).toEqual([]);
-    ending = await ended(world, 'resume');
-  }
+  const ending = await broughtToEnd(world, command);
   await world.wait(1000);
   return { world, ending, committed };
-}
-
-/** Locks and records. */
-const OF_THE_MOVE_ITSELF = /^(POST|PATCH) (leases|configmaps\/m-test)\b.* in |^write local record$/;
-
-async function ended(world: CrashWorld, command: 'resume' | 'rollback'): Promise<string> {
-  try {
-    return await world.takeUp(command);
-  } catch (error) {
-    if (!isMigrateError(error) || !['F348', 'F373', 'F374'].includes(error.code)) throw error;
-    return error.code;
-  }
-}
-
-/** A plugin that died before there was a record may leave the namespace for records and helpers, and nothing else. */
-function withoutNamespace({ clusters, elsewhere }: ReturnType<CrashWorld['snapshot']>) {
-  const isNamespace = (object: unknown) => /^{"apiVersion":"v1","kind":"Namespace"/.test(JSON.stringify(object));
-  return { elsewhere, clusters: clusters.map((objects) => objects.filter((object) => !isNamespace(object))) };
 }
 
 describe('the moves that are killed', () => {
@@ -117,7 +85,7 @@ describe('the moves that are killed', () => {
   });
 });
 
-describe.each(moves)('$kind, moved by a plugin that is killed', ({ kind, acts, before, after, left, goal, index }) => {
+describe.each(moves.map((move, index) => ({ ...move, move, index })))('$kind, moved by a plugin that is killed', ({ kind, acts, after, left, goal, move, index }) => {
   it('leaves a record in each cluster, and nothing else but what a held source is let go with', () => {
     const isRecord = (object: string) => object.startsWith('ConfigMap m-test in ');
     expect(left.filter(isRecord)).toHaveLength(after.clusters.length);
@@ -139,19 +107,6 @@ describe.each(moves)('$kind, moved by a plugin that is killed', ({ kind, acts, b
 
   it.each(pointsOf(acts, index))('$point, then $command $laterMs ms later', async ({ act, when, command, laterMs }) => {
     const { world, ending, committed } = await endOf(kind, { act, when }, command, laterMs);
-    const { program } = world;
-    expect(program.twice).toEqual([]);
-    expect(world.disclosed).toBe(false);
-    const place = committed ? 'target' : 'source';
-    expect(program.running()).toEqual([place]);
-    expect(world.leftWithRecords()).toEqual(committed ? left : []);
-    if (ending === 'F374') {
-      expect(committed).toBe(false);
-      expect(withoutNamespace(world.snapshot())).toEqual(withoutNamespace(before));
-    } else {
-      expect(ending).toBe(committed ? goal : 'led-back');
-      expect(world.snapshot()).toEqual(committed ? after : before);
-    }
-    expect(program.count(place)).toBe(program.acknowledged);
+    expectEnd(world, ending, committed, move);
   });
 });
