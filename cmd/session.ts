@@ -85,11 +85,12 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
 export async function takeUpSession(recorded: Plan, place: Workplace): Promise<Session> {
   const { gateway, readers, store, authority } = await usableTools(recorded, place);
   const plan = await withWithheld(recorded, readers, { signal: place.interrupt, untold: untoldTo(recorded, place) });
-  const onUnreachable = (side: Side) =>
-    place.reporter.notify({
-      code: 'W421',
-      text: `${plan[side].context} cannot be asked: what is there stays as it is`,
-    });
+  const onUnreachable = (side: Side, error: unknown) => {
+    // Without its namespace there is no lock, and nobody to keep off.
+    if (failureCode(error) === 'F314') return;
+    const text = `${plan[side].context} cannot be asked: what is there stays as it is`;
+    place.reporter.notify({ code: 'W421', text });
+  };
   const lock = await lockFor(plan, place, gateway, onUnreachable);
   try {
     const journal = await store.reopen(plan.id);
@@ -210,7 +211,12 @@ interface Readers {
 }
 
 /** Takes the locks of a plan for this process. Throws F370 with who has them. */
-function lockFor(plan: Plan, place: Workplace, gateway: Gateway, onUnreachable?: (side: Side) => void): Promise<Lock> {
+function lockFor(
+  plan: Plan,
+  place: Workplace,
+  gateway: Gateway,
+  onUnreachable?: (side: Side, error: unknown) => void,
+): Promise<Lock> {
   const { source, target, clock, worker, newUuid, forceUnlock, interrupt, reporter } = place;
   return takeLock({
     plan,

@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
-import type { RecordState } from '../domain/standing.ts';
+import { isFinished, type RecordState } from '../domain/standing.ts';
 import { agreedRecord, isBeginningOf, mayBeBehind, recordLost } from './agreement.ts';
 import type {
   Journal,
@@ -70,8 +70,11 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
       const record = agreedRecord(told, id);
       if (record === undefined) return undefined;
       if (!authority?.record && mayBeBehind(record)) throw recordLost(record, options.authority.place);
+      const isForgotten = !authority?.record && isFinished(record.state);
       await Promise.all(
         sinks.map(async (sink, index) => {
+          // What has ended is made nowhere anew: the namespace that it was in may be gone.
+          if (isForgotten && !told[index]?.record) return;
           const caughtUp = await failing(() => bringUp(sink, told[index], record, options.onSetAside, write));
           if (caughtUp === undefined) return;
           if (sink === options.authority) throw caughtUp;

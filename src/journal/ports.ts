@@ -83,9 +83,9 @@ export interface JournalStore {
   remove(id: string, options?: WriteOptions): Promise<void>;
   /**
    * Takes up a record that an earlier process left, and brings every place that can be asked to where it is; a copy that
-   * is damaged or says something else is set aside and written anew. Undefined when no place has it. Throws what `load`
-   * throws, what the authority said when it cannot be asked, and F372 when it lost the record of something unfinished: a
-   * copy cannot tell what became of that.
+   * is damaged or says something else is set aside and written anew. One that has ended, and that the authority has no
+   * more, is made nowhere anew. Undefined when no place has it. Throws what `load` throws, what the authority said when it
+   * cannot be asked, and F372 when it lost the record of something unfinished: a copy cannot tell what became of that.
    */
   reopen(id: string, options?: WriteOptions): Promise<Journal | undefined>;
 }

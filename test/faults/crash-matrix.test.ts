@@ -85,28 +85,33 @@ describe('the moves that are killed', () => {
   });
 });
 
-describe.each(moves.map((move, index) => ({ ...move, move, index })))('$kind, moved by a plugin that is killed', ({ kind, acts, after, left, goal, move, index }) => {
-  it('leaves a record in each cluster, and nothing else but what a held source is let go with', () => {
-    const isRecord = (object: string) => object.startsWith('ConfigMap m-test in ');
-    expect(left.filter(isRecord)).toHaveLength(after.clusters.length);
-    const ofHold = /^(Lease pod\.shop\.[\w.-]+|Secret m-test) in (east|west)$/;
-    const others = left.filter((object) => !isRecord(object));
-    expect(goal === 'held' ? others.filter((object) => !ofHold.test(object)) : others).toEqual([]);
-  });
+describe.each(moves.map((move, index) => ({ ...move, move, index })))(
+  '$kind, moved by a plugin that is killed',
+  ({ kind, acts, after, left, goal, move, index }) => {
+    it('leaves a record in each cluster, and nothing else but what a held source is let go with', () => {
+      const isRecord = (object: string) => object.startsWith('ConfigMap m-test in ');
+      expect(left.filter(isRecord)).toHaveLength(after.clusters.length);
+      const ofHold = /^(Lease pod\.shop\.[\w.-]+|Secret m-test) in (east|west)$/;
+      const others = left.filter((object) => !isRecord(object));
+      expect(goal === 'held' ? others.filter((object) => !ofHold.test(object)) : others).toEqual([]);
+    });
 
+    it('passes every step that all moves have, and every write to the journal', () => {
+      // Those after a hold are for whoever ends it.
+      const isLater = (step: Step) => goal === 'held' && step.phase === 'finalize';
+      const steps = STEPS.filter((step) => step.applies === undefined && !isLater(step));
+      for (const { name } of steps) for (const end of ['begin', 'end']) expect(acts).toContain(`${end} ${name}`);
+      for (const place of [...after.clusters.keys()].map((index) => ['east', 'west'][index]))
+        expect(acts).toContain(`PATCH configmaps/m-test in ${place}`);
+      expect(acts).toContain('write local record');
+    });
 
-  it('passes every step that all moves have, and every write to the journal', () => {
-    // Those after a hold are for whoever ends it.
-    const isLater = (step: Step) => goal === 'held' && step.phase === 'finalize';
-    const steps = STEPS.filter((step) => step.applies === undefined && !isLater(step));
-    for (const { name } of steps) for (const end of ['begin', 'end']) expect(acts).toContain(`${end} ${name}`);
-    for (const place of [...after.clusters.keys()].map((index) => ['east', 'west'][index]))
-      expect(acts).toContain(`PATCH configmaps/m-test in ${place}`);
-    expect(acts).toContain('write local record');
-  });
-
-  it.each(pointsOf(acts, index))('$point, then $command $laterMs ms later', async ({ act, when, command, laterMs }) => {
-    const { world, ending, committed } = await endOf(kind, { act, when }, command, laterMs);
-    expectEnd(world, ending, committed, move);
-  });
-});
+    it.each(pointsOf(acts, index))(
+      '$point, then $command $laterMs ms later',
+      async ({ act, when, command, laterMs }) => {
+        const { world, ending, committed } = await endOf(kind, { act, when }, command, laterMs);
+        expectEnd(world, ending, committed, move);
+      },
+    );
+  },
+);

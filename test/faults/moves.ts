@@ -118,7 +118,10 @@ function referring(): Clusters {
     data,
   });
   clusters.east.seed(RESOURCES.configMap, configMap(made, { on: 'a,b' }));
-  clusters.east.seed(RESOURCES.configMap, configMap(overwritten, { mode: 'fast', size: '3' }, { 'example.org/a': 'e' }));
+  clusters.east.seed(
+    RESOURCES.configMap,
+    configMap(overwritten, { mode: 'fast', size: '3' }, { 'example.org/a': 'e' }),
+  );
   const marks = { [MIGRATION_ANNOTATION]: 'm-earlier', 'example.org/a': 'w' };
   clusters.west.seed(RESOURCES.configMap, configMap(overwritten, { mode: 'slow', only: 'here' }, marks));
   return clusters;

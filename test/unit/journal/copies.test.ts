@@ -160,6 +160,31 @@ describe('the authority that has no record any more', () => {
   });
 });
 
+describe('a copy of what has ended and is gone from the cluster', () => {
+  it.each<RecordState>(['done', 'rolled-back'])('is taken up as %s, and made nowhere anew', async (state) => {
+    const west = new FakeCluster({ clock: systemClock });
+    west.seed(RESOURCES.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'suite' } });
+    const mirror = () => configMapSink(west.client('source', 'west', 500), 'suite');
+    await begun();
+    await (await storeOf().reopen(ID))?.close(state);
+    cluster.remove(RESOURCES.configMap, 'suite', ID);
+    expect((await reopen([mirror(), local()]))?.state).toBe(state);
+    for (const each of [cluster, west]) expect(each.all(RESOURCES.configMap, 'suite')).toEqual([]);
+    for (const each of [cluster, west]) each.remove(RESOURCES.namespace, undefined, 'suite');
+    expect((await reopen([mirror(), local()]))?.state).toBe(state);
+  });
+
+  it('is brought up where it is behind', async () => {
+    await begun();
+    const other = createFileSink(temporaryFolder());
+    await storeOf([other]).reopen(ID);
+    await (await storeOf([local()]).reopen(ID))?.close('rolled-back');
+    cluster.remove(RESOURCES.configMap, 'suite', ID);
+    expect((await reopen([local(), other]))?.state).toBe('rolled-back');
+    expect((await other.load(ID))?.state).toBe('rolled-back');
+  });
+});
+
 describe('a damaged copy', () => {
   const header = async () => JSON.parse((await readFile(file(), 'utf8')).split('\n')[0] ?? '');
 
