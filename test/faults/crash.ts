@@ -126,7 +126,7 @@ export class CrashWorld {
     return isCommitted(recordIn(this.clusters.east));
   }
 
-  /** What the move has left in the namespaces of helpers and records, but for the audit record: `KIND NAME in CLUSTER`. */
+  /** What the move has left of the namespaces of helpers and records, and in them: `KIND NAME in CLUSTER`. */
   leftWithRecords(): string[] {
     return this.#withRecords().filter((object) => !this.#there.includes(object));
   }
@@ -135,9 +135,10 @@ export class CrashWorld {
     return Object.entries({ east: this.clusters.east, west: this.clusters.west })
       .slice(0, this.#places().length)
       .flatMap(([name, cluster]) =>
-        contents(cluster)
-          .filter(({ metadata }) => metadata.namespace === SYSTEM_NAMESPACE)
-          .map(({ kind, metadata }) => `${kind} ${metadata.name} in ${name}`),
+        [
+          ...cluster.all(RESOURCES.namespace).filter(({ metadata }) => metadata.name === SYSTEM_NAMESPACE),
+          ...Object.values(RESOURCES).flatMap((resource) => cluster.all(resource, SYSTEM_NAMESPACE)),
+        ].map(({ kind, metadata }) => `${kind} ${metadata.name} in ${name}`),
       );
   }
 
