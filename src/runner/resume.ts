@@ -176,7 +176,9 @@ async function forward(options: TakenUp, record: JournalRecord): Promise<Ending>
   for (const step of stepsOf(options.steps, options.context.plan).filter(({ phase }) => isAfterCommit(phase))) {
     const context = contextFor(options, step, results, true);
     const there = await step.inspect(context).catch(() => 'partial' as const);
-    if (there !== 'done') missing.push(step);
+    // Steps that are gone through again may start helpers anew.
+    const again = step.phase === 'finalize' && missing.length > 0;
+    if (there !== 'done' || again) missing.push(step);
   }
   await goForward(options, missing, results);
   return options.journal.record().state === 'held' ? 'held' : moved(options);

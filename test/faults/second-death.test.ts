@@ -1,8 +1,10 @@
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { CrashWorld } from './crash.ts';
-import { broughtToEnd, expectEnd, takenUp, undisturbed } from './ends.ts';
+import { broughtToEnd, expectEnd, takenUp, type Undisturbed, undisturbed } from './ends.ts';
 import { WITH_HELPERS_PLACE } from './moves.ts';
+
+type Command = 'resume' | 'rollback';
 
 /** Moves of which everything is killed with `FAULTS=full`: once a step has acted, and then whoever takes it up after any act. */
 const WHOLE = ['a pod with a service', 'a pod of a StatefulSet, to another node'];
@@ -22,10 +24,18 @@ async function abandoned(kind: string, act: number) {
 }
 
 /** What somebody does who takes it up and lives. */
-async function actsOf(kind: string, act: number, command: 'resume' | 'rollback'): Promise<readonly string[]> {
+async function actsOf(kind: string, act: number, command: Command): Promise<readonly string[]> {
   const { world } = await abandoned(kind, act);
   await takenUp(world, command);
   return world.acts;
+}
+
+async function killedTwice(kind: string, act: number, command: Command, second: number, move: Undisturbed) {
+  const { world, committed } = await abandoned(kind, act);
+  expect(await takenUp(world, command, { act: second, when: 'after' })).toBe('killed');
+  const ending = await broughtToEnd(world, 'resume');
+  await world.wait(1000);
+  expectEnd(world, ending, committed, move);
 }
 
 describe.each(KINDS)('%s, taken up by somebody who is killed too', async (kind) => {
@@ -47,15 +57,20 @@ describe.each(KINDS)('%s, taken up by somebody who is killed too', async (kind) 
       const acts = await actsOf(kind, act, command);
       const all = acts.map((_, index) => index + 1);
       for (const second of whole ? all : [1 + ((turn * STRIDE) % acts.length)]) {
-        const { world, committed } = await abandoned(kind, act);
-        expect(await takenUp(world, command, { act: second, when: 'after' })).toBe('killed');
-        const ending = await broughtToEnd(world, 'resume').catch((cause: unknown) => {
+        await killedTwice(kind, act, command, second, move).catch((cause: unknown) => {
           throw new Error(`killed after ${second}, ${acts[second - 1]}`, { cause });
         });
-        await world.wait(1000);
-        expectEnd(world, ending, committed, move);
       }
     },
     ALL_OF_THEM_MS,
   );
+});
+
+it('leaves no helper that was started anew for a place that the record does not know', async () => {
+  const kind = 'a pod of a StatefulSet, to another node';
+  const move = await undisturbed(kind);
+  const act = move.acts.indexOf('end place') + 1;
+  const second = (await actsOf(kind, act, 'resume')).indexOf('DELETE pods/helper-m-test-source in east') + 1;
+  expect(second).toBeGreaterThan(0);
+  await killedTwice(kind, act, 'resume', second, move);
 });
