@@ -123,7 +123,7 @@ export class Target {
       abort: armAbort(network, sourceAddresses),
       unlock: armNetwork(network),
     };
-    rehearseGuard(criuImages(), network);
+    for (const { placeholderPid } of places) rehearseGuard(criuImages(), placeholderPid);
     return {};
   }
 

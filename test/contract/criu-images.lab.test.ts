@@ -1,3 +1,5 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -5,11 +7,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { capabilitySet } from '../../src/helper/capabilities.ts';
 import { HelperFailure } from '../../src/helper/failure.ts';
 import { outline } from '../../src/helper/files/outline.ts';
+import { run } from '../../src/helper/image/run.ts';
+import { compiledNative } from '../../src/helper/image/toolchain.ts';
 import type { Granted } from '../../src/helper/trust/credentials.ts';
 import { CriuImages } from '../../src/helper/trust/criu-image.ts';
+import { filtersIn, parseFilters, withFilters } from '../../src/helper/trust/filters.ts';
 import { withoutCapabilities, withPrivateMounts } from '../../src/helper/trust/fit.ts';
-import { coreExcesses, mountExcesses, type Named, rehearseGuard } from '../../src/helper/trust/guard.ts';
-import { filesImage, forgeCore, labDescriptor } from '../support/criu-images.ts';
+import { coreExcesses, mountExcesses, type Named, rehearseGuard, tasksIn } from '../../src/helper/trust/guard.ts';
+import { filesImage, forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 // Images of a restricted Python program (user 1000, no capabilities, seccomp RuntimeDefault), dumped on a lab's node.
@@ -25,6 +30,25 @@ const restricted: Granted = {
   seccompFilters: 1,
   profile: '',
 };
+
+/** Takes a filter that loads 1, then one that loads 2, both of which allow everything; ends with 7 when stdin does. */
+const FILTERED = `
+#include <linux/filter.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(void) {
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  for (int at = 1; at <= 2; at++) {
+    struct sock_filter code[] = {{BPF_LD | BPF_IMM, 0, 0, at}, {BPF_RET | BPF_K, 0, 0, 0x7fff0000}};
+    struct sock_fprog program = {2, code};
+    if (prctl(PR_SET_SECCOMP, 2, &program, 0, 0)) return 1;
+  }
+  char byte = '.';
+  if (write(1, &byte, 1) != 1) return 1;
+  while (read(0, &byte, 1) > 0) {}
+  return 7;
+}
+`;
 
 describe('images of CRIU, read by its own definitions', () => {
   let descriptor: string;
@@ -65,6 +89,91 @@ describe('images of CRIU, read by its own definitions', () => {
       // Its filter was the leader's.
       'core-6.img: system calls without a seccomp filter',
     ]);
+  });
+
+  describe('and the seccomp filter of the target', () => {
+    const ALLOW = Buffer.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]);
+    const cores = [fixture('core-1.img'), fixture('core-6.img')];
+    const own = () => filtersIn(images, fixture('seccomp.img')).map(({ filter }) => Buffer.from(filter));
+    type Filters = { seccomp_filters: { filter: Buffer; prev?: number; flags: number }[] };
+    const forgedFilters = (change: (filters: Filters['seccomp_filters']) => void) => ({
+      name: 'seccomp.img',
+      data: forge<Filters>(descriptor, 'seccomp_entry', fixture('seccomp.img').data, ([entry]) => {
+        change(entry?.seccomp_filters ?? []);
+      }),
+    });
+    const unfiltered = (names: readonly string[]) =>
+      names.map((name) => `${name}: system calls without a seccomp filter`);
+    const forgedCore = (change: Parameters<typeof forgeCore>[2]) => ({
+      name: 'core-1.img',
+      data: forgeCore(descriptor, fixture('core-1.img').data, change),
+    });
+
+    it('a task has it when its first filter is that one, whatever follows', () => {
+      expect(coreExcesses(images, cores, fixture('seccomp.img'), restricted, own())).toEqual([]);
+      const longer = forgedFilters((filters) => {
+        Object.assign(filters[0] ?? {}, { prev: 1 });
+        filters.push({ filter: ALLOW, flags: 1 });
+      });
+      expect(coreExcesses(images, cores, longer, restricted, own())).toEqual([]);
+    });
+
+    it('a task lacks it by what CRIU takes from fields of old images', () => {
+      for (const fields of [{ old_seccomp_mode: 0 }, { old_seccomp_mode: 2, old_seccomp_filter: 0 }]) {
+        const old = forgedCore(({ tc }) => Object.assign(tc ?? {}, fields));
+        expect(coreExcesses(images, [old], fixture('seccomp.img'), restricted)).toEqual(unfiltered(['core-1.img']));
+      }
+    });
+
+    it('a task lacks it with another one in its place, out of the list, in a circle, or not for its threads', () => {
+      const other = forgedFilters((filters) => Object.assign(filters[0] ?? {}, { filter: ALLOW }));
+      const circle = forgedFilters((filters) => Object.assign(filters[0] ?? {}, { prev: 0 }));
+      for (const seccomp of [other, circle])
+        expect(coreExcesses(images, cores, seccomp, restricted, own())).toEqual(
+          unfiltered(['core-1.img', 'core-6.img']),
+        );
+      const out = forgedCore(({ thread_core }) => Object.assign(thread_core, { seccomp_filter: 1 }));
+      expect(coreExcesses(images, [out], fixture('seccomp.img'), restricted)).toEqual(unfiltered(['core-1.img']));
+      const alone = forgedFilters((filters) => Object.assign(filters[0] ?? {}, { flags: 0 }));
+      expect(coreExcesses(images, cores, alone, restricted, own())).toEqual(unfiltered(['core-6.img']));
+      const two = { ...restricted, seccompFilters: 2 };
+      expect(coreExcesses(images, cores, fixture('seccomp.img'), two)).toEqual(
+        unfiltered(['core-1.img', 'core-6.img']),
+      );
+    });
+
+    it('is given to the tasks of a runtime that has another one, beside those of the program', () => {
+      const tasks = tasksIn(images, cores).map(({ task }) => task.thread_core);
+      const image = fixture('seccomp.img');
+      expect(withFilters(images, image, tasks, own())).toBe(image.data);
+      const theirs = forgedFilters((filters) => {
+        Object.assign(filters[0] ?? {}, { filter: ALLOW, prev: 1 });
+        filters.push({ filter: ALLOW, flags: 1 });
+      });
+      const data = withFilters(images, theirs, tasks, own());
+      expect(filtersIn(images, { ...image, data }).map(({ filter }) => Buffer.from(filter))).toEqual([...own(), ALLOW]);
+      expect(coreExcesses(images, cores, { ...image, data }, restricted, own())).toEqual([]);
+    });
+
+    it('is read from a process by the kernel, the first one first', async () => {
+      const folder = temporaryFolder();
+      const [filters, filtered] = [path.join(folder, 'filters'), path.join(folder, 'filtered')];
+      writeFileSync(`${filtered}.c`, FILTERED);
+      await compiledNative(['filters.c'], filters);
+      await run('gcc', ['-o', filtered, `${filtered}.c`]);
+      const child = spawn(filtered, { stdio: ['pipe', 'pipe', 'inherit'] });
+      await once(child.stdout, 'data');
+      const { stdout, stderr, status } = spawnSync(filters, [String(child.pid)]);
+      expect({ status, stderr: stderr.toString() }).toEqual({ status: 0, stderr: '' });
+      expect(parseFilters(stdout).map((filter) => [filter.length, filter.readUInt32LE(4)])).toEqual([
+        [16, 1],
+        [16, 2],
+      ]);
+      expect(() => parseFilters(stdout.subarray(0, -1))).toThrow(RangeError);
+      // It goes on as if nothing had been.
+      child.stdin.end();
+      expect(await once(child, 'exit')).toEqual([7, null]);
+    });
   });
 
   it('of a runtime that gives more can do with what another one gives', () => {

@@ -12,18 +12,30 @@ export async function labDescriptor(): Promise<string> {
 
 /** What of a core is forged here. */
 export interface Core {
-  readonly thread_core: { readonly creds: object; seccomp_mode: number };
+  tc?: { old_seccomp_mode?: number; old_seccomp_filter?: number; oom_score_adj?: number };
+  readonly thread_core: { readonly creds: object; seccomp_mode: number; seccomp_filter: number };
 }
 
 /** An image of a task with its only entry changed. */
 export function forgeCore(descriptor: string, image: Buffer, change: (core: Core) => void): Buffer {
-  const type = protobuf.Root.fromJSON(JSON.parse(descriptor)).lookupType('core_entry');
-  const message = type.decode(image.subarray(12, 12 + image.readUInt32LE(8)));
-  change(message as unknown as Core);
-  const body = type.encode(message).finish();
+  return forge<Core>(descriptor, 'core_entry', image, (cores) => cores.forEach(change));
+}
+
+/** An image with its entries changed in place; the list of them may be changed, too. */
+export function forge<T>(descriptor: string, message: string, image: Buffer, change: (entries: T[]) => void): Buffer {
+  const type = protobuf.Root.fromJSON(JSON.parse(descriptor)).lookupType(message);
+  const entries: protobuf.Message[] = [];
+  for (let at = 8; at < image.length; at += 4 + image.readUInt32LE(at))
+    entries.push(type.decode(image.subarray(at + 4, at + 4 + image.readUInt32LE(at))));
+  change(entries as unknown as T[]);
+  return Buffer.concat([image.subarray(0, 8), ...entries.flatMap((entry) => framed(type, entry))]);
+}
+
+function framed(type: protobuf.Type, entry: object): Uint8Array[] {
+  const body = type.encode(type.fromObject(entry)).finish();
   const length = Buffer.alloc(4);
   length.writeUInt32LE(body.length);
-  return Buffer.concat([image.subarray(0, 8), length, body]);
+  return [length, body];
 }
 
 /** An image of open files, as CRIU would write it of these entries. */
@@ -31,11 +43,5 @@ export function filesImage(descriptor: string, entries: readonly object[]): Buff
   const type = protobuf.Root.fromJSON(JSON.parse(descriptor)).lookupType('file_entry');
   const head = Buffer.alloc(8);
   head.writeUInt32LE(0x54564319);
-  const framed = entries.flatMap((entry) => {
-    const body = type.encode(type.fromObject(entry)).finish();
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(body.length);
-    return [length, body];
-  });
-  return Buffer.concat([head, ...framed]);
+  return Buffer.concat([head, ...entries.flatMap((entry) => framed(type, entry))]);
 }

@@ -63,6 +63,7 @@ async function codeLayer(cacheDir: string, root: string, descriptor: string) {
     try {
       await compiledNative(['mount-helper.c'], path.join(work, 'mount-helper'));
       await compiledNative(['join.c'], path.join(work, 'join'));
+      await compiledNative(['filters.c'], path.join(work, 'filters'));
       await compiledNative(['placeholder.c', 'startup.c'], path.join(work, 'placeholder'));
       const entries: LayerEntry[] = [
         directory('opt'),
@@ -72,6 +73,7 @@ async function codeLayer(cacheDir: string, root: string, descriptor: string) {
         link('opt/criu/bin/tar', '../mount-helper'),
         await program('placeholder', path.join(work, 'placeholder')),
         await program('usr/bin/join', path.join(work, 'join')),
+        await program('usr/bin/filters', path.join(work, 'filters')),
         await program('usr/bin/packet-rules', await compiledPacketRules(root, work)),
         { kind: 'file', path: 'helper.cjs', data: bundle, mode: 0o644 },
         { kind: 'file', path: 'criu-images.json', data: Buffer.from(descriptor), mode: 0o644 },

@@ -2,8 +2,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Capability, capabilitySet } from '../capabilities.ts';
 import type { CriuImages } from './criu-image.ts';
-import { grantedTo, type Named } from './guard.ts';
+import { filtersOf, withFilters } from './filters.ts';
+import { grantedTo, type Named, tasksIn } from './guard.ts';
 
+const CORE = /^core-\d+\.img$/;
 const CAPABILITY_SETS = ['cap_inh', 'cap_prm', 'cap_eff', 'cap_bnd', 'cap_amb'] as const;
 
 /** What of CRIU's definitions is changed here: 32-bit words, the lowest first, and groups of mounts that share events. */
@@ -15,10 +17,11 @@ interface Mount {
   shared_id?: number;
   master_id?: number;
 }
+
 /**
  * Makes the images in a folder fit a placeholder that another runtime may have made than the source: capabilities that the
- * tasks `mayLose` are gone from them where the pod does not grant them, and the pod's mounts are private. Idempotent. Throws
- * `not-movable` for images that cannot be read.
+ * tasks `mayLose` are gone from them where the pod does not grant them, their first seccomp filters are those of the
+ * placeholder, and the pod's mounts are private. Idempotent. Throws `not-movable` for images that cannot be read.
  */
 export function fitImages(
   images: CriuImages,
@@ -26,15 +29,23 @@ export function fitImages(
   placeholderPid: number,
   mayLose: readonly Capability[],
 ): void {
-  const lost = mayLose.length === 0 ? 0n : capabilitySet(mayLose) & ~grantedTo(placeholderPid).bounding;
+  const granted = grantedTo(placeholderPid);
+  const lost = capabilitySet(mayLose) & ~granted.bounding;
   const change = (name: string, act: (image: Named) => Buffer) => {
     const file = path.join(folder, name);
     const data = readFileSync(file);
     const changed = act({ name, data });
     if (changed !== data) writeFileSync(file, changed);
   };
-  for (const name of readdirSync(folder)) {
-    if (lost !== 0n && /^core-\d+\.img$/.test(name)) change(name, (image) => withoutCapabilities(images, image, lost));
+  const names = readdirSync(folder);
+  if (granted.seccompFilters > 0 && names.includes('seccomp.img')) {
+    const cores = names.filter((name) => CORE.test(name));
+    const read = cores.map((name) => ({ name, data: readFileSync(path.join(folder, name)) }));
+    const tasks = tasksIn(images, read).map(({ task }) => task.thread_core);
+    change('seccomp.img', (image) => withFilters(images, image, tasks, filtersOf(placeholderPid)));
+  }
+  for (const name of names) {
+    if (lost !== 0n && CORE.test(name)) change(name, (image) => withoutCapabilities(images, image, lost));
     if (/^mountpoints-\d+\.img$/.test(name)) change(name, (image) => withPrivateMounts(images, image));
   }
 }

@@ -5,6 +5,7 @@ import { HelperFailure } from '../failure.ts';
 import { readProc } from '../processes.ts';
 import { type Asked, excesses, type Granted, parseGranted } from './credentials.ts';
 import type { CriuImages } from './criu-image.ts';
+import { filtersIn, filtersOf, hasFilters } from './filters.ts';
 
 const words = z.array(z.int().nonnegative()).default([]);
 const id = z.int().nonnegative();
@@ -14,11 +15,15 @@ const credentials = z.looseObject({
   lsm_profile: z.string().default(''),
   no_new_privs: z.int().default(0),
 });
-/** SECCOMP_MODE_FILTER of CRIU's enum seccomp_mode. */
-const FILTERED = 2;
 const core = z.looseObject({
   /** There for the leader of a thread group, not for its other threads. */
-  tc: z.looseObject({}).optional(),
+  tc: z
+    .looseObject({
+      // Of old images: where they are there, CRIU takes them instead of the thread's (criu/cr-restore.c).
+      old_seccomp_mode: z.int().optional(),
+      old_seccomp_filter: z.int().optional(),
+    })
+    .optional(),
   thread_core: z.looseObject({
     creds: credentials,
     seccomp_mode: z.int().default(0),
@@ -26,9 +31,6 @@ const core = z.looseObject({
   }),
 });
 type Core = z.infer<typeof core>;
-const filters = z.looseObject({ seccomp_filters: z.array(z.looseObject({ flags: z.int().default(0) })).default([]) });
-/** SECCOMP_FILTER_FLAG_TSYNC: the filter holds for all threads, and CRIU leaves it out of theirs (criu/seccomp.c). */
-const TSYNC = 1;
 const mount = z.looseObject({ mountpoint: z.string(), ext_key: z.string().default('') });
 
 /** Mounts that CRIU makes itself; every other one has to come from the target's pod. */
@@ -43,9 +45,11 @@ export function guardImages(images: CriuImages, folder: string, placeholderPid: 
   const names = readdirSync(folder);
   const read = (name: string): Named => ({ name, data: readFileSync(path.join(folder, name)) });
   const named = (pattern: RegExp) => names.filter((name) => pattern.test(name)).map(read);
+  const granted = grantedTo(placeholderPid);
+  const own = filtersGrantedTo(placeholderPid, granted);
   const found = [
     ...names.filter((name) => /^userns-\d+\.img$/.test(name)).map((name) => `${name}: a user namespace of its own`),
-    ...coreExcesses(images, named(/^core-\d+\.img$/), named(/^seccomp\.img$/)[0], grantedTo(placeholderPid)),
+    ...coreExcesses(images, named(/^core-\d+\.img$/), named(/^seccomp\.img$/)[0], granted, own),
     ...named(/^mountpoints-\d+\.img$/).flatMap((image) => mountExcesses(images, image)),
   ];
   if (found.length === 0) return;
@@ -56,10 +60,14 @@ export function guardImages(images: CriuImages, folder: string, placeholderPid: 
   );
 }
 
-/** Reads a sample of each image that {@link guardImages} looks at. Idempotent. */
+const filtersGrantedTo = (pid: number, { seccompFilters }: Granted) => (seccompFilters > 0 ? filtersOf(pid) : []);
+
+/** Reads a sample of each image that {@link guardImages} looks at, and of the placeholder what takes time. Idempotent. */
 export function rehearseGuard(images: CriuImages, placeholderPid: number): void {
   const sample = (message: string): Named => ({ name: 'sample', data: images.sample(message) });
-  coreExcesses(images, [sample('core_entry')], sample('seccomp_entry'), grantedTo(placeholderPid));
+  const granted = grantedTo(placeholderPid);
+  filtersGrantedTo(placeholderPid, granted);
+  coreExcesses(images, [sample('core_entry')], sample('seccomp_entry'), granted);
   mountExcesses(images, sample('mnt_entry'));
 }
 
@@ -69,23 +77,33 @@ export interface Named {
   readonly data: Buffer;
 }
 
-/** What images of tasks ask for beyond what is granted, each with the image's name. `seccomp`: the image of filters. */
+/** The tasks that images of cores hold, each with its image's name. Throws `not-movable` for what is no such image. Pure. */
+export function tasksIn(images: CriuImages, cores: readonly Named[]) {
+  return cores.flatMap(({ name, data }) =>
+    images.entries(name, data, 'core_entry', core).map((task) => ({ name, task })),
+  );
+}
+
+/**
+ * What images of tasks ask for beyond what is granted, each with the image's name. `seccomp`: the image of filters. `own`:
+ * the filters that the runtime set, where they are known. Pure.
+ */
 export function coreExcesses(
   images: CriuImages,
   cores: readonly Named[],
   seccomp: Named | undefined,
   granted: Granted,
+  own: readonly Buffer[] = [],
 ): string[] {
-  const tasks = cores.flatMap(({ name, data }) =>
-    images.entries(name, data, 'core_entry', core).map((task) => ({ name, task })),
-  );
-  const all = seccomp ? images.entries(seccomp.name, seccomp.data, 'seccomp_entry', filters) : [];
-  const flags = all.flatMap(({ seccomp_filters }) => seccomp_filters).map((filter) => filter.flags);
+  const tasks = tasksIn(images, cores);
+  const all = seccomp ? filtersIn(images, seccomp) : [];
   const leaders = tasks.filter(({ task }) => task.tc !== undefined).map(({ task }) => task.thread_core);
-  const synced = leaders.every(
-    ({ seccomp_mode, seccomp_filter }) => seccomp_mode === FILTERED && ((flags[seccomp_filter] ?? 0) & TSYNC) !== 0,
-  );
-  return tasks.flatMap(({ name, task }) => excesses(askedBy(task, synced), granted).map((what) => `${name}: ${what}`));
+  const limits = { count: granted.seccompFilters, own };
+  const synced = leaders.every((leader) => hasFilters(leader, all, { ...limits, forThreads: true }));
+  return tasks.flatMap(({ name, task }) => {
+    const filtered = hasFilters(task.thread_core, all, limits) || (task.tc === undefined && synced);
+    return excesses(askedBy(task, filtered), granted).map((what) => `${name}: ${what}`);
+  });
 }
 
 /** Mounts that neither CRIU makes itself nor the target's pod brings, each with the image's name. */
@@ -96,15 +114,14 @@ export function mountExcesses(images: CriuImages, { name, data }: Named): string
     .map(({ mountpoint }) => `${name}: a mount of its own at ${mountpoint}`);
 }
 
-/** `synced`: whoever leads a thread has a filter that holds for it too. */
-function askedBy({ tc, thread_core: { creds, seccomp_mode } }: Core, synced: boolean): Asked {
+function askedBy({ tc, thread_core: { creds } }: Core, filtered: boolean): Asked {
   const sets = [creds.cap_inh, creds.cap_prm, creds.cap_eff, creds.cap_bnd, creds.cap_amb].map(bits);
   return {
     capabilities: sets.reduce((all, set) => all | set, 0n),
     uids: [creds.uid, creds.euid, creds.suid, creds.fsuid],
     gids: [creds.gid, creds.egid, creds.sgid, creds.fsgid, ...creds.groups],
     noNewPrivileges: creds.no_new_privs === 1,
-    filtered: seccomp_mode === FILTERED || (tc === undefined && synced),
+    filtered: filtered && tc?.old_seccomp_mode === undefined && tc?.old_seccomp_filter === undefined,
     profile: creds.lsm_profile,
   };
 }
