@@ -10,6 +10,8 @@ export type MountInfo = {
   fsType: string;
   source: string;
   readOnly: boolean;
+  /** Of this mount alone. */
+  options: string[];
   superOptions: string[];
 };
 
@@ -33,6 +35,7 @@ export function parseMountInfo(text: string): MountInfo[] {
       fsType,
       source: unescapePath(source),
       readOnly: options.split(',').includes('ro'),
+      options: options.split(','),
       superOptions: (superOptions ?? '').split(','),
     });
   }

@@ -8,6 +8,7 @@ import { PLACEHOLDER_DIR } from './placeholder-spec.ts';
 import { IMAGES_DIR } from './pod-spec.ts';
 import { readProc } from './processes.ts';
 import type { Handover } from './protocol.ts';
+import { isMask } from './trust/mounts.ts';
 
 /** Where the placeholder's mount namespace shows what the helper carries in, for the moment of the restore. */
 const ENGINE = `${PLACEHOLDER_DIR}/engine`;
@@ -31,15 +32,15 @@ const MARKS = new Set(['/run/.containerenv']);
 
 /**
  * Mounts that the source had and the placeholder lacks, each a runtime's mark. Throws `not-movable` for anything else that
- * is missing. Read-only.
+ * is missing, but for what hid something of the kernel there and is not hidden here. Read-only.
  */
 export function missingMarks(placeholderPid: number, { externalMounts }: Handover): string[] {
   const present = new Set(
     parseMountInfo(readProc(placeholderPid, 'mountinfo') ?? '').map(({ mountPoint }) => mountPoint),
   );
   const missing = externalMounts.filter((point) => !present.has(point));
-  const others = missing.filter((point) => !MARKS.has(point));
-  if (others.length === 0) return missing;
+  const others = missing.filter((point) => !MARKS.has(point) && !isMask(point));
+  if (others.length === 0) return missing.filter((point) => MARKS.has(point));
   throw new HelperFailure('not-movable', `the target container lacks mounts of the source: ${others.join(', ')}`);
 }
 

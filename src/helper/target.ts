@@ -176,14 +176,15 @@ export class Target {
       const images = path.join(IMAGE_FILES, String(container));
       if (!existsSync(images)) throw new HelperFailure('wrong-state', 'no image has arrived, or it was discarded');
       const looked = performance.now();
-      fitImages(criuImages(), images, place.placeholderPid, mayLose);
-      guardImages(criuImages(), images, place.placeholderPid);
+      const added = fitImages(criuImages(), images, place.placeholderPid, mayLose, marks);
+      guardImages(criuImages(), images, place.placeholderPid, marks);
       guardMs += performance.now() - looked;
       const stands = standIns[container] ?? [];
       outline(criuImages(), images, `/proc/${place.placeholderPid}/root`, stands);
       await alignRoot(place.placeholderPid, marks, handover);
       const armed = this.#armedFor(place, container, marks);
-      const { value, ms } = await timed(() => armed.run(restoreArguments(handover, stands.length > 0)));
+      const whole = { ...handover, externalMounts: [...handover.externalMounts, ...added] };
+      const { value, ms } = await timed(() => armed.run(restoreArguments(whole, stands.length > 0)));
       wallMs += ms;
       if (value.status !== 0) throw refusal(readLog(restoreLog(container)) || value.stderr, value.stderr);
       const { root, count } = await checkRestored(place.placeholderPid, handover.innerPids);

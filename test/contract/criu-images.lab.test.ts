@@ -9,11 +9,13 @@ import { HelperFailure } from '../../src/helper/failure.ts';
 import { outline } from '../../src/helper/files/outline.ts';
 import { run } from '../../src/helper/image/run.ts';
 import { compiledNative } from '../../src/helper/image/toolchain.ts';
+import { parseMountInfo } from '../../src/helper/mounts.ts';
 import type { Granted } from '../../src/helper/trust/credentials.ts';
 import { CriuImages } from '../../src/helper/trust/criu-image.ts';
 import { filtersIn, parseFilters, withFilters } from '../../src/helper/trust/filters.ts';
-import { withoutCapabilities, withPrivateMounts } from '../../src/helper/trust/fit.ts';
-import { coreExcesses, mountExcesses, type Named, rehearseGuard, tasksIn } from '../../src/helper/trust/guard.ts';
+import { withoutCapabilities } from '../../src/helper/trust/fit.ts';
+import { coreExcesses, type Named, rehearseGuard, tasksIn } from '../../src/helper/trust/guard.ts';
+import { type GrantedMounts, grantedMounts, mountExcesses, withGrantedMounts } from '../../src/helper/trust/mounts.ts';
 import { filesImage, forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -66,13 +68,6 @@ describe('images of CRIU, read by its own definitions', () => {
 
   it('can be read before there are any', () => {
     rehearseGuard(images, process.pid);
-  });
-
-  it('bring no mounts but those of the pod', () => {
-    // This dump left /dev/shm to CRIU; all the others came from outside.
-    expect(mountExcesses(images, fixture('mountpoints-14.img'))).toEqual([
-      'mountpoints-14.img: a mount of its own at /dev/shm',
-    ]);
   });
 
   it('that were made to ask for more are seen through', () => {
@@ -195,12 +190,130 @@ describe('images of CRIU, read by its own definitions', () => {
     expect(withoutCapabilities(images, { name, data: less }, capabilitySet(['NET_RAW']))).toBe(less);
   });
 
-  it('bring mounts of the pod that share nothing with the node, and are else as they were', () => {
-    const whole = fixture('mountpoints-14.img');
-    const data = withPrivateMounts(images, whole);
-    expect(data).not.toBe(whole.data);
-    expect(withPrivateMounts(images, { ...whole, data })).toBe(data);
-    expect(mountExcesses(images, { ...whole, data })).toEqual(mountExcesses(images, whole));
+  describe('and the mounts of the target', () => {
+    interface Mount {
+      mnt_id: number;
+      parent_mnt_id: number;
+      root_dev: number;
+      fstype: number;
+      flags: number;
+      root: string;
+      mountpoint: string;
+      ext_key?: string;
+      with_plugin?: boolean;
+      shared_id?: number;
+    }
+    const image = fixture('mountpoints-13.img');
+    const lines = fixture('mountinfo.txt').data.toString();
+    const granted = grantedMounts(parseMountInfo(lines));
+    const forged = (change: (mounts: Mount[], at: (point: string) => Mount) => void) => ({
+      name: 'mountpoints-13.img',
+      data: forge<Mount>(descriptor, 'mnt_entry', image.data, (mounts) =>
+        change(mounts, (point) => {
+          const found = mounts.find(({ mountpoint }) => mountpoint === point);
+          if (!found) throw new Error(`no mount at ${point}`);
+          return found;
+        }),
+      ),
+    });
+    const without = (point: string) => forged((mounts, at) => void mounts.splice(mounts.indexOf(at(point)), 1));
+    const found = (named: Named, limits: GrantedMounts = granted) =>
+      mountExcesses(images, named, limits).map((what) => what.replace('mountpoints-13.img: ', ''));
+
+    it('are the same for a program that was moved, and nothing is changed but that it shares no events', () => {
+      expect(found(image)).toEqual([]);
+      const { data, added } = withGrantedMounts(images, image, granted);
+      expect(added).toEqual([]);
+      expect(found({ ...image, data })).toEqual([]);
+      expect(withGrantedMounts(images, { ...image, data }, granted).data).toBe(data);
+    });
+
+    it.each<[string, (mounts: Mount[], at: (point: string) => Mount) => void, string[]]>([
+      [
+        'one of a device that CRIU is told of',
+        (_, at) => Object.assign(at('/etc/hosts'), { ext_key: 'CRIU:EXTERNAL_DEV' }),
+        ['a mount of its own at /etc/hosts'],
+      ],
+      [
+        'another one of the container',
+        (_, at) => Object.assign(at('/proc/sys'), { ext_key: '/etc' }),
+        ['a mount of its own at /proc/sys'],
+      ],
+      ['one by a plugin', (_, at) => Object.assign(at('/sys'), { with_plugin: true }), ['a mount of its own at /sys']],
+      [
+        'one as old images say it',
+        (_, at) => Object.assign(at('/sys'), { ext_mount: true }),
+        ['a mount of its own at /sys'],
+      ],
+      [
+        'one at a place of its own',
+        (mounts, at) => mounts.push({ ...at('/sys'), mnt_id: 9000, mountpoint: '/x', ext_key: '/x' }),
+        ['a mount of its own at /x'],
+      ],
+      [
+        'a root of its own',
+        (_, at) => Object.assign(at('/'), { mountpoint: './' }),
+        ['a mount of its own at ./', 'no mount at /'],
+      ],
+      [
+        'sysfs as procfs',
+        (_, at) => Object.assign(at('/proc'), { fstype: 2 }),
+        ['a mount of its own at /proc, which is no procfs'],
+      ],
+      ['procfs twice', (mounts, at) => mounts.push({ ...at('/proc'), mnt_id: 9000 }), ['several mounts at /proc']],
+      [
+        'all of procfs where a part was',
+        (_, at) => Object.assign(at('/proc/sys'), { root: '/' }),
+        ['the mount at /proc/sys as the one at /proc'],
+      ],
+      [
+        'a mask beneath what it masks',
+        (_, at) => Object.assign(at('/proc/sys'), { parent_mnt_id: at('/').mnt_id }),
+        ['the mount at /proc/sys beneath another one'],
+      ],
+    ])('are not: %s', (_name, change, what) => {
+      expect(found(forged(change))).toEqual(expect.arrayContaining(what));
+    });
+
+    it('are given the limits and masks of the target where they lack them', () => {
+      const open = forged((_, at) => {
+        at('/proc/sys').flags &= ~1;
+        at('/sys').flags &= ~6;
+      });
+      expect(found(open)).toEqual(['the mount at /proc/sys without ro', 'the mount at /sys without nosuid, nodev']);
+      expect(found({ ...open, data: withGrantedMounts(images, open, granted).data })).toEqual([]);
+      const bare = without('/sys/firmware');
+      expect(found(bare)).toEqual(['no mount at /sys/firmware']);
+      const { data, added } = withGrantedMounts(images, bare, granted);
+      expect(added).toEqual(['/sys/firmware']);
+      expect(found({ ...bare, data })).toEqual([]);
+      expect(withGrantedMounts(images, { ...bare, data }, granted)).toEqual({ data, added: [] });
+    });
+
+    it('are no longer those masks of the source that the target has not', () => {
+      const fewer = grantedMounts(parseMountInfo(lines).filter(({ mountPoint }) => mountPoint !== '/proc/keys'));
+      expect(found(image, fewer)).toEqual(['a mount of its own at /proc/keys']);
+      const { data } = withGrantedMounts(images, image, fewer);
+      expect(found({ ...image, data }, fewer)).toEqual([]);
+      expect(found({ ...image, data })).toEqual(['no mount at /proc/keys']);
+    });
+
+    it('share nothing with the node, and are else as they were', () => {
+      const sharing = forged((_, at) => Object.assign(at('/etc/hosts'), { shared_id: 7 }));
+      const { data } = withGrantedMounts(images, sharing, granted);
+      expect(data).not.toBe(sharing.data);
+      expect(found({ ...sharing, data })).toEqual([]);
+      expect(withGrantedMounts(images, { ...sharing, data }, granted).data).toBe(data);
+    });
+
+    it('are with a runtime’s mark what the mark makes of them', () => {
+      const mark = '/run/.containerenv';
+      const marked = forged((mounts, at) => {
+        mounts.push({ ...at('/etc/hosts'), mnt_id: 9000, mountpoint: mark, ext_key: mark });
+      });
+      expect(found(marked)).toEqual([`a mount of its own at ${mark}`]);
+      expect(found(marked, grantedMounts(parseMountInfo(lines), [mark]))).toEqual([]);
+    });
   });
 
   it('that have more than the definitions know of are not rewritten', () => {

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { forgeCore, labDescriptor } from '../support/criu-images.ts';
+import { forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { imagesFolder } from '../support/images-folder.ts';
-import type { Kubectl } from '../support/kubectl.ts';
+import type { Ended, Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
-import { scenario } from '../support/scenario.ts';
+import { type Scenario, scenario } from '../support/scenario.ts';
 
 /** So much memory that carrying it over leaves time to forge a small image that is there already. */
 const FILL = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end return redis.call('incr','count')";
@@ -17,17 +17,40 @@ async function redis(kubectl: Kubectl, context: 'east' | 'west', namespace: stri
   return (await kubectl.run(context, ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', ...words])).trim();
 }
 
-/** Makes the process one with all capabilities and without a filter, as soon as its image is there. */
-async function forge(file: string, descriptor: string, over: AbortSignal): Promise<void> {
+/** As the moved process sees them: a command of `exec` sees those of the container that it runs in. */
+const MOUNTS_OF_REDIS =
+  'for each in /proc/[0-9]*; do case "$(cat $each/cmdline)" in redis-server*) cat $each/mounts;; esac; done';
+
+type Forge = (descriptor: string, image: Buffer) => Buffer;
+
+/** Makes the process one with all capabilities and without a filter. */
+const unconfined: Forge = (descriptor, image) =>
+  forgeCore(descriptor, image, ({ thread_core }) => {
+    Object.assign(thread_core.creds, { cap_eff: [0xffffffff, 0xff], cap_prm: [0xffffffff, 0xff] });
+    thread_core.seccomp_mode = 0;
+  });
+
+/** Shows what the runtime hides of the kernel, and lets it be written to. */
+const unmasked: Forge = (descriptor, image) =>
+  forge<{ mountpoint: string; flags: number }>(descriptor, 'mnt_entry', image, (mounts) => {
+    mounts.splice(0, mounts.length, ...mounts.filter(({ mountpoint }) => mountpoint !== '/proc/timer_list'));
+    for (const mount of mounts) if (mount.mountpoint === '/proc/sys') mount.flags &= ~1;
+  });
+
+/** Changes an image in the folder, once, as soon as it is there. */
+async function forgeIn(
+  folder: string,
+  name: RegExp,
+  change: (image: Buffer) => Buffer,
+  over: AbortSignal,
+): Promise<void> {
   while (!over.aborted) {
     await new Promise((resolve) => setTimeout(resolve, 1));
-    if (!existsSync(file)) continue;
+    const found = existsSync(folder) ? readdirSync(folder).find((each) => name.test(each)) : undefined;
+    if (found === undefined) continue;
+    const file = path.join(folder, found);
     try {
-      const forged = forgeCore(descriptor, readFileSync(file), ({ thread_core }) => {
-        Object.assign(thread_core.creds, { cap_eff: [0xffffffff, 0xff], cap_prm: [0xffffffff, 0xff] });
-        thread_core.seccomp_mode = 0;
-      });
-      writeFileSync(file, forged);
+      writeFileSync(file, change(readFileSync(file)));
       return;
     } catch {
       // Half of it has arrived.
@@ -35,9 +58,15 @@ async function forge(file: string, descriptor: string, over: AbortSignal): Promi
   }
 }
 
-it('an image that asks for more than the pod allows is not restored, and the source goes on', () =>
-  scenario('forged', async (scene) => {
-    const { lab, namespace, kubectl, migrate, leftOf } = scene;
+interface Forged {
+  readonly scene: Scenario;
+  readonly ended: Ended;
+}
+
+/** Moves a redis that counts, restricted as a pod can be, with an image that is forged on the way. */
+function moveForged(called: string, name: RegExp, change: Forge, check: (forged: Forged) => Promise<void>) {
+  return scenario(called, async (scene) => {
+    const { lab, namespace, kubectl, migrate } = scene;
     const securityContext = {
       ...{ runAsUser: 1234, runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
       seccompProfile: { type: 'RuntimeDefault' },
@@ -61,20 +90,37 @@ it('an image that asks for more than the pod allows is not restored, and the sou
           const migration = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
           if (forging || !migration || !seen.includes('prepare the target: done')) return;
           forging = imagesFolder(scene, migration, 'west-1').then((folder) =>
-            forge(path.join(folder, 'core-1.img'), descriptor, over.signal),
+            forgeIn(folder, name, (whole) => change(descriptor, whole), over.signal),
           );
         },
       },
     );
     over.abort();
     await forging;
+    await check({ scene, ended });
+    await changing;
+  });
+}
+
+it('an image that asks for more than the pod allows is not restored, and the source goes on', () =>
+  moveForged('forged', /^core-1\.img$/, unconfined, async ({ scene, ended }) => {
+    const { kubectl, namespace, leftOf } = scene;
     expect(ended.stderr).toMatch(/asks for more than the target’s pod allows; nothing was restored/);
     expect(ended.stderr).toMatch(/core-1.img: capabilities CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH/);
     expect(ended.code).toBe(1);
     expect(await redis(kubectl, 'east', namespace, ['incr', 'count'])).toBe('2');
     await redis(kubectl, 'east', namespace, ['set', 'over', '1']);
-    await changing;
     expect(await leftOf(ended)).toEqual([]);
+  }));
+
+it('an image that hides less of the kernel than the target does is restored with what is hidden there', () =>
+  moveForged('unmasked', /^mountpoints-\d+\.img$/, unmasked, async ({ scene, ended }) => {
+    const { kubectl, namespace } = scene;
+    expect(ended).toMatchObject({ code: 0 });
+    expect(await redis(kubectl, 'west', namespace, ['incr', 'count'])).toBe('2');
+    const mounts = await kubectl.run('west', ['-n', namespace, 'exec', 'redis', '--', 'sh', '-c', MOUNTS_OF_REDIS]);
+    expect(mounts).toMatch(/^\S+ \/proc\/timer_list /m);
+    expect(mounts).toMatch(/^proc \/proc\/sys proc ro,/m);
   }));
 
 /** Files by which CRIU would run what the container has, as root of the node. */

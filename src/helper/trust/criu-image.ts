@@ -49,6 +49,23 @@ export class CriuImages {
     });
   }
 
+  /** The image with only the entries that `keep` says yes to, by their places, and more of them; the very one where nothing changes. */
+  relisted(
+    name: string,
+    data: Buffer,
+    message: string,
+    { keep, add }: { keep: (index: number) => boolean; add: readonly object[] },
+  ): Buffer {
+    return readable(name, () => {
+      const type = this.#root.lookupType(message);
+      const frames = framesOf(data);
+      const kept = frames.filter((_, index) => keep(index));
+      if (kept.length === frames.length && add.length === 0) return data;
+      const added = add.map((entry) => Buffer.from(type.encode(type.fromObject(entry)).finish()));
+      return Buffer.concat([data.subarray(0, 8), ...framed([...kept, ...added])]);
+    });
+  }
+
   /**
    * Every entry of an image: two magic numbers, then for each its length and the message (criu.org/Images). `check` says
    * what of it is looked at. Throws `not-movable` for what is no such image.

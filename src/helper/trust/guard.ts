@@ -2,10 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { HelperFailure } from '../failure.ts';
+import { parseMountInfo } from '../mounts.ts';
 import { readProc } from '../processes.ts';
 import { type Asked, excesses, type Granted, parseGranted } from './credentials.ts';
 import type { CriuImages } from './criu-image.ts';
 import { filtersIn, filtersOf, hasFilters } from './filters.ts';
+import { type GrantedMounts, grantedMounts, mountExcesses } from './mounts.ts';
 
 const words = z.array(z.int().nonnegative()).default([]);
 const id = z.int().nonnegative();
@@ -31,17 +33,22 @@ const core = z.looseObject({
   }),
 });
 type Core = z.infer<typeof core>;
-const mount = z.looseObject({ mountpoint: z.string(), ext_key: z.string().default('') });
 
-/** Mounts that CRIU makes itself; every other one has to come from the target's pod. */
-const OWN_MOUNTS = new Set(['/', './', '/proc']);
+/** The images of mounts of a folder. */
+export const MOUNTS = /^mountpoints-\d+\.img$/;
 
 /**
  * Compares what the images in a folder ask for with what the placeholder was given by its runtime: user, groups,
  * capabilities, no_new_privs, seccomp, security profile, mounts. Read-only. Throws `not-movable` naming all of it, before
- * anything is restored: an image is believed in nothing that the pod's spec decides (CVE-2026-53492 came from that).
+ * anything is restored: an image is believed in nothing that the pod's spec decides (CVE-2026-53492 came from that). `marks`:
+ * files of the placeholder that will count as mounts on themselves.
  */
-export function guardImages(images: CriuImages, folder: string, placeholderPid: number): void {
+export function guardImages(
+  images: CriuImages,
+  folder: string,
+  placeholderPid: number,
+  marks: readonly string[] = [],
+): void {
   const names = readdirSync(folder);
   const read = (name: string): Named => ({ name, data: readFileSync(path.join(folder, name)) });
   const named = (pattern: RegExp) => names.filter((name) => pattern.test(name)).map(read);
@@ -50,7 +57,7 @@ export function guardImages(images: CriuImages, folder: string, placeholderPid: 
   const found = [
     ...names.filter((name) => /^userns-\d+\.img$/.test(name)).map((name) => `${name}: a user namespace of its own`),
     ...coreExcesses(images, named(/^core-\d+\.img$/), named(/^seccomp\.img$/)[0], granted, own),
-    ...named(/^mountpoints-\d+\.img$/).flatMap((image) => mountExcesses(images, image)),
+    ...named(MOUNTS).flatMap((image) => mountExcesses(images, image, mountsGrantedTo(placeholderPid, marks))),
   ];
   if (found.length === 0) return;
   throw new HelperFailure(
@@ -68,7 +75,7 @@ export function rehearseGuard(images: CriuImages, placeholderPid: number): void 
   const granted = grantedTo(placeholderPid);
   filtersGrantedTo(placeholderPid, granted);
   coreExcesses(images, [sample('core_entry')], sample('seccomp_entry'), granted);
-  mountExcesses(images, sample('mnt_entry'));
+  mountExcesses(images, sample('mnt_entry'), mountsGrantedTo(placeholderPid));
 }
 
 /** An image file. */
@@ -106,14 +113,6 @@ export function coreExcesses(
   });
 }
 
-/** Mounts that neither CRIU makes itself nor the target's pod brings, each with the image's name. */
-export function mountExcesses(images: CriuImages, { name, data }: Named): string[] {
-  return images
-    .entries(name, data, 'mnt_entry', mount)
-    .filter(({ mountpoint, ext_key }) => ext_key === '' && !OWN_MOUNTS.has(mountpoint))
-    .map(({ mountpoint }) => `${name}: a mount of its own at ${mountpoint}`);
-}
-
 function askedBy({ tc, thread_core: { creds } }: Core, filtered: boolean): Asked {
   const sets = [creds.cap_inh, creds.cap_prm, creds.cap_eff, creds.cap_bnd, creds.cap_amb].map(bits);
   return {
@@ -129,6 +128,11 @@ function askedBy({ tc, thread_core: { creds } }: Core, filtered: boolean): Asked
 /** A set of capabilities, written as 32-bit words, the lowest first. */
 function bits(set: readonly number[]): bigint {
   return set.reduce((all, word, index) => all | (BigInt(word) << BigInt(32 * index)), 0n);
+}
+
+/** The mounts that a process sees. */
+export function mountsGrantedTo(pid: number, marks: readonly string[] = []): GrantedMounts {
+  return grantedMounts(parseMountInfo(readProc(pid, 'mountinfo') ?? ''), marks);
 }
 
 /** What a process may do now. */

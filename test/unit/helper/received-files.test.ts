@@ -6,7 +6,16 @@ import type { MountInfo } from '../../../src/helper/mounts.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const mount = (mountPoint: string, fsType = 'ext4'): MountInfo => ({
-  ...{ device: '8:1', root: '/', mountPoint, fsType, source: 'none', readOnly: true, superOptions: [] },
+  ...{
+    device: '8:1',
+    root: '/',
+    mountPoint,
+    fsType,
+    source: 'none',
+    readOnly: true,
+    options: ['ro'],
+    superOptions: [],
+  },
 });
 
 it('volumes that move are found where the container’s links lead, and nothing else is', () => {
