@@ -15,7 +15,9 @@ import { CriuImages } from '../../src/helper/trust/criu-image.ts';
 import { filtersIn, parseFilters, withFilters } from '../../src/helper/trust/filters.ts';
 import { withoutCapabilities } from '../../src/helper/trust/fit.ts';
 import { coreExcesses, type Named, rehearseGuard, tasksIn } from '../../src/helper/trust/guard.ts';
+import { parseLimits, withinLimits } from '../../src/helper/trust/limits.ts';
 import { type GrantedMounts, grantedMounts, mountExcesses, withGrantedMounts } from '../../src/helper/trust/mounts.ts';
+import { namespaceExcesses } from '../../src/helper/trust/namespaces.ts';
 import { filesImage, forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -188,6 +190,99 @@ describe('images of CRIU, read by its own definitions', () => {
     const less = withoutCapabilities(images, image, capabilitySet(['NET_RAW', 'SETFCAP']));
     expect(coreExcesses(images, [{ name, data: less }], seccomp, granted)).toEqual([]);
     expect(withoutCapabilities(images, { name, data: less }, capabilitySet(['NET_RAW']))).toBe(less);
+  });
+
+  describe('and what the target has of its node', () => {
+    const image = fixture('core-1.img');
+    const limits = parseLimits(fixture('limits.txt').data.toString(), '996\n');
+    const found = (data: Buffer) =>
+      coreExcesses(images, [{ ...image, data }], fixture('seccomp.img'), { ...restricted, limits });
+    const [NPROC, NOFILE] = [6, 7];
+
+    it('is enough for a program that had no more', () => {
+      expect(limits).toEqual({
+        hard: expect.arrayContaining([96365, 20000, Number.POSITIVE_INFINITY]) as number[],
+        oomScoreAdj: 996,
+      });
+      expect(limits.hard).toHaveLength(16);
+      expect(found(image.data)).toEqual([]);
+      expect(withinLimits(images, image, limits)).toBe(image.data);
+    });
+
+    it('is all that a task has of it that had more', () => {
+      const more = forgeCore(descriptor, image.data, ({ tc }) => {
+        Object.assign(tc?.rlimits?.rlimits[NPROC] ?? {}, { cur: 96366, max: 96366 });
+        Object.assign(tc?.rlimits?.rlimits[NOFILE] ?? {}, { cur: 10, max: 2 ** 40 });
+        Object.assign(tc ?? {}, { oom_score_adj: -997 });
+      });
+      expect(found(more)).toEqual(['core-1.img: limits NPROC, NOFILE', 'core-1.img: an oom_score_adj of -997']);
+      const data = withinLimits(images, { ...image, data: more }, limits);
+      expect(found(data)).toEqual([]);
+      let left: unknown;
+      forgeCore(descriptor, data, ({ tc }) => {
+        left = [NPROC, NOFILE].map((at) => String(tc?.rlimits?.rlimits[at]?.cur));
+      });
+      expect(left).toEqual(['96365', '10']);
+      const may = { ...restricted, limits, bounding: capabilitySet(['SYS_RESOURCE']) };
+      expect(coreExcesses(images, [{ ...image, data: more }], fixture('seccomp.img'), may)).toEqual([]);
+    });
+
+    it('is not had by a task whose image says nothing of limits', () => {
+      const silent = forgeCore(descriptor, image.data, ({ tc }) => void tc?.rlimits?.rlimits.splice(8));
+      expect(found(silent)).toEqual([expect.stringMatching(/limits MEMLOCK, AS/)]);
+    });
+  });
+
+  it('of a process that has ended and was not asked for ask for nothing, and of another one without credentials are damaged', () => {
+    const image = fixture('core-1.img');
+    const ended = (task_state: number) => ({
+      name: image.name,
+      data: forgeCore(descriptor, image.data, (core) => {
+        Object.assign(core.tc ?? {}, { task_state });
+        delete (core as Partial<typeof core>).thread_core;
+      }),
+    });
+    expect(coreExcesses(images, [ended(2)], undefined, restricted)).toEqual([]);
+    expect(() => coreExcesses(images, [ended(1)], undefined, restricted)).toThrow(/damaged/);
+  });
+
+  describe('and namespaces', () => {
+    type Ids = Record<string, number>;
+    const mounts = ['mountpoints-13.img'];
+    const tasks = [fixture('ids-1.img')];
+    const inventories = [fixture('inventory.img')];
+    const forgedIds = (name: string, change: Ids) => ({
+      name,
+      data: forge<Ids>(descriptor, 'task_kobj_ids_entry', fixture('ids-1.img').data, ([ids]) => {
+        Object.assign(ids ?? {}, change);
+      }),
+    });
+    const found = (more: Partial<Parameters<typeof namespaceExcesses>[1]>) =>
+      namespaceExcesses(images, { tasks, inventories, mounts, ...more });
+
+    it('are those of a container', () => {
+      expect(found({})).toEqual([]);
+    });
+
+    it('are refused beyond those', () => {
+      expect(found({ tasks: [forgedIds('ids-1.img', { user_ns_id: 20 })] })).toEqual(['a user namespace of its own']);
+      expect(found({ tasks: [forgedIds('ids-1.img', { pid_ns_id: 1 })] })).toEqual(['the PID namespace of the helper']);
+      expect(found({ tasks: [...tasks, forgedIds('ids-7.img', { net_ns_id: 20, mnt_ns_id: 21 })] })).toEqual([
+        'ids-7.img: a network namespace of its own',
+        'ids-7.img: a mount namespace of its own',
+      ]);
+      expect(found({ mounts: [...mounts, 'mountpoints-21.img'] })).toEqual([
+        'mountpoints-21.img: a mount namespace of its own',
+      ]);
+      const shared = forge<{ root_ids: Ids }>(descriptor, 'inventory_entry', fixture('inventory.img').data, ([all]) => {
+        Object.assign(all?.root_ids ?? {}, { mnt_ns_id: 13 });
+      });
+      expect(found({ inventories: [{ name: 'inventory.img', data: shared }] })).toEqual([
+        'the mount namespace of the helper',
+      ]);
+      for (const nothing of [{ tasks: [] }, { inventories: [] }])
+        expect(found(nothing)).toEqual(['no namespaces are named']);
+    });
   });
 
   describe('and the mounts of the target', () => {

@@ -12,8 +12,14 @@ export async function labDescriptor(): Promise<string> {
 
 /** What of a core is forged here. */
 export interface Core {
-  tc?: { old_seccomp_mode?: number; old_seccomp_filter?: number; oom_score_adj?: number };
-  readonly thread_core: { readonly creds: object; seccomp_mode: number; seccomp_filter: number };
+  tc?: {
+    task_state?: number;
+    old_seccomp_mode?: number;
+    old_seccomp_filter?: number;
+    oom_score_adj?: number;
+    readonly rlimits?: { readonly rlimits: { cur: number; max: number }[] };
+  };
+  thread_core: { readonly creds: object; seccomp_mode: number; seccomp_filter: number };
 }
 
 /** An image of a task with its only entry changed. */
@@ -25,10 +31,11 @@ export function forgeCore(descriptor: string, image: Buffer, change: (core: Core
 export function forge<T>(descriptor: string, message: string, image: Buffer, change: (entries: T[]) => void): Buffer {
   const type = protobuf.Root.fromJSON(JSON.parse(descriptor)).lookupType(message);
   const entries: protobuf.Message[] = [];
-  for (let at = 8; at < image.length; at += 4 + image.readUInt32LE(at))
+  const start = message === 'inventory_entry' ? 4 : 8;
+  for (let at = start; at < image.length; at += 4 + image.readUInt32LE(at))
     entries.push(type.decode(image.subarray(at + 4, at + 4 + image.readUInt32LE(at))));
   change(entries as unknown as T[]);
-  return Buffer.concat([image.subarray(0, 8), ...entries.flatMap((entry) => framed(type, entry))]);
+  return Buffer.concat([image.subarray(0, start), ...entries.flatMap((entry) => framed(type, entry))]);
 }
 
 function framed(type: protobuf.Type, entry: object): Uint8Array[] {

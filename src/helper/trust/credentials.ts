@@ -1,4 +1,5 @@
 import { capabilityNames, capabilitySet } from '../capabilities.ts';
+import { type AskedLimits, type Limits, limitExcesses } from './limits.ts';
 
 /** What a process may do, as the kernel tells it of the placeholder, whose limits the runtime set from the pod's spec. */
 export interface Granted {
@@ -12,6 +13,8 @@ export interface Granted {
   readonly seccompFilters: number;
   /** AppArmor profile or SELinux label; empty when it is not confined. */
   readonly profile: string;
+  /** Not told where nobody knows them before the container is there. */
+  readonly limits?: Limits;
 }
 
 /** What one task of a process image would have after the restore. */
@@ -23,11 +26,15 @@ export interface Asked {
   readonly noNewPrivileges: boolean;
   readonly filtered: boolean;
   readonly profile: string;
+  /** Of the leader of a thread group; its other threads have the same. */
+  readonly limits?: AskedLimits | undefined;
 }
 
 /** Who has them may take any group or user. */
 const SETGID = capabilitySet(['SETGID']);
 const SETUID = capabilitySet(['SETUID']);
+/** Who has it may take as much of anything. */
+export const SYS_RESOURCE = capabilitySet(['SYS_RESOURCE']);
 
 /**
  * What a task asks for beyond what the target's pod grants, in words; empty when nothing. CRIU restores as root of the
@@ -46,6 +53,7 @@ export function excesses(asked: Asked, granted: Granted): string[] {
   if (granted.seccompFilters > 0 && !asked.filtered) found.push('system calls without a seccomp filter');
   if (granted.profile !== '' && asked.profile !== granted.profile)
     found.push(`the security profile '${asked.profile}' instead of '${granted.profile}'`);
+  if (asked.limits && granted.limits && !may(SYS_RESOURCE)) found.push(...limitExcesses(asked.limits, granted.limits));
   return found;
 }
 

@@ -4,6 +4,8 @@ import { HelperFailure } from '../failure.ts';
 
 /** IMG_COMMON_MAGIC of criu/include/magic.h. */
 const COMMON_MAGIC = 0x54564319;
+/** INVENTORY_MAGIC: that image has no other before it. */
+const INVENTORY_MAGIC = 0x58313116;
 /** Longest entry that is read, in bytes: those of a core or a mount are far below. */
 const MAX_ENTRY = 4 * 2 ** 20;
 
@@ -132,9 +134,10 @@ function framed(entries: readonly Buffer[]): Buffer[] {
 }
 
 function framesOf(data: Buffer): Buffer[] {
-  if (data.length < 8 || data.readUInt32LE(0) !== COMMON_MAGIC) throw new Error('it does not begin as an image');
+  const magic = data.length < 8 ? 0 : data.readUInt32LE(0);
+  if (magic !== COMMON_MAGIC && magic !== INVENTORY_MAGIC) throw new Error('it does not begin as an image');
   const frames: Buffer[] = [];
-  for (let at = 8; at < data.length; ) {
+  for (let at = magic === COMMON_MAGIC ? 8 : 4; at < data.length; ) {
     const length = data.readUInt32LE(at);
     if (length > MAX_ENTRY || at + 4 + length > data.length) throw new Error(`an entry of ${length} bytes at ${at}`);
     frames.push(data.subarray(at + 4, at + 4 + length));

@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Capability, capabilitySet } from '../capabilities.ts';
+import { SYS_RESOURCE } from './credentials.ts';
 import type { CriuImages } from './criu-image.ts';
 import { filtersOf, withFilters } from './filters.ts';
-import { grantedTo, MOUNTS, mountsGrantedTo, type Named, tasksIn } from './guard.ts';
+import { grantedTo, limitsAskedBy, MOUNTS, mountsGrantedTo, type Named, tasksIn } from './guard.ts';
+import { limitExcesses, withinLimits } from './limits.ts';
 import { withGrantedMounts } from './mounts.ts';
 
 const CORE = /^core-\d+\.img$/;
@@ -16,8 +18,8 @@ interface Core {
 
 /**
  * Makes the images in a folder fit a placeholder that another runtime may have made than the source: capabilities that the
- * tasks `mayLose` are gone from them where the pod does not grant them, their first seccomp filters are those of the
- * placeholder, and their mounts have its limits and masks (`withGrantedMounts`). Idempotent. Returns mounts of the placeholder
+ * tasks `mayLose` are gone from them where the pod does not grant them, they have no more of the node than the
+ * placeholder, their first seccomp filters are those of it, and their mounts have its limits and masks. Idempotent. Returns mounts of the placeholder
  * that the images had not and now have, at their places. Throws `not-movable` for images that cannot be read.
  */
 export function fitImages(
@@ -36,11 +38,19 @@ export function fitImages(
     if (changed !== data) writeFileSync(file, changed);
   };
   const names = readdirSync(folder);
+  const cores = names.filter((name) => CORE.test(name));
+  const tasks = tasksIn(
+    images,
+    cores.map((name) => ({ name, data: readFileSync(path.join(folder, name)) })),
+  );
   if (granted.seccompFilters > 0 && names.includes('seccomp.img')) {
-    const cores = names.filter((name) => CORE.test(name));
-    const read = cores.map((name) => ({ name, data: readFileSync(path.join(folder, name)) }));
-    const tasks = tasksIn(images, read).map(({ task }) => task.thread_core);
-    change('seccomp.img', (image) => withFilters(images, image, tasks, filtersOf(placeholderPid)));
+    const filtered = tasks.map(({ task }) => task.thread_core);
+    change('seccomp.img', (image) => withFilters(images, image, filtered, filtersOf(placeholderPid)));
+  }
+  const { limits } = granted;
+  if (limits && (granted.bounding & SYS_RESOURCE) === 0n) {
+    const beyond = tasks.filter(({ task: { tc } }) => tc && limitExcesses(limitsAskedBy(tc), limits).length > 0);
+    for (const { name } of beyond) change(name, (image) => withinLimits(images, image, limits));
   }
   const mounts = mountsGrantedTo(placeholderPid, marks);
   const addedMounts: string[] = [];

@@ -7,7 +7,9 @@ import { readProc } from '../processes.ts';
 import { type Asked, excesses, type Granted, parseGranted } from './credentials.ts';
 import type { CriuImages } from './criu-image.ts';
 import { filtersIn, filtersOf, hasFilters } from './filters.ts';
+import { type AskedLimits, limitOf, parseLimits } from './limits.ts';
 import { type GrantedMounts, grantedMounts, mountExcesses } from './mounts.ts';
+import { namespaceExcesses } from './namespaces.ts';
 
 const words = z.array(z.int().nonnegative()).default([]);
 const id = z.int().nonnegative();
@@ -24,22 +26,33 @@ const core = z.looseObject({
       // Of old images: where they are there, CRIU takes them instead of the thread's (criu/cr-restore.c).
       old_seccomp_mode: z.int().optional(),
       old_seccomp_filter: z.int().optional(),
+      task_state: z.int(),
+      rlimits: z
+        .looseObject({ rlimits: z.array(z.looseObject({ cur: z.number(), max: z.number() })).default([]) })
+        .optional(),
+      oom_score_adj: z.int().default(0),
     })
     .optional(),
-  thread_core: z.looseObject({
-    creds: credentials,
-    seccomp_mode: z.int().default(0),
-    seccomp_filter: z.int().nonnegative().default(0),
-  }),
+  /** There unless the task is dead. */
+  thread_core: z
+    .looseObject({
+      creds: credentials,
+      seccomp_mode: z.int().default(0),
+      seccomp_filter: z.int().nonnegative().default(0),
+    })
+    .optional(),
 });
-type Core = z.infer<typeof core>;
+/** A task that will run. */
+type Task = z.infer<typeof core> & { thread_core: NonNullable<z.infer<typeof core>['thread_core']> };
+/** TASK_DEAD of criu/include/pid.h: it has ended, and its parent has not looked yet. */
+const DEAD = 2;
 
 /** The images of mounts of a folder. */
 export const MOUNTS = /^mountpoints-\d+\.img$/;
 
 /**
  * Compares what the images in a folder ask for with what the placeholder was given by its runtime: user, groups,
- * capabilities, no_new_privs, seccomp, security profile, mounts. Read-only. Throws `not-movable` naming all of it, before
+ * capabilities, no_new_privs, seccomp, security profile, limits, mounts, namespaces. Read-only. Throws `not-movable` naming all of it, before
  * anything is restored: an image is believed in nothing that the pod's spec decides (CVE-2026-53492 came from that). `marks`:
  * files of the placeholder that will count as mounts on themselves.
  */
@@ -55,7 +68,10 @@ export function guardImages(
   const granted = grantedTo(placeholderPid);
   const own = filtersGrantedTo(placeholderPid, granted);
   const found = [
-    ...names.filter((name) => /^userns-\d+\.img$/.test(name)).map((name) => `${name}: a user namespace of its own`),
+    ...namespaceExcesses(images, {
+      ...{ tasks: named(/^ids-\d+\.img$/), inventories: named(/^inventory\.img$/) },
+      mounts: names.filter((name) => MOUNTS.test(name)),
+    }),
     ...coreExcesses(images, named(/^core-\d+\.img$/), named(/^seccomp\.img$/)[0], granted, own),
     ...named(MOUNTS).flatMap((image) => mountExcesses(images, image, mountsGrantedTo(placeholderPid, marks))),
   ];
@@ -76,6 +92,8 @@ export function rehearseGuard(images: CriuImages, placeholderPid: number): void 
   filtersGrantedTo(placeholderPid, granted);
   coreExcesses(images, [sample('core_entry')], sample('seccomp_entry'), granted);
   mountExcesses(images, sample('mnt_entry'), mountsGrantedTo(placeholderPid));
+  const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
+  namespaceExcesses(images, { tasks, inventories, mounts: [] });
 }
 
 /** An image file. */
@@ -84,10 +102,19 @@ export interface Named {
   readonly data: Buffer;
 }
 
-/** The tasks that images of cores hold, each with its image's name. Throws `not-movable` for what is no such image. Pure. */
-export function tasksIn(images: CriuImages, cores: readonly Named[]) {
+/**
+ * The tasks that images of cores hold, each with its image's name; those that have ended are left out, for CRIU makes them
+ * end at once. Throws `not-movable` for what is no such image. Pure.
+ */
+export function tasksIn(images: CriuImages, cores: readonly Named[]): { name: string; task: Task }[] {
   return cores.flatMap(({ name, data }) =>
-    images.entries(name, data, 'core_entry', core).map((task) => ({ name, task })),
+    images
+      .entries(name, data, 'core_entry', core)
+      .filter(({ tc }) => tc?.task_state !== DEAD)
+      .map(({ thread_core, ...task }) => {
+        if (thread_core) return { name, task: { ...task, thread_core } };
+        throw new HelperFailure('not-movable', `the process image is damaged: ${name} has a task without credentials`);
+      }),
   );
 }
 
@@ -113,7 +140,7 @@ export function coreExcesses(
   });
 }
 
-function askedBy({ tc, thread_core: { creds } }: Core, filtered: boolean): Asked {
+function askedBy({ tc, thread_core: { creds } }: Task, filtered: boolean): Asked {
   const sets = [creds.cap_inh, creds.cap_prm, creds.cap_eff, creds.cap_bnd, creds.cap_amb].map(bits);
   return {
     capabilities: sets.reduce((all, set) => all | set, 0n),
@@ -122,7 +149,13 @@ function askedBy({ tc, thread_core: { creds } }: Core, filtered: boolean): Asked
     noNewPrivileges: creds.no_new_privs === 1,
     filtered: filtered && tc?.old_seccomp_mode === undefined && tc?.old_seccomp_filter === undefined,
     profile: creds.lsm_profile,
+    limits: tc && limitsAskedBy(tc),
   };
+}
+
+/** What CRIU makes of the limits of a task: the soft one is no higher than the hard one. */
+export function limitsAskedBy({ rlimits, oom_score_adj }: NonNullable<Task['tc']>): AskedLimits {
+  return { hard: (rlimits?.rlimits ?? []).map(({ max }) => limitOf(max)), oomScoreAdj: oom_score_adj };
 }
 
 /** A set of capabilities, written as 32-bit words, the lowest first. */
@@ -138,5 +171,6 @@ export function mountsGrantedTo(pid: number, marks: readonly string[] = []): Gra
 /** What a process may do now. */
 export function grantedTo(pid: number): Granted {
   const label = readProc(pid, 'attr/apparmor/current') ?? readProc(pid, 'attr/current') ?? '';
-  return parseGranted(readProc(pid, 'status') ?? '', label);
+  const limits = parseLimits(readProc(pid, 'limits') ?? '', readProc(pid, 'oom_score_adj') ?? '');
+  return { ...parseGranted(readProc(pid, 'status') ?? '', label), limits };
 }
