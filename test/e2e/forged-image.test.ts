@@ -37,13 +37,13 @@ const unmasked: Forge = (descriptor, image) =>
     for (const mount of mounts) if (mount.mountpoint === '/proc/sys') mount.flags &= ~1;
   });
 
-/** Changes an image in the folder, once, as soon as it is there. */
+/** Changes an image in the folder, once, as soon as it is there. Returns whether it was before all was over. */
 async function forgeIn(
   folder: string,
   name: RegExp,
   change: (image: Buffer) => Buffer,
   over: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   while (!over.aborted) {
     await new Promise((resolve) => setTimeout(resolve, 1));
     const found = existsSync(folder) ? readdirSync(folder).find((each) => name.test(each)) : undefined;
@@ -51,11 +51,12 @@ async function forgeIn(
     const file = path.join(folder, found);
     try {
       writeFileSync(file, change(readFileSync(file)));
-      return;
+      return true;
     } catch {
       // Half of it has arrived.
     }
   }
+  return false;
 }
 
 interface Forged {
@@ -80,7 +81,7 @@ function moveForged(called: string, name: RegExp, change: Forge, check: (forged:
     const changing = kubectl.try('east', ['-n', namespace, 'exec', 'redis', '--', 'sh', '-c', KEEP_CHANGING]);
     const descriptor = await labDescriptor();
     const over = new AbortController();
-    let forging: Promise<void> | undefined;
+    let forging: Promise<boolean> | undefined;
     let seen = '';
     const ended = await migrate(
       ['pod/redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'],
@@ -96,7 +97,7 @@ function moveForged(called: string, name: RegExp, change: Forge, check: (forged:
       },
     );
     over.abort();
-    await forging;
+    expect(await forging).toBe(true);
     await check({ scene, ended });
     await changing;
   });

@@ -27,13 +27,18 @@ export function forgeCore(descriptor: string, image: Buffer, change: (core: Core
   return forge<Core>(descriptor, 'core_entry', image, (cores) => cores.forEach(change));
 }
 
-/** An image with its entries changed in place; the list of them may be changed, too. */
+/** An image with its entries changed in place; the list of them may be changed, too. Throws for one that is not whole. */
 export function forge<T>(descriptor: string, message: string, image: Buffer, change: (entries: T[]) => void): Buffer {
   const type = protobuf.Root.fromJSON(JSON.parse(descriptor)).lookupType(message);
-  const entries: protobuf.Message[] = [];
   const start = message === 'inventory_entry' ? 4 : 8;
-  for (let at = start; at < image.length; at += 4 + image.readUInt32LE(at))
-    entries.push(type.decode(image.subarray(at + 4, at + 4 + image.readUInt32LE(at))));
+  const entries: protobuf.Message[] = [];
+  let at = start;
+  do {
+    const end = at + 4 + image.readUInt32LE(at);
+    if (end > image.length) throw new RangeError(`an entry that ends at ${end} of ${image.length} bytes`);
+    entries.push(type.decode(image.subarray(at + 4, end)));
+    at = end;
+  } while (at < image.length);
   change(entries as unknown as T[]);
   return Buffer.concat([image.subarray(0, start), ...entries.flatMap((entry) => framed(type, entry))]);
 }
