@@ -41,7 +41,7 @@ import type { Handover, HelperArgs, HelperResult } from './protocol.ts';
 import { loadTarget, type Place, saveTarget, type TargetRecord } from './record.ts';
 import { alignRoot, armRestore, missingMarks, restoreArguments } from './restore.ts';
 import { timed } from './timing.ts';
-import { fitImages } from './trust/fit.ts';
+import { fitImages, rehearseFit } from './trust/fit.ts';
 import { guardImages, rehearseGuard } from './trust/guard.ts';
 import { criuImages } from './trust/installed.ts';
 
@@ -123,6 +123,7 @@ export class Target {
       abort: armAbort(network, sourceAddresses),
       unlock: armNetwork(network),
     };
+    rehearseFit(criuImages(), network);
     for (const { placeholderPid } of places) rehearseGuard(criuImages(), placeholderPid);
     return {};
   }

@@ -13,7 +13,7 @@ import { parseMountInfo } from '../../src/helper/mounts.ts';
 import type { Granted } from '../../src/helper/trust/credentials.ts';
 import { CriuImages } from '../../src/helper/trust/criu-image.ts';
 import { filtersIn, parseFilters, withFilters } from '../../src/helper/trust/filters.ts';
-import { withoutCapabilities } from '../../src/helper/trust/fit.ts';
+import { rehearseFit, withoutCapabilities } from '../../src/helper/trust/fit.ts';
 import { coreExcesses, type Named, rehearseGuard, tasksIn } from '../../src/helper/trust/guard.ts';
 import { parseLimits, withinLimits } from '../../src/helper/trust/limits.ts';
 import { type GrantedMounts, grantedMounts, mountExcesses, withGrantedMounts } from '../../src/helper/trust/mounts.ts';
@@ -69,6 +69,7 @@ describe('images of CRIU, read by its own definitions', () => {
   });
 
   it('can be read before there are any', () => {
+    rehearseFit(images, process.pid);
     rehearseGuard(images, process.pid);
   });
 

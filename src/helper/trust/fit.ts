@@ -66,6 +66,13 @@ export function fitImages(
   return addedMounts;
 }
 
+/** Changes a sample of the images that {@link fitImages} often changes: see `CriuImages.sample`. Idempotent. */
+export function rehearseFit(images: CriuImages, placeholderPid: number): void {
+  const sample = (message: string): Named => ({ name: 'sample', data: images.sample(message) });
+  withGrantedMounts(images, sample('mnt_entry'), mountsGrantedTo(placeholderPid));
+  withinLimits(images, sample('core_entry'), { hard: [], oomScoreAdj: 1 });
+}
+
 /** The image of a task that has none of these capabilities in any of its sets; the very one where it had none. Pure. */
 export function withoutCapabilities(images: CriuImages, { name, data }: Named, lost: bigint): Buffer {
   const lostIn = (index: number) => Number((lost >> BigInt(32 * index)) & 0xffffffffn);
