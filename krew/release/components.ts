@@ -5,6 +5,7 @@ import { Version } from '@cyclonedx/cyclonedx-library/Spec';
 import { JsonStrictValidator } from '@cyclonedx/cyclonedx-library/Validation';
 import type { Plugin } from 'esbuild';
 import { z } from 'zod';
+import { CRIU } from '../../src/helper/image/toolchain.ts';
 import { hostTarget, nodeVersion, ROOT } from '../binary/targets.ts';
 
 const SPEC = Version.v1dot6;
@@ -43,32 +44,58 @@ export function componentsPlugin(file: string): Plugin {
   });
 }
 
+/** Folder of CRIU's definitions, with the licence that they are under, which is not CRIU's. */
+const CRIU_DEFINITIONS = path.join(ROOT, 'src/engines/kubelet/criu');
+
 /**
- * Reads what the plugin wrote and adds Node itself, which the bundler does not see.
+ * Reads what the plugin wrote and adds Node itself and CRIU's definitions, which the bundler does not see.
  * @throws when the result is no valid CycloneDX.
  */
 export async function withRuntime(file: string): Promise<Bom> {
   const bom = bomSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  const text = await readFile(path.join(ROOT, 'node_modules', hostTarget().nodePackage, 'LICENSE'));
-  const reference = `node@${nodeVersion()}`;
-  bom.components.push({
-    type: 'platform',
-    name: 'node',
-    version: nodeVersion(),
+  bom.components.push(
+    await component(
+      'platform',
+      { name: 'node', version: nodeVersion() },
+      {
+        folder: path.join(ROOT, 'node_modules', hostTarget().nodePackage),
+        description:
+          'Node.js, as the official binaries have it: V8, OpenSSL, zlib and the rest of its own components included',
+      },
+    ),
+    await component(
+      'data',
+      { name: 'criu-images', version: CRIU.version },
+      {
+        folder: CRIU_DEFINITIONS,
+        description: 'Definitions of CRIU’s images, from the folder images of its source',
+      },
+    ),
+  );
+  const faults = await new JsonStrictValidator(SPEC).validate(JSON.stringify(bom));
+  if (faults !== null) throw new Error(`the bill of materials is not valid: ${JSON.stringify(faults)}`);
+  return bom;
+}
+
+/** One under the MIT licence, whose text is in that folder. */
+async function component(
+  type: 'platform' | 'data',
+  { name, version }: { readonly name: string; readonly version: string },
+  { folder, description }: { readonly folder: string; readonly description: string },
+): Promise<Component> {
+  const text = await readFile(path.join(folder, 'LICENSE'));
+  const reference = `${name}@${version}`;
+  return {
+    ...{ type, name, version, description },
     'bom-ref': reference,
     purl: `pkg:generic/${reference}`,
-    description:
-      'Node.js, as the official binaries have it: V8, OpenSSL, zlib and the rest of its own components included',
     licenses: [{ license: { id: 'MIT' } }],
     evidence: {
       licenses: [
         { license: { name: 'file: LICENSE', text: { content: text.toString('base64'), encoding: 'base64' } } },
       ],
     },
-  });
-  const faults = await new JsonStrictValidator(SPEC).validate(JSON.stringify(bom));
-  if (faults !== null) throw new Error(`the bill of materials is not valid: ${JSON.stringify(faults)}`);
-  return bom;
+  };
 }
 
 /** Name and version of a component, as npm writes them. */

@@ -29,8 +29,10 @@ const KNOWN = new Set([
 const MAX_ENTRIES = 100_000;
 /** Characters of all paths together: three times as many as that number of images would have. */
 const MAX_PATHS = 8 * 1024 * 1024;
-/** Documents are kept up to so many bytes each. */
-const MAX_DOCUMENT = 4 * 1024 * 1024;
+/** Documents and images are kept up to so many bytes each, and all of them together. */
+const MAX_KEPT = { each: 4 * 1024 * 1024, all: 64 * 1024 * 1024 };
+/** Images of CRIU that say what the processes may do, in which namespaces they are and what is mounted. */
+const IMAGE = /^checkpoint\/((?:core-\d+|ids-\d+|inventory|mountpoints-\d+|seccomp)\.img)$/;
 const NEEDED = ['config.dump', 'spec.dump'] as const;
 /** Documents whose annotations a runtime has made the container's own. */
 const ANNOTATED = ['spec.dump', 'status.dump'] as const;
@@ -52,6 +54,13 @@ export interface Expected {
   readonly imageNames: readonly string[];
 }
 
+/** An image of CRIU that is in an archive. */
+export interface KeptImage {
+  /** Its file's name. */
+  readonly name: string;
+  readonly data: Buffer;
+}
+
 /**
  * Looks at the archive of one container while it passes. Runtimes have believed such archives over the pod's own request
  * (CVE-2026-53492, CVE-2026-53489, CVE-2026-50195, CVE-2024-8676): what they took from there is refused here, whatever
@@ -60,7 +69,9 @@ export interface Expected {
 export class CheckpointCheck {
   readonly #expected: Expected;
   readonly #tar: TarReader;
-  readonly #documents = new Map<string, Buffer[]>();
+  /** By path. */
+  readonly #kept = new Map<string, Buffer[]>();
+  #keptBytes = 0;
   readonly #names = new Set<string>();
 
   constructor(expected: Expected) {
@@ -76,27 +87,36 @@ export class CheckpointCheck {
   /** All bytes have come. */
   end(): void {
     this.#tar.end();
-    for (const name of ['checkpoint', ...NEEDED]) if (!this.#names.has(name)) throw unexpected(`it has no ${name}`);
+    for (const name of ['checkpoint', ...NEEDED]) if (!this.#names.has(name)) throw refused(`it has no ${name}`);
     this.#checkImage();
-    for (const name of ANNOTATED) if (this.#documents.has(name)) this.#checkAnnotations(name);
+    for (const name of ANNOTATED) if (this.#kept.has(name)) this.#checkAnnotations(name);
+  }
+
+  /** What the archive, which has come, says of the processes: for whoever compares that with what they may do. */
+  images(): KeptImage[] {
+    return [...this.#kept].flatMap(([path, parts]) => {
+      const name = IMAGE.exec(path)?.[1];
+      return name === undefined ? [] : [{ name, data: Buffer.concat(parts) }];
+    });
   }
 
   #entry({ path, kind, size }: TarEntry): ((chunk: Buffer) => void) | undefined {
     const [top = ''] = path.split('/');
-    if (!KNOWN.has(top))
-      throw unexpected(`it holds ${JSON.stringify(path.slice(0, 100))}, which no runtime puts there`);
+    if (!KNOWN.has(top)) throw refused(`it holds ${JSON.stringify(path.slice(0, 100))}, which no runtime puts there`);
     this.#names.add(top);
-    if (!(DOCUMENTS as readonly string[]).includes(path)) return undefined;
-    if (kind !== 'file' || size > MAX_DOCUMENT) throw unexpected(`its ${path} has ${size} bytes`);
+    if (!(DOCUMENTS as readonly string[]).includes(path) && !IMAGE.test(path)) return undefined;
+    this.#keptBytes += size;
+    if (kind !== 'file' || size > MAX_KEPT.each || this.#keptBytes > MAX_KEPT.all)
+      throw refused(`its ${path} has ${size} bytes`);
     const parts: Buffer[] = [];
-    this.#documents.set(path, parts);
+    this.#kept.set(path, parts);
     return (chunk) => parts.push(Buffer.from(chunk));
   }
 
   #checkAnnotations(name: (typeof ANNOTATED)[number]): void {
     const { annotations } = this.#document(name, annotatedSchema);
     const device = Object.keys(annotations ?? {}).find((key) => key.startsWith('cdi.k8s.io/'));
-    if (device !== undefined) throw unexpected(`it asks for devices (${device.slice(0, 100)}; CVE-2026-53492)`);
+    if (device !== undefined) throw refused(`it asks for devices (${device.slice(0, 100)}; CVE-2026-53492)`);
   }
 
   /**
@@ -112,19 +132,20 @@ export class CheckpointCheck {
       ? [rootfsImageName, rootfsImage].find((name) => !isKnown(name))
       : rootfsImageRef;
     if (other !== undefined)
-      throw unexpected(`it names another image than the plan (${other.slice(0, 200) || 'none'}; CVE-2026-50195)`);
+      throw refused(`it names another image than the plan (${other.slice(0, 200) || 'none'}; CVE-2026-50195)`);
   }
 
   #document<T>(name: (typeof DOCUMENTS)[number], schema: z.ZodType<T>): T {
     try {
-      return schema.parse(JSON.parse(Buffer.concat(this.#documents.get(name) ?? []).toString('utf8')));
+      return schema.parse(JSON.parse(Buffer.concat(this.#kept.get(name) ?? []).toString('utf8')));
     } catch {
-      throw unexpected(`its ${name} is not one of a runtime`);
+      throw refused(`its ${name} is not one of a runtime`);
     }
   }
 }
 
-function unexpected(why: string): MigrateError {
+/** An archive that must not be restored. Pure. */
+export function refused(why: string): MigrateError {
   return new MigrateError('F347', {
     detail: `the archive of the checkpoint is refused: ${why}`,
     remedy: 'look at the source node: somebody may have changed the archive there',

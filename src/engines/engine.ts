@@ -3,6 +3,21 @@ import type { Json } from '../domain/json.ts';
 import type { EngineName, Plan, PodVolume } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
 
+/** A mount of a container. */
+export interface StartedMount {
+  readonly mountPoint: string;
+  readonly fsType: string;
+  readonly readOnly: boolean;
+}
+
+/** How a container was started, as its node tells. */
+export interface Started {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly mounts: readonly StartedMount[];
+}
+
 /** What an engine sees of the containers before the freeze. */
 export interface Probed {
   /** The command lines as the runtime started them, by container; they may hold values of Secrets. */
@@ -13,6 +28,8 @@ export interface Probed {
   readonly processes: number;
   /** Whether both nodes have room for a copy of the memory beside its image. */
   readonly roomForCopy?: boolean;
+  /** For an engine that compares with it what comes of the container. */
+  readonly started?: Started;
   readonly findings: readonly Finding[];
 }
 
@@ -47,6 +64,7 @@ export interface EngineResults {
     readonly volumes: readonly PodVolume[];
     readonly addresses: readonly string[];
     readonly roomForCopy?: boolean;
+    readonly started?: Started;
   };
   /** Empty where the engine makes no pod ahead of the restore. */
   readonly placeholder?: Partial<TargetPod>;

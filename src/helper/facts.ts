@@ -104,6 +104,8 @@ const processSpecSchema = z.strictObject({
   cwd: z.string(),
   uid: z.number().int().nonnegative(),
   gid: z.number().int().nonnegative(),
+  /** All of its groups but that one, as far as the runtime gave it any. */
+  groups: z.array(z.number().int().nonnegative()),
   terminal: z.boolean(),
 });
 

@@ -1,7 +1,7 @@
 import type { Finding } from '../domain/finding.ts';
 import type { Json } from '../domain/json.ts';
 import type { PodVolume } from '../domain/plan.ts';
-import type { Carried, Frozen, LaterPod, Restored, TargetPod } from '../engines/engine.ts';
+import type { Carried, Frozen, LaterPod, Restored, Started, TargetPod } from '../engines/engine.ts';
 import type { OwnSlice } from '../routes/endpoints-route.ts';
 
 /** What each step yields for those after it. Absent until the step is done. All of it can be written to the journal. */
@@ -9,6 +9,7 @@ export interface StepResults {
   helpers?: Record<string, never>;
   probe?: {
     readonly roomForCopy?: boolean;
+    readonly started?: Started;
     /** By container. */
     readonly commandLines: Readonly<Record<string, readonly string[]>>;
     readonly volumes: readonly PodVolume[];

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { archivesOn, byKubelet, tagsOf } from '../support/by-kubelet.ts';
 import { program, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
+import { labDescriptor } from '../support/criu-images.ts';
+import { forgeArchive } from '../support/forged-archive.ts';
 import type { ProcessOptions } from '../support/kubectl.ts';
 import { imageOf, pod, service, WITHOUT_IO_URING } from '../support/manifests.ts';
 import { redisUnderWrites } from '../support/redis.ts';
@@ -109,6 +111,44 @@ describe('the kubelet engine', () => {
         expect((await objects()).map(withoutSuffix)).toEqual(was.map(withoutSuffix));
       }),
   );
+
+  it('restores nothing of an archive that somebody changed on the node to ask for more than the pod allows', () =>
+    scenario({ name: 'kubelet-forged', rights: BY_KUBELET }, async (scene) => {
+      const { lab, namespace, kubectl, migrate, leftOf } = scene;
+      const securityContext = {
+        ...{ runAsUser: 1234, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        seccompProfile: { type: 'RuntimeDefault' },
+      };
+      const image = imageOf(lab, 'node-counter');
+      await kubectl.apply('east', [
+        pod({ namespace, name: 'c', image, node: 'east-2', port: 8080, container: { securityContext } }),
+      ]);
+      await kubectl.ready('east', namespace, 'c');
+      const before = await ask(kubectl, 'east', namespace, 'c');
+      const folder = `/proc/${lab.nodes['east-2'].init}/root/var/lib/kubelet/checkpoints`;
+      const over = new AbortController();
+      const forging = forgeArchive(
+        await labDescriptor(),
+        folder,
+        `checkpoint-c_${namespace}-`,
+        ({ thread_core }) => {
+          Object.assign(thread_core.creds, { cap_eff: [1 << 21, 0], euid: 0 });
+          // Without the name of the thread there is room for the rest.
+          Object.assign(thread_core, { seccomp_mode: 0, comm: '' });
+        },
+        over.signal,
+      );
+      const ended = await migrate(['pod', 'c', ...movedByKubelet(scene)]);
+      over.abort();
+      expect(await forging).toBe(true);
+      expect(ended.stderr).toMatch(/F347: [\s\S]*core-1\.img: capabilities SYS_ADMIN; core-1\.img: user 0/);
+      expect(ended.code).toBe(1);
+      await expect(kubectl.run('west', ['-n', namespace, 'get', 'pod', 'c'])).rejects.toThrow(/not found/i);
+      expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'c'));
+      expect(await leftOf(ended)).toEqual([]);
+      expect(await archivesOn(scene, 'east-2')).toEqual([]);
+      expect(await tagsOf(scene)).toBeNull();
+    }));
 
   it('leads back when it is interrupted while the target restores: the source serves, the target pod is gone', () =>
     scenario({ name: 'kubelet-back', rights: BY_KUBELET }, async (scene) => {

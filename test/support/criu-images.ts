@@ -3,6 +3,7 @@ import protobuf from 'protobufjs';
 import { criuDescriptor } from '../../src/helper/image/descriptor.ts';
 import { compiledCriu, criuDefinitions, debianRoot } from '../../src/helper/image/toolchain.ts';
 import { cacheFolder } from '../lab/cache.ts';
+import { criuImage } from './criu-image.ts';
 
 /** CRIU's definitions as the helper image has them. */
 export async function labDescriptor(): Promise<string> {
@@ -52,8 +53,5 @@ function framed(type: protobuf.Type, entry: object): Uint8Array[] {
 
 /** An image of open files, as CRIU would write it of these entries. */
 export function filesImage(descriptor: string, entries: readonly object[]): Buffer {
-  const type = protobuf.Root.fromJSON(JSON.parse(descriptor)).lookupType('file_entry');
-  const head = Buffer.alloc(8);
-  head.writeUInt32LE(0x54564319);
-  return Buffer.concat([head, ...entries.flatMap((entry) => framed(type, entry))]);
+  return criuImage('file_entry', entries, descriptor);
 }

@@ -59,8 +59,9 @@ const CONFINED: Readonly<Record<string, string>> = {
   'smol-toml': 'src/helper/probe/',
 };
 
-/** The files of src/helper that are its contract; everything else runs in the helper pod. */
-const HELPER_CONTRACT = /^src\/helper\/(protocol|facts|envelope|placeholder-spec|pod-spec)\.ts$/;
+/** The files of src/helper that are its contract, and what both know of CRIU's images; everything else runs in the helper pod. */
+const HELPER_CONTRACT =
+  /^src\/helper\/(protocol|facts|envelope|placeholder-spec|pod-spec|capabilities|failure|trust\/(credentials|criu-image|guard|namespaces))\.ts$/;
 
 interface Import {
   readonly file: string;

@@ -3,6 +3,7 @@ import { CheckpointCheck } from '../../archive/checkpoint-archive.ts';
 import { imageConfig, imageManifest, MANIFEST } from '../../archive/checkpoint-image.ts';
 import { asMigrateError, MigrateError } from '../../domain/errors.ts';
 import { parseJson } from '../../domain/json.ts';
+import { need } from '../../domain/need.ts';
 import { onlyContainer, type Plan, type PlannedArchive } from '../../domain/plan.ts';
 import { archiveCommand } from '../../helper/pod-spec.ts';
 import { archiveSentSchema } from '../../helper/protocol.ts';
@@ -10,8 +11,9 @@ import type { Pod } from '../../kube/objects.ts';
 import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import type { Registry } from '../../transfer/registry/registry.ts';
-import type { Carried, EngineContext } from '../engine.ts';
+import type { Carried, EngineContext, Started } from '../engine.ts';
 import type { HelperPods } from '../helper/helper-pods.ts';
+import { grantedBy } from './granted.ts';
 
 export interface CarrierOptions {
   readonly plan: Plan;
@@ -62,15 +64,24 @@ export class Carrier {
   }
 
   /** Makes an image of the archive. Throws F347 for an archive that must not be restored, F342, F380 to F385. */
-  async carry({ plan, signal, copied }: EngineContext, archive: string, bytes: number): Promise<Carried> {
+  async carry({ plan, results, signal, copied }: EngineContext, archive: string, bytes: number): Promise<Carried> {
     const { registry, pods } = this.#options;
     const { host, repository, tag, architecture } = archiveOf(plan);
     const imageDigest = onlyContainer(plan).image.split('@')[1] ?? '';
+    const { guardArchive } = await import('./archive-guard.ts');
     const imageNames = await this.#imageNames(plan, signal);
+    const started = startedIn(results);
     const stream = await pods.exec('source', archiveCommand(archive));
     try {
       const check = new CheckpointCheck({ bytes, imageDigest, imageNames });
-      const data = stream.stdout.pipe(looking(check, bytes, copied, () => stream.stdin.end()));
+      const look = {
+        take: (chunk: Buffer) => check.write(chunk),
+        end: () => {
+          check.end();
+          guardArchive(check.images(), grantedBy(plan, started), started.mounts);
+        },
+      };
+      const data = stream.stdout.pipe(looking(look, bytes, copied, () => stream.stdin.end()));
       // The protocol before v5 breaks off with stdin, which is ended when all is here.
       stream.stdout.on('error', (error) => (stream.stdin.writableEnded ? data.end() : data.destroy(error)));
       const layer = await registry.upload(data, bytes, signal);
@@ -83,6 +94,12 @@ export class Carrier {
     } finally {
       stream.close();
     }
+  }
+
+  /** Gets ready what {@link carry} compares by, which takes long the first time. Idempotent. */
+  async rehearse({ plan, results }: EngineContext): Promise<void> {
+    const { rehearseArchiveGuard } = await import('./archive-guard.ts');
+    rehearseArchiveGuard(grantedBy(plan, startedIn(results)));
   }
 
   /** What the source pod calls its container's image: its author, and the runtime. */
@@ -127,6 +144,12 @@ export class Carrier {
   }
 }
 
+function startedIn(results: EngineContext['results']): Started {
+  const { started } = need(results, 'probe');
+  if (!started) throw new Error('the probe tells how the container was started');
+  return started;
+}
+
 /** The image of nothing that the registry is tried with. Pure. */
 export function trialTag(plan: Plan): string {
   return `${archiveOf(plan).tag}-trial`;
@@ -154,7 +177,7 @@ export async function removeFrom(
  * with that of an archive that is too short.
  */
 function looking(
-  check: CheckpointCheck,
+  look: { readonly take: (chunk: Buffer) => void; readonly end: () => void },
   bytes: number,
   copied: EngineContext['copied'],
   onWhole: () => void,
@@ -165,7 +188,7 @@ function looking(
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       try {
-        check.write(chunk);
+        look.take(chunk);
       } catch (error) {
         done(error as Error);
         return;
@@ -182,7 +205,7 @@ function looking(
     flush(done) {
       try {
         if (passed !== bytes) throw cutOff(`${passed} of ${bytes} bytes came from the node`);
-        check.end();
+        look.end();
         done();
       } catch (error) {
         done(error as Error);

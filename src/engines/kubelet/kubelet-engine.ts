@@ -3,9 +3,10 @@ import { failureCode, isMigrateError, MigrateError } from '../../domain/errors.t
 import { MIGRATION_ANNOTATION } from '../../domain/names.ts';
 import { need } from '../../domain/need.ts';
 import { onlyContainer, type Plan, type PodVolume } from '../../domain/plan.ts';
+import type { ContainerFacts } from '../../helper/protocol.ts';
 import type { Pod } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/resources.ts';
-import type { Engine, EngineContext, EngineView, Frozen, Probed, Restored, StartPod } from '../engine.ts';
+import type { Engine, EngineContext, EngineView, Frozen, Probed, Restored, Started, StartPod } from '../engine.ts';
 import { compareProcessors, containerFindings } from '../helper/findings.ts';
 import { HelperPods } from '../helper/helper-pods.ts';
 import { lookAtSource } from '../helper/look.ts';
@@ -55,6 +56,7 @@ export function createKubeletEngine(options: KubeletEngineOptions): Engine {
     },
     reach: ({ signal }, address) => pods.call('source', 'reach', { address, timeoutMs: REACH_MS }, { signal }),
     prepareTarget: async (context) => {
+      await carrier.rehearse(context);
       await preparePulls(options, context);
       return {};
     },
@@ -119,12 +121,20 @@ async function probe(
     addresses: container.addresses,
     memoryBytes: container.memoryBytes,
     processes: container.processes.length,
+    started: startedAs(container),
     findings: [
       ...findings,
       ...kubeletFindings(plan, container),
       ...compared,
       ...configurationFindings(plan, targetNode),
     ],
+  };
+}
+
+function startedAs({ process: { uid, gid, groups }, mounts }: ContainerFacts): Started {
+  return {
+    ...{ uid, gid, groups },
+    mounts: mounts.map(({ mountPoint, fsType, readOnly }) => ({ mountPoint, fsType, readOnly })),
   };
 }
 

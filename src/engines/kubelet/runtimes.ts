@@ -1,3 +1,5 @@
+import type { Capability } from '../../helper/capabilities.ts';
+
 /** Whether a node's runtime restores a checkpoint from an image when a container is created. */
 export type RestoreVerdict =
   | { readonly restores: true }
@@ -82,6 +84,33 @@ export function describeRuntime(reported: string | undefined): string {
 /** `containerd` or `cri-o`; undefined for any other. Pure. */
 export function runtimeName(reported: string | undefined): Row['runtime'] | undefined {
   return parse(reported).runtime;
+}
+
+/** In every runtime's. */
+const EVERYWHERE = [
+  ...([
+    'CHOWN',
+    'DAC_OVERRIDE',
+    'FSETID',
+    'FOWNER',
+    'SETGID',
+    'SETUID',
+    'SETPCAP',
+    'NET_BIND_SERVICE',
+    'KILL',
+  ] as const),
+];
+const DEFAULT_CAPABILITIES: Readonly<Record<Row['runtime'], readonly Capability[]>> = {
+  containerd: [...EVERYWHERE, 'MKNOD', 'NET_RAW', 'SETFCAP', 'SYS_CHROOT', 'AUDIT_WRITE'],
+  'cri-o': EVERYWHERE,
+};
+
+/**
+ * What a container has where its spec does not say: containerd's pkg/oci/spec.go (defaultUnixCaps), CRI-O's
+ * internal/config/capabilities (Default; its configuration may say otherwise). Pure.
+ */
+export function defaultCapabilities(runtime: Row['runtime']): readonly Capability[] {
+  return DEFAULT_CAPABILITIES[runtime];
 }
 
 function parse(reported: string | undefined): { runtime?: Row['runtime']; version?: Version } {

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { cached } from './cache.ts';
 import { run } from './run.ts';
 
-const CRIU = { version: '4.2.1', sha256: '29ec0ee09e296479fe7048c80980e8ef1d0684d0b0204c2b101dfea19f6725b9' };
+/** Its sources, from Debian's pool. */
+export const CRIU = { version: '4.2.1', sha256: '29ec0ee09e296479fe7048c80980e8ef1d0684d0b0204c2b101dfea19f6725b9' };
 
 /** Where CRIU makes directories for a moment: on the source in the helper, on the target in the placeholder's emptyDir. */
 const SCRATCH = '/.kubectl-migrate/engine/scratch';

@@ -14,7 +14,11 @@ const specSchema = z.object({
     env: z.array(z.string()).default([]),
     cwd: z.string(),
     terminal: z.boolean().default(false),
-    user: z.object({ uid: z.number().int(), gid: z.number().int() }),
+    user: z.object({
+      uid: z.number().int(),
+      gid: z.number().int(),
+      additionalGids: z.array(z.number().int()).default([]),
+    }),
   }),
 });
 
@@ -27,6 +31,7 @@ export function parseProcessSpec(text: string): ProcessSpec {
     cwd: process.cwd,
     uid: process.user.uid,
     gid: process.user.gid,
+    groups: process.user.additionalGids,
     terminal: process.terminal,
   };
 }

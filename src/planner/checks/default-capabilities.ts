@@ -1,20 +1,8 @@
 import type { Finding } from '../../domain/finding.ts';
-import { describeRuntime, runtimeName } from '../../engines/kubelet/runtimes.ts';
+import { defaultCapabilities, describeRuntime, runtimeName } from '../../engines/kubelet/runtimes.ts';
 import type { Container, Node, Pod } from '../../kube/objects.ts';
 import { lastingContainers } from '../../workloads/containers.ts';
 import type { Facts } from '../facts.ts';
-
-const EVERYWHERE = [
-  ...['CHOWN', 'DAC_OVERRIDE', 'FSETID', 'FOWNER', 'SETGID', 'SETUID', 'SETPCAP', 'NET_BIND_SERVICE', 'KILL'],
-];
-/**
- * What a container has where its spec does not say: containerd's pkg/oci/spec.go (defaultUnixCaps), CRI-O's
- * internal/config/capabilities (Default; its configuration may say otherwise).
- */
-const DEFAULTS = {
-  containerd: [...EVERYWHERE, 'MKNOD', 'NET_RAW', 'SETFCAP', 'SYS_CHROOT', 'AUDIT_WRITE'],
-  'cri-o': EVERYWHERE,
-};
 
 /**
  * Capabilities that containers of the pod have by the source's runtime and would not have by the target's, and the warning
@@ -28,7 +16,8 @@ export function lostCapabilities(
   const there = targetNodes.find(({ metadata }) => metadata.name === node);
   const [from, to] = [runtimeOf(sourceNode), runtimeOf(there)];
   const [had, has] = [runtimeName(from), runtimeName(to)];
-  const less = had && has ? DEFAULTS[had].filter((name) => !DEFAULTS[has].includes(name)) : [];
+  const kept = has ? defaultCapabilities(has) : [];
+  const less = had && has ? defaultCapabilities(had).filter((name) => !kept.includes(name)) : [];
   const lost = less.filter((name) => lastingContainers(original.spec).some((each) => isByDefault(each, name)));
   if (lost.length === 0) return { lost, findings: [] };
   return {

@@ -7,11 +7,28 @@ import { RESOURCES } from '../../../src/kube/resources.ts';
 import type { Message } from '../../../src/report/message.ts';
 import { CONTAINER_FACTS, NODE_FACTS } from '../../fakes/fake-helper.ts';
 import { takeCheckpoints } from '../../fakes/fake-kubelet.ts';
-import { checkpointOf, clustersWithCheckpoints, moveByKubelet, stuckAt } from '../../fixtures/kubelet-move.ts';
-import { IMAGE_BY_DIGEST, node } from '../../fixtures/objects.ts';
+import {
+  checkpointOf,
+  clustersWithCheckpoints,
+  core,
+  FILTERS,
+  MOUNTS,
+  mountTable,
+  moveByKubelet,
+  namespaces,
+  stuckAt,
+} from '../../fixtures/kubelet-move.ts';
+import { IMAGE_BY_DIGEST, node, runningPod } from '../../fixtures/objects.ts';
 import { contents } from '../../fixtures/two-clusters.ts';
 
 type World = ReturnType<typeof clustersWithCheckpoints>;
+
+/** A process of user 1234 without capabilities, which cannot gain any; and that has a filter. */
+const UNPRIVILEGED = {
+  ...{ uid: 1234, euid: 1234, suid: 1234, fsuid: 1234, no_new_privs: 1 },
+  ...{ cap_prm: [0, 0], cap_eff: [0, 0], cap_bnd: [0, 0] },
+};
+const FILTERED = { seccomp_mode: 2, seccomp_filter: 0 };
 
 function everything({ east, west }: World) {
   return { east: contents(east), west: contents(west) };
@@ -224,6 +241,39 @@ describe('a move by the kubelet engine that fails before the commit', () => {
     expect(world.helpers.source.asked).toContain('remove-archive');
     expect(world.helpers.source.asked).toContain('thaw');
   });
+
+  it.each<[string, Readonly<Record<string, Buffer>>, RegExp]>([
+    ['another user', { 'core-1.img': core({ euid: 0 }) }, /core-1\.img: user 0/],
+    ['a capability', { 'core-1.img': core({ ...UNPRIVILEGED, cap_eff: [1 << 21, 0] }) }, /capabilities SYS_ADMIN/],
+    ['no seccomp', { 'core-1.img': core(UNPRIVILEGED) }, /without a seccomp filter/],
+    ['new privileges', { 'core-1.img': core({ ...UNPRIVILEGED, no_new_privs: 0 }, FILTERED) }, /new privileges/],
+    [
+      'a file system of the node',
+      { 'mountpoints-13.img': mountTable(...MOUNTS, { ...MOUNTS[3], mnt_id: 5, mountpoint: '/host' }) },
+      /a mount at \/host/,
+    ],
+    ['a user namespace', { 'ids-1.img': namespaces({ user_ns_id: 8 }) }, /a user namespace of its own/],
+    ['what cannot be read', { 'core-1.img': Buffer.from('anything at all') }, /core-1\.img cannot be read/],
+  ])(
+    'because the processes in the archive ask for %s leads back, and nothing is in the registry',
+    async (_name, images, why) => {
+      const securityContext = {
+        ...{ runAsUser: 1234, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        seccompProfile: { type: 'RuntimeDefault' },
+      };
+      const world = clustersWithCheckpoints({ pod: runningPod({ container: { securityContext } }) });
+      const was = everything(world);
+      const good = { 'core-1.img': core(UNPRIVILEGED, FILTERED), 'seccomp.img': FILTERS };
+      setArchive(world, checkpointOf(IMAGE_BY_DIGEST, { ...good, ...images }));
+      const detail = expect.stringMatching(why);
+      await expect(moveByKubelet(world)).rejects.toMatchObject({ code: 'F347', detail, outcome: 'failed' });
+      expect(everything(world)).toEqual(was);
+      expect(world.registry.manifests.size).toBe(0);
+      expect(world.helpers.source.asked).toContain('thaw');
+      setArchive(world, checkpointOf(IMAGE_BY_DIGEST, good));
+      expect((await moveByKubelet(world)).state).toBe('done');
+    },
+  );
 
   it('because the target node cannot pull is told before the source is touched, as F387', async () => {
     const world = clustersWithCheckpoints({ stuck: stuckAt(/^pull-/, 'ErrImagePull') });

@@ -16,7 +16,7 @@ describe("the placeholder's command", () => {
       args: placeholderCommand(['/srv', 'x'], false),
       env: ['A=secret', 'B'],
       cwd: '/',
-      user: { uid: 1, gid: 2 },
+      user: { uid: 1, gid: 2, additionalGids: [3] },
     };
     expect(parseProcessSpec(JSON.stringify({ process }))).toEqual({
       args: ['/srv', 'x'],
@@ -24,6 +24,7 @@ describe("the placeholder's command", () => {
       cwd: '/',
       uid: 1,
       gid: 2,
+      groups: [3],
       terminal: false,
     });
   });

@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { guardArchive } from '../../../src/engines/kubelet/archive-guard.ts';
+import type { Granted } from '../../../src/helper/trust/credentials.ts';
+import { namespaces } from '../../fixtures/kubelet-move.ts';
+import { changedImage } from '../../support/criu-image.ts';
+import { outcomeOf } from '../../support/outcome.ts';
+
+// Images of a restricted redis (user 1234, groups 1235, 2000 and 3000, no capabilities, seccomp RuntimeDefault) out of an
+// archive that kubelet had containerd 2.1.9 take on a lab's node; core-11 is one of its threads.
+const FOLDER = path.join(import.meta.dirname, '../../fixtures/criu-images/containerd');
+const NAMES = [
+  ...(['core-1.img', 'core-11.img', 'ids-1.img', 'inventory.img', 'seccomp.img', 'mountpoints-13.img'] as const),
+];
+const TABLE = 'mountpoints-13.img';
+type Images = Readonly<Record<string, Buffer>>;
+const REAL: Images = Object.fromEntries(NAMES.map((name) => [name, readFileSync(path.join(FOLDER, name))]));
+
+const RESTRICTED: Granted = {
+  bounding: 0n,
+  uids: [1234],
+  gids: [1235, 2000, 3000],
+  noNewPrivileges: true,
+  seccompFilters: 1,
+  profile: '',
+};
+
+const seen = (fsType: string, readOnly: boolean, ...points: readonly string[]) =>
+  points.map((mountPoint) => ({ mountPoint, fsType, readOnly }));
+const CONTROLLERS = ['systemd', 'pids', 'blkio', 'freezer', 'devices', 'memory', 'cpuset', 'cpuacct', 'cpu'];
+/** What the helper saw of that container. */
+const MOUNTS = [
+  ...seen('overlay', false, '/'),
+  ...seen('proc', false, '/proc'),
+  ...seen('tmpfs', false, '/dev', '/sys/fs/cgroup', '/dev/shm', '/proc/timer_list', '/proc/keys', '/proc/interrupts'),
+  ...seen('devpts', false, '/dev/pts'),
+  ...seen('mqueue', false, '/dev/mqueue'),
+  ...seen('sysfs', true, '/sys'),
+  ...seen('cgroup', true, ...CONTROLLERS.map((name) => `/sys/fs/cgroup/${name}`)),
+  ...seen('ext4', false, '/etc/hosts', '/dev/termination-log', '/etc/hostname', '/etc/resolv.conf'),
+  ...seen('tmpfs', true, '/var/run/secrets/kubernetes.io/serviceaccount', '/proc/acpi', '/sys/firmware'),
+  ...seen('proc', true, '/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys'),
+];
+
+function guard(images: Images, granted = RESTRICTED, mounts = MOUNTS): void {
+  const named = Object.entries(images).map(([name, data]) => ({ name, data }));
+  guardArchive(named, granted, mounts);
+}
+
+interface Mount {
+  readonly mountpoint: string;
+  readonly mnt_id: number;
+  readonly flags: number;
+}
+
+/** With the mount at a path changed, or left out. */
+function withMount(at: string, change: ((mount: Mount) => object) | undefined): Images {
+  const table = changedImage('mnt_entry', REAL[TABLE] ?? Buffer.alloc(0), (mount: Mount) =>
+    mount.mountpoint === at ? change?.(mount) : mount,
+  );
+  return { ...REAL, [TABLE]: table };
+}
+
+const refusedFor = (why: RegExp) => expect.objectContaining({ code: 'F347', detail: expect.stringMatching(why) });
+
+describe('the processes in an archive', () => {
+  it('pass as a runtime took them, where the pod grants what they have', () => {
+    expect(() => guard(REAL)).not.toThrow();
+  });
+
+  it.each<[string, Partial<Granted>, RegExp]>([
+    ['another user', { uids: [1000] }, /core-1\.img: user 1234/],
+    ['another group', { gids: [1235, 2000] }, /group 3000/],
+  ])('are refused where the pod has them run as %s', (_name, less, why) => {
+    expect(() => guard(REAL, { ...RESTRICTED, ...less })).toThrow(refusedFor(why));
+  });
+
+  it.each<[string, Images, RegExp]>([
+    ['no process', { ...REAL, 'core-1.img': Buffer.alloc(0) }, /cannot be read/],
+    ['no core', { [TABLE]: REAL[TABLE] ?? Buffer.alloc(0) }, /it has no process/],
+    ['no table of mounts', { 'core-1.img': REAL['core-1.img'] ?? Buffer.alloc(0) }, /it has 0 tables of mounts/],
+    ['two tables of mounts', { ...REAL, 'mountpoints-14.img': REAL[TABLE] ?? Buffer.alloc(0) }, /it has 2 tables/],
+    ['a user namespace', { ...REAL, 'ids-1.img': namespaces({ user_ns_id: 14 }) }, /user namespace of its own/],
+    ['the node’s processes', { ...REAL, 'ids-1.img': namespaces({ pid_ns_id: 1 }) }, /the PID namespace of the helper/],
+  ])('are refused with %s', (_name, images, why) => {
+    expect(() => guard(images)).toThrow(refusedFor(why));
+  });
+
+  it('are refused with more than the pod grants, in a thread too, and five differences are told', () => {
+    const rooted = changedImage('core_entry', REAL['core-11.img'] ?? Buffer.alloc(0), (entry: Core) => {
+      Object.assign(entry.thread_core.creds, { uid: 0, cap_eff: [1 << 21, 0], no_new_privs: 0 });
+      return entry;
+    });
+    expect(() => guard({ ...REAL, 'core-11.img': rooted })).toThrow(
+      refusedFor(/core-11\.img: capabilities SYS_ADMIN; core-11\.img: user 0; core-11\.img: new privileges/),
+    );
+    expect(() => guard(REAL, RESTRICTED, [])).toThrow(refusedFor(/and 26 more$/));
+  });
+
+  it.each<[string, Images, RegExp]>([
+    ['without a mask', withMount('/proc/keys', undefined), /no mount at \/proc\/keys/],
+    ['without the sysctls kept from writing', withMount('/proc/sys', undefined), /no mount at \/proc\/sys/],
+    [
+      'with them writable',
+      withMount('/proc/sys', ({ flags, ...rest }) => ({ ...rest, flags: flags & ~1 })),
+      /\/proc\/sys/,
+    ],
+    [
+      'with a volume that may not be written writable',
+      withMount('/var/run/secrets/kubernetes.io/serviceaccount', (mount) => ({ ...mount, flags: 0 })),
+      /serviceaccount/,
+    ],
+    ['at another place', withMount('/etc/hosts', (mount) => ({ ...mount, mountpoint: '/x' })), /a mount at \/x/],
+    [
+      'of another volume',
+      withMount('/etc/hosts', (mount) => ({ ...mount, ext_key: '/etc/resolv.conf' })),
+      /\/etc\/hosts/,
+    ],
+    ['of a device', withMount('/etc/hosts', (mount) => ({ ...mount, ext_key: 'CRIU:EXTERNAL_DEV' })), /\/etc\/hosts/],
+    [
+      'of what masks files in place of one',
+      withMount('/etc/hosts', (mount) => ({ ...mount, ext_key: '/dev/null' })),
+      /hosts/,
+    ],
+    ['of all devices', withMount('/dev', (mount) => ({ ...mount, fstype: 3 })), /a mount at \/dev that/],
+    ['of sysfs', withMount('/dev/mqueue', (mount) => ({ ...mount, fstype: 2 })), /a mount at \/dev\/mqueue/],
+    ['of any type', withMount('/dev/mqueue', (mount) => ({ ...mount, fstype: 16, fsname: 'ext4' })), /mqueue/],
+    [
+      'of control groups that CRIU mounts itself',
+      withMount('/sys/fs/cgroup/memory', ({ ...mount }) => ({ ...mount, ext_key: '', root: '/' })),
+      /cgroup\/memory/,
+    ],
+    ['by a plugin', withMount('/dev/mqueue', (mount) => ({ ...mount, with_plugin: true })), /mqueue/],
+    [
+      'over the root',
+      withMount('/dev/mqueue', (mount) => ({ ...mount, mountpoint: '/', fstype: 17 })),
+      /a mount at \//,
+    ],
+    ['under another root', withMount('/', (mount) => ({ ...mount, mountpoint: '/y' })), /a mount at \/y/],
+    [
+      'with the root under another mount',
+      withMount('/', (mount) => ({ ...mount, parent_mnt_id: mount.mnt_id })),
+      /a mount at \/ that/,
+    ],
+  ])('are refused with mounts %s', (_name, images, why) => {
+    expect(() => guard(images)).toThrow(refusedFor(why));
+  });
+
+  it('pass or are refused with F347, whatever is in the images', () => {
+    const damage = fc.record({ name: fc.constantFrom(...NAMES), at: fc.nat(5000), to: fc.nat(255), cut: fc.nat(5000) });
+    fc.assert(
+      fc.property(damage, fc.boolean(), ({ name, at, to, cut }, cuts) => {
+        const data = Buffer.from(REAL[name] ?? Buffer.alloc(0));
+        data.writeUInt8(to, at % data.length);
+        const images = { ...REAL, [name]: cuts ? data.subarray(0, cut % data.length) : data };
+        expect([undefined, 'F347']).toContain(outcomeOf(() => guard(images)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+interface Core {
+  readonly thread_core: { readonly creds: object };
+}
