@@ -22,6 +22,8 @@ export interface GatewayOptions {
   /** The effects that the plan declares, those of the way back included. */
   readonly effects: readonly Effect[];
   readonly clock: Clock;
+  /** Asked right before every write to a side; what it throws keeps the write from being sent. */
+  readonly mayWrite?: (side: Side) => Promise<void>;
   /** Lets the servers check every write and keep none of them (`dryRun=All`). Streams are refused then. */
   readonly serverDryRun?: boolean;
 }
@@ -42,7 +44,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (object.kind !== 'ConfigMap' && hasWithheld(act.body)) throw incomplete(verb, object);
     const api = apis[object.side];
     try {
-      return await withRetry(() => act.run(api), {
+      const attempt = async () => {
+        await options.mayWrite?.(object.side);
+        return act.run(api);
+      };
+      return await withRetry(attempt, {
         clock: options.clock,
         withinMs: api.requestTimeoutMs,
         idempotent: act.idempotent,

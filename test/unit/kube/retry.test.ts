@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Effect } from '../../../src/domain/effect.ts';
-import { failureCode } from '../../../src/domain/errors.ts';
+import { failureCode, MigrateError } from '../../../src/domain/errors.ts';
+import type { Side } from '../../../src/domain/refs.ts';
 import { createReader } from '../../../src/kube/client.ts';
 import { createGateway } from '../../../src/kube/gateway.ts';
 import type { ConfigMap } from '../../../src/kube/objects.ts';
@@ -116,5 +117,28 @@ describe('writes', () => {
     expect(await codeOf(world.gateway.exec('source', request))).toBe('F399');
     expect(await codeOf(world.gateway.patch({ ...ref, side: 'target' }, 'merge', {}))).toBe('F399');
     expect(world.cluster.calls).toEqual([]);
+  });
+});
+
+describe('a write that has to be allowed', () => {
+  it('is not sent when it is not, and fails with the reason', async () => {
+    const world = setUp();
+    const mayWrite = () => Promise.reject(new MigrateError('F371', { detail: 'somebody else', remedy: 'look' }));
+    const gateway = createGateway({ ...world.options, mayWrite });
+    for (const act of [() => gateway.patch(ref, 'merge', {}), () => gateway.delete(ref)])
+      expect(await codeOf(act())).toBe('F371');
+    expect(world.cluster.calls).toEqual([]);
+  });
+
+  it('asks again before it is sent again: this machine may have slept meanwhile', async () => {
+    const world = setUp({ kind: 'refused' }, 1);
+    let asked = 0;
+    const mayWrite = async (side: Side) => {
+      expect(side).toBe('source');
+      asked += 1;
+      if (asked > 1) throw new MigrateError('F371', { detail: 'somebody else', remedy: 'look' });
+    };
+    expect(await codeOf(createGateway({ ...world.options, mayWrite }).patch(ref, 'merge', {}))).toBe('F371');
+    expect(world.cluster.calls).toHaveLength(1);
   });
 });
