@@ -88,6 +88,8 @@ export interface MigrateErrorOptions {
   readonly outcome?: Outcome;
   /** Set when the error is a refusal for reasons listed as findings. */
   readonly findings?: readonly Finding[];
+  /** Somebody else has taken the migration up or ended it: its record or a lock of it is theirs. */
+  readonly takenOver?: boolean;
 }
 
 const MARK = Symbol.for('kubectl-migrate.error');
@@ -100,6 +102,7 @@ export class MigrateError extends Error {
   readonly remedy: string;
   readonly outcome: Outcome;
   readonly findings: readonly Finding[];
+  readonly takenOver: boolean;
 
   constructor(code: FailureCode, options: MigrateErrorOptions) {
     super(FAILURES[code], options.cause === undefined ? {} : { cause: options.cause });
@@ -109,6 +112,7 @@ export class MigrateError extends Error {
     this.remedy = options.remedy;
     this.outcome = options.outcome ?? 'failed';
     this.findings = options.findings ?? [];
+    this.takenOver = options.takenOver ?? false;
   }
 }
 
@@ -120,6 +124,11 @@ export function isMigrateError(error: unknown): error is MigrateError {
 /** The code of a MigrateError, or undefined for anything else. */
 export function failureCode(error: unknown): FailureCode | undefined {
   return isMigrateError(error) ? error.code : undefined;
+}
+
+/** Whether a failure says that somebody else has taken the migration up or ended it. */
+export function isTakenOver(error: unknown): boolean {
+  return isMigrateError(error) && error.takenOver;
 }
 
 /** A refusal before anything changed, with every reason at once. */

@@ -169,11 +169,13 @@ async function writeGuarded(known: Known, writes: readonly JournalWrite[], acces
       return;
     } catch (error) {
       unsure ||= !isRefusal(error);
-      if (!unsure && failureCode(error) !== 'F315') throw error;
+      const code = failureCode(error);
+      if (!unsure && code !== 'F315' && code !== 'F314') throw error;
       const now = await access.read().catch((unread: unknown) => {
         throw failure(unread);
       });
       if (now === undefined) throw failure(changedByOthers(access.id, error));
+      if (!unsure && code === 'F314') throw error;
       // The version that ours was conditional on is gone: what is not there by now never will be.
       if (now.resourceVersion !== known.resourceVersion && !isWritten(now, writes)) unsure = false;
       if (!isOurs(now.data, known.data, all)) throw failure(changedByOthers(access.id, error));
@@ -256,6 +258,7 @@ function changedByOthers(id: string, cause: unknown): MigrateError {
   return new MigrateError('F315', {
     detail: `record ${id} was changed or removed by somebody else while this move was running`,
     remedy: `look for another ${COMMAND} of the same pod; this one stops`,
+    takenOver: true,
     cause,
   });
 }

@@ -27,6 +27,8 @@ const RENEW_MS = 3000;
  */
 const ANSWER_MS = 3000;
 const RENEW_AGAIN_MS = 1000;
+/** How long a cluster is asked whether a lock is this process's still, in ms: its API server may restart meanwhile. */
+const CONFIRM_MS = 10_000;
 /** Whoever is silent for so long while looked at, and long overdue by the clock, is gone. Longer than a renewal takes. */
 const WATCH_MS = 5000;
 const LOOK_MS = 1000;
@@ -58,6 +60,12 @@ export interface Lock {
   readonly lost: AbortSignal;
   /** Who held them before, where that was somebody else. */
   readonly takenFrom: readonly LockHolder[];
+  /**
+   * Returns when that side's lock is known to be this process's still: at once while it was renewed a moment ago, or once
+   * the lock was removed or left, else when it has been renewed again, as after this machine slept. Throws F371 when
+   * somebody else has one, or what the cluster answers.
+   */
+  confirm(side: Side): Promise<void>;
   /** The migration has ended: the Leases go. Idempotent. Throws what a cluster answers. */
   remove(signal: AbortSignal): Promise<void>;
   /** This process ends and the migration goes on: the Leases stay, and name nobody. Idempotent, never throws. */
@@ -252,15 +260,25 @@ function keep(held: readonly Held[], options: LockOptions): Lock {
   const stops = held.map((each) => keepRenewed(each, options, lost));
   const stop = () => Promise.all(stops.map((each) => each()));
   let mine = held;
+  let over = false;
   return {
     lost: lost.signal,
     takenFrom: held.flatMap(({ before }) => (before ? [holderOf(before)] : [])),
+    confirm: async (side) => {
+      if (over) return;
+      const there = mine.filter(({ ref }) => ref.side === side);
+      // Both places of one cluster may be one name, and a cluster that could not be asked has none.
+      for (const each of there.length > 0 ? there : mine) await confirm(each, options, lost);
+      lost.signal.throwIfAborted();
+    },
     remove: async (signal) => {
+      over = true;
       await stop();
       await Promise.all(mine.map((each) => removeLease(options, each, signal)));
       mine = [];
     },
     leave: async () => {
+      over = true;
       await stop();
       await Promise.allSettled(mine.map((each) => letGo(options, each)));
       mine = [];
@@ -274,8 +292,8 @@ function keepRenewed(held: Held, options: LockOptions, lost: AbortController): (
   let renewing: Promise<void> = Promise.resolve();
   const after = (ms: number) => {
     timer = setTimeout(() => {
-      renewing = renew(held, options, lost).then((renewed) => {
-        if (timer) after(renewed ? RENEW_MS : RENEW_AGAIN_MS);
+      renewing = renew(held, options, lost).then((failure) => {
+        if (timer) after(failure === undefined ? RENEW_MS : RENEW_AGAIN_MS);
       });
     }, ms);
     timer.unref();
@@ -288,26 +306,55 @@ function keepRenewed(held: Held, options: LockOptions, lost: AbortController): (
   };
 }
 
+/** Throws what a cluster answers that does not let it be renewed, F311 when it does not answer for a while. */
+async function confirm(held: Held, options: LockOptions, lost: AbortController): Promise<void> {
+  // Whoever looks at it for so long may take it. The time in it is this machine's.
+  const isFresh = () => {
+    const silentMs = options.clock.now() - Date.parse(holderOf(held.lease).renewed);
+    return silentMs >= 0 && silentMs < WATCH_MS;
+  };
+  const until = options.clock.now() + CONFIRM_MS;
+  for (let tries = 1; !isFresh() && !lost.signal.aborted; tries++) {
+    const failure = await renew(held, options, lost);
+    const code = failureCode(failure);
+    if (code === 'F306' || code === 'F310' || code === 'F311') {
+      if (options.clock.now() >= until) throw unanswered(held.ref, options);
+      await options.clock.sleep(LOOK_MS);
+    } else if (failure !== undefined) {
+      // Changed, and this process’s still.
+      const isOurs = code === 'F314' || code === 'F315';
+      if (!isOurs || tries >= TRIES) throw failure;
+    }
+  }
+}
+
+function unanswered({ side, name }: LeaseRef, options: LockOptions): MigrateError {
+  return new MigrateError('F311', {
+    detail: `${options[side].context} did not answer within ${CONFIRM_MS / 1000} s whether lease ${name} is this process’s still`,
+    remedy: 'look at the API server',
+  });
+}
+
 /**
- * False when the cluster did not answer in time: it is to be asked again. One where somebody else holds the lock ends the
- * run.
+ * What kept it from being renewed, undefined when nothing did: a cluster that did not answer in time is to be asked again.
+ * One where somebody else holds the lock ends the run.
  */
-async function renew(held: Held, options: LockOptions, lost: AbortController): Promise<boolean> {
+async function renew(held: Held, options: LockOptions, lost: AbortController): Promise<unknown> {
   const { gateway, clock, process, plan } = options;
   const spec = { renewTime: microTime(clock.now()) };
   const { resourceVersion } = held.lease.metadata;
   const metadata = resourceVersion === undefined ? {} : { resourceVersion };
   try {
     held.lease = await answered((signal) => gateway.patch<Lease>(held.ref, 'merge', { metadata, spec }, { signal }));
-    return true;
+    return undefined;
   } catch (error) {
     const code = failureCode(error);
-    if (code !== 'F314' && code !== 'F315') return false;
+    if (code !== 'F314' && code !== 'F315') return error;
     const now = await answered((signal) => look({ ...options, signal }, held.ref)).catch(() => held.lease);
     // A renewal whose answer was lost has changed it all the same.
     if (now && holderOf(now).process === process) held.lease = now;
     else lost.abort(taken(held.ref, now && holderOf(now), plan.id));
-    return false;
+    return error;
   }
 }
 
@@ -327,6 +374,7 @@ function taken({ name }: LeaseRef, by: LockHolder | undefined, id: string): Migr
   return new MigrateError('F371', {
     detail: `lease ${name}: ${who}`,
     remedy: `look at what the other does, then at ${COMMAND} status ${id}`,
+    takenOver: true,
   });
 }
 

@@ -35,8 +35,8 @@ export interface CommitOptions extends WriteOptions {
  * Every method is one small write to each place, and returns when all of them hold it durably, but for copies that are
  * known to be behind: those are told once, and caught up with a later write. The authority alone decides whether a write
  * succeeded.
- * All throw F315 when somebody else wrote to the record (the run must stop), F350 when a write is impossible,
- * and F310 to F317 when a cluster does not take it.
+ * All throw F315 (`takenOver`) when somebody else wrote to the record or removed it (the run must stop), F350 when a
+ * write is impossible, and F310 to F317 when a cluster does not take it.
  */
 export interface Journal {
   /** The record as it is known here. */
@@ -106,8 +106,8 @@ export interface JournalSink {
   create(header: JournalHeader, options?: WriteOptions): Promise<void>;
   /**
    * Adds writes in one go, durable when it returns. Their serials follow the last one; those that the place already has
-   * are passed over, so repeating a write whose outcome was unknown is safe. Throws F315 when the record is not as this
-   * process left it.
+   * are passed over, so repeating a write whose outcome was unknown is safe. Throws F315 (`takenOver`) when the
+   * record is not as this process left it.
    */
   write(id: string, writes: readonly JournalWrite[], options?: SinkWriteOptions): Promise<void>;
   /** Takes what is there of a record out of the way, and yields where it can be looked at, if anywhere. */

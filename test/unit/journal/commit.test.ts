@@ -142,7 +142,7 @@ describe('two tries of a commit', () => {
       },
       fault: SILENT,
     });
-    expect(await commit()).toMatchObject({ code: 'F315', outcome: 'failed' });
+    expect(await commit()).toMatchObject({ code: 'F315', outcome: 'failed', takenOver: true });
   });
 
   it('of which the first is turned away by a change that is none of ours: what refuses the second one counts', async () => {

@@ -115,7 +115,7 @@ describe('a write that goes wrong in the cluster', () => {
   it('stops when somebody removed the record', async () => {
     const journal = await store.open(start);
     cluster.remove(RESOURCES.configMap, 'suite', start.id);
-    expect(await codeOf(intent(journal, 'lock'))).toBe('F314');
+    await expect(intent(journal, 'lock')).rejects.toMatchObject({ code: 'F315', takenOver: true });
   });
 
   it('does not stop for a change that is none of ours', async () => {

@@ -300,6 +300,52 @@ describe('while a run goes on', () => {
     expect(leaseIn(west)?.spec?.holderIdentity).toBeFalsy();
   });
 
+  it('nothing is asked to confirm a lock that was renewed a moment ago', async () => {
+    const lock = await takeLock(options('m-one'));
+    const asked = east.calls.length;
+    for (const side of ['source', 'target'] as const) await lock.confirm(side);
+    expect(east.calls.length).toBe(asked);
+    await lock.leave();
+  });
+
+  it('a lock is renewed before it counts as this process’s after a sleep, that of the asked side only', async () => {
+    const lock = await takeLock(options('m-one'));
+    const before = leaseIn(west)?.spec?.renewTime;
+    await clock.sleep(3_600_000);
+    await lock.confirm('source');
+    expect(leaseIn(east)?.spec?.renewTime).not.toBe(before);
+    expect(leaseIn(west)?.spec?.renewTime).toBe(before);
+    await lock.leave();
+  });
+
+  it('a lock that another took during a sleep is not confirmed', async () => {
+    const lock = await takeLock(options('m-one'));
+    await clock.sleep(3_600_000);
+    await takeLock(options('m-one', { process: 'lap/2' }));
+    await expect(lock.confirm('target')).rejects.toMatchObject({ code: 'F371' });
+    expect(lock.lost.aborted).toBe(true);
+    await expect(lock.confirm('source')).rejects.toMatchObject({ code: 'F371' });
+  });
+
+  it('a lock that cannot be asked about is not confirmed, and not lost either', async () => {
+    const lock = await takeLock(options('m-one'));
+    await clock.sleep(3_600_000);
+    west.faults.add({ when: () => true, fault: { kind: 'silence' }, times: 1000 });
+    await expect(lock.confirm('target')).rejects.toMatchObject({ code: 'F311' });
+    expect(lock.lost.aborted).toBe(false);
+    west.faults.clear();
+    await lock.confirm('target');
+    await lock.leave();
+  });
+
+  it('a lock that was removed or left is nobody’s to confirm', async () => {
+    const lock = await takeLock(options('m-one'));
+    await lock.remove(never);
+    await clock.sleep(3_600_000);
+    await lock.confirm('source');
+    expect(lock.lost.aborted).toBe(false);
+  });
+
   it.each([
     [
       'taken by another',
