@@ -1,4 +1,5 @@
 import type { Effect } from '../domain/effect.ts';
+import { failureCode } from '../domain/errors.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import type { PlannedWorkload } from '../domain/workload.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -8,6 +9,9 @@ import { RESOURCES } from '../kube/resources.ts';
 import { refOf } from './counted-owner.ts';
 import { readSourcePod, sourcePod } from './source-pod.ts';
 import type { WorkloadContext } from './workload.ts';
+
+/** How often a change that somebody else's write got ahead of is tried again. */
+const CONFLICT_TRIES = 5;
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -21,12 +25,25 @@ export function asideEffects(draft: PlanDraft, planned: PlannedWorkload): Effect
   return [...effects, { ...aside, object: replicaSet, detail: 'makes no pod of its own while this one is let go' }];
 }
 
-/** The source pod without its labels, in nobody's hands. Idempotent. */
+/**
+ * The source pod without its labels, in nobody's hands. Idempotent; a write that comes late, when somebody has given them
+ * back, is refused.
+ */
 export async function takeLabels(context: WorkloadContext, labels: Labels): Promise<void> {
   const { plan, gateway, signal } = context;
-  if (!(await readSourcePod(context))) return;
   const none = Object.fromEntries(Object.keys(labels).map((key) => [key, null]));
-  await gateway.patch(sourcePod(plan), 'merge', { metadata: { labels: none } }, { signal });
+  for (let tries = 1; ; tries++) {
+    const pod = await readSourcePod(context);
+    if (!pod) return;
+    const { resourceVersion = '' } = pod.metadata;
+    try {
+      await gateway.patch(sourcePod(plan), 'merge', { metadata: { labels: none, resourceVersion } }, { signal });
+      break;
+    } catch (error) {
+      // Kubelet writes to its status as well.
+      if (failureCode(error) !== 'F315' || tries >= CONFLICT_TRIES) throw error;
+    }
+  }
   await ownedBy(context, undefined, 'to be let go by its owner');
 }
 
