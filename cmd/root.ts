@@ -36,7 +36,7 @@ export async function runCommandLine(argv: readonly string[], given: Streams): P
   const progress = endOutput(streams);
   if ('outcome' in ended) return EXIT[ended.outcome];
   const error = asMigrateError(ended.thrown);
-  const situation = progress && situationOf(error.outcome, progress);
+  const situation = progress && situationOf(error, progress);
   report(error, situation, { structured: wantsStructure(argv), streams });
   return EXIT[error.outcome];
 }

@@ -18,8 +18,7 @@ import { createGateway } from '../src/kube/gateway.ts';
 import type { ClusterReader, Gateway } from '../src/kube/ports.ts';
 import { RESOURCES } from '../src/kube/resources.ts';
 import type { Reporter } from '../src/report/message.ts';
-import type { RunOptions } from '../src/runner/context.ts';
-import { SILENT } from '../src/runner/resume.ts';
+import { type RunOptions, SILENT } from '../src/runner/context.ts';
 import { onTheRecord } from './audit-trail.ts';
 
 /** What a process brings along to work on a migration. */
@@ -171,7 +170,7 @@ function tools(
   deciding: Side = 'source',
 ): { gateway: Gateway; readers: Readers; store: JournalStore; authority: Authority } {
   const { source, target, clock, copies, newUuid, reporter } = place;
-  const gateway = createGateway({ source: source.api, target: target.api, effects: plan.effects, clock });
+  const gateway = gatewayOf(plan, place);
   const readers = { source: source.reader, target: target.reader };
   const authority = createConfigMapSink({ reader: readers[deciding], gateway });
   const others = deciding === 'source' ? recordSides(plan).filter((side) => side !== deciding) : [];
@@ -203,6 +202,11 @@ function untoldTo({ id, ...sides }: Plan, { reporter }: Workplace) {
       text: `${sides[side].context}: secret kubectl-migrate/${id} stays as it is: ${detail}`,
     });
   };
+}
+
+function gatewayOf({ effects }: Plan, { source, target, clock }: Workplace, mayWrite?: Lock['confirm']): Gateway {
+  const apis = { source: source.api, target: target.api };
+  return createGateway({ ...apis, effects, clock, ...(mayWrite && { mayWrite }) });
 }
 
 interface Readers {
@@ -252,7 +256,9 @@ function session(
     readonly takingUp: boolean;
   },
 ): Session {
-  const { gateway, journal } = parts;
+  const { journal } = parts;
+  // A process that could not renew its locks for a while, or slept, looks whether they are still its own before it acts.
+  const gateway = gatewayOf(plan, place, parts.lock.confirm);
   place.insisted?.addEventListener('abort', () =>
     place.reporter.notify({ code: 'W424', text: lastWords(plan, journal.record().state) }),
   );
@@ -296,7 +302,8 @@ function session(
         return act();
       };
       try {
-        return await onTheRecord(plan, place, { gateway, action, takingUp, journal }, noted);
+        // Whoever lost its locks tells of its end all the same.
+        return await onTheRecord(plan, place, { gateway: parts.gateway, action, takingUp, journal }, noted);
       } finally {
         if (!begun && !takingUp) await forget(new AbortController().signal);
         if (!begun) await lock.leave();

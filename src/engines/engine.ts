@@ -94,9 +94,10 @@ export interface EngineView {
   /** What the engine made to work with, such as helper pods. */
   readonly means: Presence;
   /**
-   * The source’s processes: `frozen` go on by themselves in time, `sealed` only when told to, `released` never again.
+   * The source’s processes: `frozen` go on by themselves in time, `sealed` only when told to, `released` never again;
+   * `thawed` were frozen and go on, as their helper knows.
    */
-  readonly source: 'running' | 'frozen' | 'sealed' | 'released' | 'unknown';
+  readonly source: 'running' | 'frozen' | 'thawed' | 'sealed' | 'released' | 'unknown';
   /** The target’s: not there yet, rebuilt and stopped, or running. */
   readonly target: 'waiting' | 'restored' | 'running' | 'unknown';
 }

@@ -22,11 +22,13 @@ export class Progress {
   readonly #steps = new Map<string, StepProgress>();
   #committed = false;
   #startedAt: number | undefined;
+  #sourceChange: string | undefined;
 
   /** `now` in ms since the epoch. */
   take(message: Message, now: number): void {
     const { code, step: name, phase, text } = message;
     if (code === 'I408') this.#committed = true;
+    if (code === 'I410') this.#sourceChange = changeIn(message);
     if (name === undefined) return;
     if (code === 'I402' && phase) {
       this.#startedAt ??= now;
@@ -63,6 +65,11 @@ export class Progress {
     return this.#committed;
   }
 
+  /** What had become of the source when the way back was complete; undefined when it serves as before. */
+  sourceChange(): string | undefined {
+    return this.#sourceChange;
+  }
+
   startedAt(): number | undefined {
     return this.#startedAt;
   }
@@ -77,4 +84,9 @@ export class Progress {
     const { note: _note, ...rest } = step;
     this.#steps.set(step.name, { ...rest, state, ms: step.ms ?? now - step.startedAt });
   }
+}
+
+function changeIn({ data }: Message): string | undefined {
+  const isNamed = typeof data === 'object' && data !== null && 'change' in data;
+  return isNamed && typeof data['change'] === 'string' ? data['change'] : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Outcome } from '../domain/errors.ts';
+import { isTakenOver, type MigrateError } from '../domain/errors.ts';
 import type { Progress, StepProgress } from './progress.ts';
 
 /** Where a run that did not come to its end left both clusters. */
@@ -10,23 +10,13 @@ export interface Situation {
   readonly text: string;
 }
 
-/** What is the case after a run that ended this way; undefined when it never began to change anything. Pure. */
-export function situationOf(outcome: Outcome, progress: Progress): Situation | undefined {
+/** What is the case after a run that this ended; undefined when it never began to change anything. Pure. */
+export function situationOf(error: MigrateError, progress: Progress): Situation | undefined {
   if (progress.startedAt() === undefined) return undefined;
   const step = progress.stopped();
-  switch (outcome) {
+  switch (error.outcome) {
     case 'midway':
-      return progress.committed()
-        ? {
-            step,
-            serves: 'target',
-            text: 'the target has the processes; the source never runs again and is not all cleared away',
-          }
-        : {
-            step,
-            serves: 'unknown',
-            text: 'whether the move was committed is not known: neither side was touched any more',
-          };
+      return { step, ...midway(error, progress.committed()) };
     case 'rollbackIncomplete': {
       const frozen = progress.steps().some(({ name, takenBack }) => name === 'freeze' && !takenBack);
       return frozen
@@ -39,11 +29,27 @@ export function situationOf(outcome: Outcome, progress: Progress): Situation | u
     }
     case 'done':
       return undefined;
-    default:
-      return {
-        step,
-        serves: 'source',
-        text: 'the source serves as before; what had been prepared was taken away again',
-      };
+    default: {
+      const change = progress.sourceChange();
+      return change === undefined
+        ? { step, serves: 'source', text: 'the source serves as before; what had been prepared was taken away again' }
+        : { step, serves: 'unknown', text: `${change}; what had been prepared was taken away again` };
+    }
   }
+}
+
+function midway(error: MigrateError, committed: boolean): Omit<Situation, 'step'> {
+  if (isTakenOver(error))
+    return { serves: 'unknown', text: 'somebody else has this migration by now: neither side was touched any more' };
+  if (committed)
+    return {
+      serves: 'target',
+      text: 'the target has the processes; the source never runs again and is not all cleared away',
+    };
+  return error.code === 'F344'
+    ? {
+        serves: 'unknown',
+        text: 'the target holds the processes as they were at the freeze, the source has others or none: neither was touched any more',
+      }
+    : { serves: 'unknown', text: 'whether the move was committed is not known: neither side was touched any more' };
 }

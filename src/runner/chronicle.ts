@@ -1,4 +1,4 @@
-import type { MigrateError } from '../domain/errors.ts';
+import { isTakenOver, type MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import type { Journal, NewEntry } from '../journal/ports.ts';
 import type { Step } from '../steps/step.ts';
@@ -46,11 +46,16 @@ export class Chronicle {
     await this.#journal.close(state);
   }
 
-  /** Notes the failure. The journal may be what failed: then the way back matters more than the note about it. */
+  /**
+   * Notes the failure. The journal may be what failed: then the way back matters more than the note about it. Throws only
+   * what says that the record is somebody else’s.
+   */
   async failed(step: Step, error: MigrateError): Promise<void> {
     await this.#settled().catch(() => undefined);
     const data = { code: error.code, detail: error.detail };
-    await this.#write([{ step: step.name, kind: 'failed', data }]).catch(() => undefined);
+    await this.#write([{ step: step.name, kind: 'failed', data }]).catch((failure: unknown) => {
+      if (isTakenOver(failure)) throw failure;
+    });
   }
 
   async #settled(): Promise<void> {

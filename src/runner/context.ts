@@ -12,7 +12,7 @@ export interface RunOptions {
   /** Aborted by the first interrupt: before the commit the run turns back, after it the run goes on to its end. */
   readonly interrupt: AbortSignal;
   /** Kept from other migrations of the same pod while this runs; removed when the migration has ended. */
-  readonly lock: Pick<Lock, 'takenFrom' | 'remove' | 'leave'>;
+  readonly lock: Pick<Lock, 'lost' | 'takenFrom' | 'confirm' | 'remove' | 'leave'>;
   /** Takes back what was made for journal and lock themselves, after a complete way back. */
   readonly forget: (signal: AbortSignal) => Promise<void>;
 }
@@ -23,14 +23,23 @@ export interface Begun {
   readonly undo: Json;
 }
 
-/** The context of one step, with its voices. After the commit an interrupt no longer reaches it. */
+/** Whoever only looks waits for nothing and copies nothing. */
+export const SILENT = { waiting: () => undefined, warn: () => undefined, copied: () => undefined };
+
+/** A context to look around with: bound to no step, interruptible. */
+export function lookingContext(options: RunOptions, results: StepResults): StepContext {
+  const { context, interrupt } = options;
+  return { ...context, results, signal: interrupt, ...SILENT };
+}
+
+/** The context of one step, with its voices. After the commit an interrupt no longer reaches it, a lost lock does. */
 export function contextFor(options: RunOptions, step: Step, results: StepResults, forward: boolean): StepContext {
   const { reporter } = options.context;
   const about = { phase: step.phase, step: step.name };
   return {
     ...options.context,
     results,
-    signal: forward ? new AbortController().signal : options.interrupt,
+    signal: forward ? options.lock.lost : options.interrupt,
     waiting: (why) => reporter.notify({ ...about, code: 'I406', text: `${step.title}: ${why}` }),
     warn: (text) => reporter.notify({ ...about, code: 'W421', text }),
     copied: (bytes, bytesPerSecond) =>

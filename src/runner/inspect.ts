@@ -3,7 +3,8 @@ import type { EngineView, Presence } from '../engines/engine.ts';
 import type { JournalRecord } from '../journal/record.ts';
 import { sourceChange } from '../steps/source-pod.ts';
 import { type Step, type StepContext, stepsOf } from '../steps/step.ts';
-import { resultsOf, SILENT } from './resume.ts';
+import { SILENT } from './context.ts';
+import { resultsOf } from './resume.ts';
 
 /** One step, as the record has it and as the clusters show it. */
 export interface StepFinding {

@@ -5,6 +5,7 @@ import { Chronicle } from './chronicle.ts';
 import type { Begun, RunOptions } from './context.ts';
 import { rollBack } from './roll-back.ts';
 import { goThrough } from './run.ts';
+import { thrownBy } from './taken-over.ts';
 
 /**
  * Carries out steps that only look, and takes back what they made for it, whatever they saw. Yields what they saw.
@@ -20,6 +21,8 @@ export async function lookAround(options: RunOptions): Promise<StepResults> {
     await rollBack(options, begun, results, failure);
     if (failure) throw failure;
     return results;
+  } catch (error) {
+    throw thrownBy(options, error);
   } finally {
     options.context.engine.close();
     await options.lock.leave();

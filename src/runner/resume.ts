@@ -1,15 +1,19 @@
 import { MigrateError } from '../domain/errors.ts';
 import { COMMAND } from '../domain/names.ts';
 import { isAfterCommit } from '../domain/phase.ts';
+import type { Plan } from '../domain/plan.ts';
+import { isCommitted } from '../domain/standing.ts';
 import type { EngineView } from '../engines/engine.ts';
 import type { JournalRecord } from '../journal/record.ts';
 import type { StepResults } from '../steps/results.ts';
 import { sourceChange } from '../steps/source-pod.ts';
-import { type StepContext, stepsOf } from '../steps/step.ts';
+import { stepsOf } from '../steps/step.ts';
 import { endedAtHome } from '../steps/take-place.ts';
-import { type Begun, contextFor, type RunOptions } from './context.ts';
+import { type Begun, contextFor, lookingContext, type RunOptions } from './context.ts';
+import { expectSource } from './expect-source.ts';
 import { rollBack } from './roll-back.ts';
 import { goForward } from './run.ts';
+import { thrownBy } from './taken-over.ts';
 
 /** How a migration that was taken up again ended. */
 export type Ending = 'moved' | 'held' | 'led-back';
@@ -28,7 +32,7 @@ export interface TakenUp extends RunOptions {
  * Brings an unfinished migration to its end: back when it is not committed, forward when it is. The clusters and the
  * engine are looked at before the record is believed. Idempotent: after a complete end it only tidies up.
  * Throws F372 when record and clusters contradict each other, F390 or F391 when the end could not be reached, F348 when the
- * pod goes on where it was after all.
+ * pod goes on where it was after all; F371 or F315 with outcome `midway` when somebody else takes it up meanwhile.
  */
 export async function resume(options: TakenUp): Promise<Ending> {
   return takenUp(options, async (record, view) => {
@@ -77,6 +81,8 @@ async function takenUp(
     // Its result is written right before the record says so: whoever died in between has held it all the same.
     if (journal.record().state === 'committed' && heldIn(journal.record())) await journal.close('held');
     return await act(journal.record(), view);
+  } catch (error) {
+    throw thrownBy(options, error);
   } finally {
     context.engine.close();
     await lock.leave();
@@ -111,23 +117,31 @@ function undoOf(record: JournalRecord): ReadonlyMap<string, Begun['undo']> {
   return new Map(intents.map(({ step, data }) => [step, data ?? null]));
 }
 
-/** Whoever only looks waits for nothing and copies nothing. */
-export const SILENT = { waiting: () => undefined, warn: () => undefined, copied: () => undefined };
-
-/** A context to look around with: bound to no step, interruptible. */
-export function lookingContext(options: RunOptions, results: StepResults): StepContext {
-  const { context, interrupt } = options;
-  return { ...context, results, signal: interrupt, ...SILENT };
+/**
+ * A source that was released proves a commit, whatever the record says; so does a target that runs, with most engines. A
+ * source that was let go on proves that there is none.
+ */
+function expectAgreement(record: JournalRecord, view: EngineView, { context }: RunOptions): void {
+  const { source, target } = context.plan;
+  if (isCommitted(record.state)) {
+    if (view.source === 'thawed') throw contradiction(context.plan, record, view, 'the source goes on', source);
+    return;
+  }
+  const targetProves = view.target === 'running' && !context.engine.runsOnRestore;
+  if (heldIn(record) || (!targetProves && view.source !== 'released')) return;
+  throw contradiction(context.plan, record, view, 'the move is committed', target);
 }
 
-/** A source that was released proves a commit, whatever the record says; so does a target that runs, with most engines. */
-function expectAgreement(record: JournalRecord, view: EngineView, { context }: RunOptions): void {
-  const targetProves = view.target === 'running' && !context.engine.runsOnRestore;
-  if (record.state === 'committed' || heldIn(record) || (!targetProves && view.source !== 'released')) return;
-  const { id, target } = context.plan;
-  throw new MigrateError('F372', {
-    detail: `the record of ${id} says ${record.state}, and the helpers say that the move is committed: source ${view.source}, target ${view.target}`,
-    remedy: `do not touch pod ${target.namespace}/${target.pod} of ${target.context}, it may be the only copy; look at every copy of the record: ${COMMAND} describe ${id}`,
+function contradiction(
+  { id }: Plan,
+  { state }: JournalRecord,
+  view: EngineView,
+  what: string,
+  only: Plan['source'] | Plan['target'],
+): MigrateError {
+  return new MigrateError('F372', {
+    detail: `the record of ${id} says ${state}, and the helpers say that ${what}: source ${view.source}, target ${view.target}`,
+    remedy: `do not touch pod ${only.namespace}/${only.pod} of ${only.context}, it may be the only copy; look at every copy of the record: ${COMMAND} describe ${id}`,
     outcome: 'midway',
   });
 }
@@ -135,37 +149,21 @@ function expectAgreement(record: JournalRecord, view: EngineView, { context }: R
 /** Everything that may be there is taken back: what the record announces, and what the clusters show beyond it. */
 async function back(options: TakenUp, record: JournalRecord, view: EngineView): Promise<Ending> {
   const results = resultsOf(record);
-  await expectSource(options, view);
+  const { context, discardTarget } = options;
+  const change = await sourceChange({ ...context, signal: new AbortController().signal });
+  expectSource(context, change, view.target, discardTarget);
   const undo = undoOf(record);
   const begun: Begun[] = [];
-  for (const step of stepsOf(options.steps, options.context.plan)) {
+  for (const step of stepsOf(options.steps, context.plan)) {
     if (!step.revert || (isAfterCommit(step.phase) && !heldIn(record))) continue;
-    const context = lookingContext(options, results);
+    const looking = lookingContext(options, results);
     // What cannot be looked at now is tried all the same; then the failure names it.
-    const there = undo.has(step.name) || (await step.inspect(context).catch(() => 'partial')) !== 'absent';
+    const there = undo.has(step.name) || (await step.inspect(looking).catch(() => 'partial')) !== 'absent';
     if (!there) continue;
     begun.push({ step, undo: undo.get(step.name) ?? null });
   }
   await rollBack(options, begun, results);
   return 'led-back';
-}
-
-/**
- * Before anything is taken back: the target’s stopped copy may be all that is left when the source’s container is
- * another one than the image was taken of.
- */
-async function expectSource({ context, discardTarget }: TakenUp, view: EngineView): Promise<void> {
-  const { plan, reporter } = context;
-  const change = await sourceChange({ ...context, signal: new AbortController().signal });
-  if (change === undefined) return;
-  if ((view.target === 'restored' || view.target === 'running') && !discardTarget) {
-    throw new MigrateError('F344', {
-      detail: `${change}; the target holds its processes as they were at the freeze, and the way back removes them`,
-      remedy: `if the source has what it needs: ${COMMAND} rollback ${plan.id} --discard-target`,
-      outcome: 'midway',
-    });
-  }
-  reporter.notify({ code: 'W421', text: `${change}: what it had in memory went with it, whatever the way back does` });
 }
 
 async function forward(options: TakenUp, record: JournalRecord): Promise<Ending> {

@@ -1,17 +1,24 @@
-import { asMigrateError, MigrateError } from '../domain/errors.ts';
+import { asMigrateError, isTakenOver, MigrateError } from '../domain/errors.ts';
 import { COMMAND } from '../domain/names.ts';
+import type { NewEntry } from '../journal/ports.ts';
 import type { StepResults } from '../steps/results.ts';
-import { type Begun, contextFor, type RunOptions } from './context.ts';
+import { sourceChange } from '../steps/source-pod.ts';
+import type { Step } from '../steps/step.ts';
+import { type Begun, contextFor, lookingContext, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
+import { within } from './within.ts';
 
 /** How often a step is tried to be taken back before it counts as left. */
 const BACK_TRIES = 3;
 /** Pause before a new try, in ms. */
 const BACK_PAUSE_MS = 1000;
+/** How long the way back waits for the record to take a note, in ms. */
+const JOURNAL_MS = 1000;
 
 /**
  * Leads back: undoes every step that was begun, the last one first. One that cannot be undone does not keep the others
- * from it, except those that it needs. Throws F390 naming what is left when the way back could not be finished.
+ * from it, except those that it needs. Throws F390 naming what is left when the way back could not be finished, and F371
+ * or F315 as soon as it is known that somebody else has the migration: whoever that is leads it back, or has.
  */
 export async function rollBack(
   options: RunOptions,
@@ -19,37 +26,64 @@ export async function rollBack(
   results: StepResults,
   reason?: MigrateError,
 ): Promise<void> {
-  const { journal } = options;
+  const { lock } = options;
   const { reporter } = options.context;
+  const note = notesFor(options);
   const left: MigrateError[] = [];
   const kept = new Set<string>();
   for (const { step, undo } of begun.toReversed()) {
     if (!step.revert || kept.has(step.name)) continue;
     try {
-      // What undo needs was recorded with the intent; a journal that cannot be reached must not keep the source frozen.
-      const noted = journal.append([{ step: step.name, kind: 'revert-intent' }]).catch(() => undefined);
+      await note(step, 'revert-intent');
       await takeBack(options, { step, undo }, results);
-      await noted;
-      await journal.append([{ step: step.name, kind: 'reverted' }]).catch(() => undefined);
+      await note(step, 'reverted');
       reporter.notify({ code: 'I405', phase: step.phase, step: step.name, text: `taken back: ${step.title}` });
     } catch (error) {
+      if (isTakenOver(error)) throw error;
       left.push(asMigrateError(error));
       for (const name of step.revertNeeds ?? []) kept.add(name);
-      await journal.append([{ step: step.name, kind: 'revert-failed' }]).catch(() => undefined);
+      await note(step, 'revert-failed');
     }
   }
   if (left.length > 0)
     throw incomplete(options, { reason, left, kept, journal: await closed(options, 'rollback-incomplete') });
   await closed(options, 'rolled-back');
   try {
-    await options.forget(new AbortController().signal);
+    await options.forget(lock.lost);
   } catch (error) {
+    if (isTakenOver(error)) throw error;
     throw incomplete(options, { reason, left: [asMigrateError(error)], kept });
   }
-  reporter.notify({ code: 'I410', text: 'everything is as it was: the source serves' });
+  await tellEnd(options, results);
 }
 
-/** Taking back is idempotent, so it is tried again; an interrupt does not reach it. */
+/**
+ * Notes in the record what the way back does. A refusal because the record is somebody else’s is thrown, at the latest by
+ * the next note. A record that cannot be reached, or takes long, must not keep a source frozen: what undo needs was
+ * recorded with the intent, nobody but this process can commit the move, and no write to a cluster is sent while it is not
+ * known whose lock it is.
+ */
+function notesFor({ journal }: RunOptions) {
+  let refusal: unknown;
+  return async (step: Step, kind: NewEntry['kind']): Promise<void> => {
+    const written = journal.append([{ step: step.name, kind }]).catch((error: unknown) => {
+      if (isTakenOver(error)) refusal = error;
+    });
+    await within(JOURNAL_MS, written);
+    if (refusal !== undefined) throw refusal;
+  };
+}
+
+/** The last words. Somebody may have removed or restarted the source, which then does not serve as before. */
+async function tellEnd(options: RunOptions, results: StepResults): Promise<void> {
+  const looking = { ...lookingContext(options, results), signal: new AbortController().signal };
+  const change = await sourceChange(looking).catch(() => undefined);
+  const { reporter } = options.context;
+  if (change === undefined) reporter.notify({ code: 'I410', text: 'everything is as it was: the source serves' });
+  else reporter.notify({ code: 'I410', text: `everything is as it was but the source: ${change}`, data: { change } });
+}
+
+/** Taking back is idempotent, so it is tried again; an interrupt does not reach it, a lost lock does. */
 async function takeBack(options: RunOptions, { step, undo }: Begun, results: StepResults): Promise<void> {
   const { plan, reporter } = options.context;
   const context = contextFor(options, step, results, true);
@@ -60,11 +94,11 @@ async function takeBack(options: RunOptions, { step, undo }: Begun, results: Ste
         name: `taking back: ${step.title}`,
         deadline,
         ms: plan.deadlines[deadline],
-        signal: new AbortController().signal,
+        signal: context.signal,
       });
       return;
     } catch (error) {
-      if (tries >= BACK_TRIES) throw error;
+      if (tries >= BACK_TRIES || isTakenOver(error)) throw error;
       const why = asMigrateError(error);
       reporter.notify({
         code: 'W422',
@@ -76,8 +110,12 @@ async function takeBack(options: RunOptions, { step, undo }: Begun, results: Ste
   }
 }
 
+/** What kept the record from being closed; throws what says that it is somebody else’s. */
 async function closed({ journal }: RunOptions, state: 'rolled-back' | 'rollback-incomplete'): Promise<unknown> {
-  return journal.close(state).catch((error: unknown) => error);
+  return journal.close(state).catch((error: unknown) => {
+    if (isTakenOver(error)) throw error;
+    return error;
+  });
 }
 
 interface Left {

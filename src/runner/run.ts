@@ -1,25 +1,33 @@
-import { asMigrateError, MigrateError } from '../domain/errors.ts';
+import { asMigrateError, isTakenOver, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { COMMAND } from '../domain/names.ts';
 import { isAfterCommit } from '../domain/phase.ts';
+import { SIDES } from '../domain/refs.ts';
 import type { StepResults } from '../steps/results.ts';
+import { sourceChange } from '../steps/source-pod.ts';
 import { type Step, type StepContext, stepsOf } from '../steps/step.ts';
 import { Chronicle } from './chronicle.ts';
-import { type Begun, contextFor, type RunOptions } from './context.ts';
+import { type Begun, contextFor, lookingContext, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
+import { expectSource } from './expect-source.ts';
 import { rollBack } from './roll-back.ts';
+import { thrownBy } from './taken-over.ts';
+import { within } from './within.ts';
 
 /** How long an act after the commit is tried again before the run stops midway, in ms: an API server may restart meanwhile. */
 const FORWARD_MS = 60_000;
 /** Pause before the n-th new try, in ms, and the longest. */
 const FORWARD_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 5000;
+/** How long an act or the way back waits for a look at what others may have done, in ms: the source may be frozen. */
+const LOOK_MS = 2000;
 
 /**
  * Carries out a plan. Every act is announced to the journal and its result recorded (see Chronicle). A failure before
  * the commit leads back; afterwards acts are tried again, for they can only go forward.
- * Throws the failure that ended the run: outcome `failed` or `interrupted` when the source serves as before,
- * `rollbackIncomplete` when the way back needs another try, `midway` when the move is committed and not finished.
+ * Throws the failure that ended the run: outcome `failed` or `interrupted` when all was led back, `rollbackIncomplete` when
+ * the way back needs another try, `midway` when the move is committed and not finished, when nothing is taken back because
+ * the target holds the only copy (F344), or when somebody else has the migration by now (F371, F315).
  */
 export async function run(options: RunOptions): Promise<StepResults> {
   const results: StepResults = {};
@@ -28,6 +36,7 @@ export async function run(options: RunOptions): Promise<StepResults> {
   const at = steps.findIndex(({ phase }) => phase === 'commit') + 1;
   let committed = false;
   const announce = () => {
+    if (isTakenOver(options.interrupt.reason)) return;
     const text = committed ? 'interrupted after the commit: going on to the end' : 'interrupted: turning back';
     options.context.reporter.notify({ code: 'I411', text });
   };
@@ -38,6 +47,8 @@ export async function run(options: RunOptions): Promise<StepResults> {
     committed = true;
     await goForward(options, steps.slice(at), results, chronicle);
     return results;
+  } catch (error) {
+    throw thrownBy(options, error);
   } finally {
     options.interrupt.removeEventListener('abort', announce);
     options.context.engine.close();
@@ -59,16 +70,48 @@ async function goToCommit(
     options.context.reporter.notify({ code: 'I408', phase: 'commit', text });
   } catch (thrown) {
     const error = asMigrateError(thrown);
+    if (isTakenOver(error)) throw error;
     if (error.outcome === 'midway') throw stoppedMidway(options, error, false);
+    const obstacle = await noWayBack(options, begun, results);
     const failed = begun.at(-1)?.step;
     if (failed) {
       const { phase, name, title } = failed;
-      options.context.reporter.notify({ code: 'I404', phase, step: name, text: `${title}: failed; turning back` });
-      // Not waited for: a journal that is slow must not keep the source frozen.
-      void chronicle.failed(failed, error);
+      const text = obstacle ? `${title}: failed` : `${title}: failed; turning back`;
+      options.context.reporter.notify({ code: 'I404', phase, step: name, text });
+      const noted = chronicle.failed(failed, error);
+      if (obstacle) await noted;
+      // Not waited for: a journal that is slow must not keep the source frozen; whose it is, the way back hears itself.
+      else noted.catch(() => undefined);
     }
+    if (obstacle) throw obstacle;
     await rollBack(options, begun, results, error);
     throw error.outcome === 'interrupted' ? ledBack(options, error) : error;
+  }
+}
+
+/**
+ * F344 where the target holds the only copy, or may, for it cannot be asked; undefined where it does not, and where the
+ * source cannot be looked at.
+ */
+async function noWayBack(
+  options: RunOptions,
+  begun: readonly Begun[],
+  results: StepResults,
+): Promise<MigrateError | undefined> {
+  if (!begun.some(({ step }) => step.name === 'restore')) return undefined;
+  const over = new AbortController();
+  const context = { ...lookingContext(options, results), signal: over.signal };
+  const look = <T>(act: Promise<T>) => within(LOOK_MS, act).catch(() => undefined);
+  try {
+    const change = await look(sourceChange(context));
+    if (change === undefined) return undefined;
+    const { target = 'unknown' } = (await look(context.engine.look(context))) ?? {};
+    expectSource(context, change, target === 'unknown' ? 'restored' : target);
+    return undefined;
+  } catch (error) {
+    return asMigrateError(error);
+  } finally {
+    over.abort();
   }
 }
 
@@ -97,8 +140,8 @@ export async function goThrough(
 
 /**
  * Carries out steps after the commit and ends the record; where the source is to be held, the record says so and the rest
- * is left for later. No interrupt reaches it. Throws F391 with outcome `midway` when
- * one of them cannot be done.
+ * is left for later. No interrupt reaches it. Throws F391 with outcome `midway` when one of them cannot be done, and at once
+ * what says that somebody else has the migration.
  */
 export async function goForward(
   options: RunOptions,
@@ -121,7 +164,7 @@ export async function goForward(
     await chronicle.close();
     await unlock(options);
   } catch (error) {
-    throw stoppedMidway(options, asMigrateError(error), true);
+    throw isTakenOver(error) ? error : stoppedMidway(options, asMigrateError(error), true);
   }
 }
 
@@ -150,6 +193,7 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
   let paused = 0;
   for (let tries = 1; ; tries++) {
     try {
+      await hearWhoseItIs(options);
       const result = await withDeadline(
         async (signal) => {
           const bound = { ...context, signal };
@@ -170,14 +214,37 @@ async function perform(options: RunOptions, step: Step, context: StepContext, un
       return result;
     } catch (error) {
       const isOver = tries > 1 && Math.max(Date.now() - started, paused) >= FORWARD_MS;
-      if (!isAfterCommit(step.phase) || isOver) throw error;
+      if (!isAfterCommit(step.phase) || isOver || isTakenOver(error)) throw error;
       const why = asMigrateError(error);
       reporter.notify({ code: 'W422', step: step.name, text: `${step.title}: ${why.detail}; trying again` });
       const pause = Math.min(FORWARD_PAUSE_MS * tries, LONGEST_PAUSE_MS);
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await pauseFor(pause, options.lock.lost);
       paused += pause;
     }
   }
+}
+
+/**
+ * Whoever slept hears before an act whether the migration is still theirs: then F371. What is asked of helpers needs no
+ * API server, so where none answers the act begins all the same; writes to a cluster wait for its answer.
+ */
+async function hearWhoseItIs({ lock }: RunOptions): Promise<void> {
+  const confirmed = SIDES.map((side) =>
+    lock.confirm(side).catch((error: unknown) => {
+      if (isTakenOver(error)) throw error;
+    }),
+  );
+  await within(LOOK_MS, Promise.all(confirmed));
+}
+
+/** Throws F371 as soon as the lock is lost. */
+async function pauseFor(ms: number, lost: AbortSignal): Promise<void> {
+  lost.throwIfAborted();
+  const over = new AbortController();
+  const whenLost = new Promise<never>((_resolve, reject) => {
+    lost.addEventListener('abort', () => reject(lost.reason), { once: true, signal: over.signal });
+  });
+  await within(ms, whenLost).finally(() => over.abort());
 }
 
 /** An interrupt is told with the state that it left both clusters in. */

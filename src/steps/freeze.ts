@@ -20,7 +20,7 @@ export const freeze: Step<'freeze'> = {
   inspect: async (context) => {
     const { source } = await context.engine.look(context);
     if (source === 'unknown') return 'partial';
-    return source === 'running' ? 'absent' : 'done';
+    return source === 'running' || source === 'thawed' ? 'absent' : 'done';
   },
   apply: (context) => context.engine.freeze(context),
   revert: (context, undo) => context.engine.thaw(context, undo !== null),

@@ -1,4 +1,4 @@
-import { asMigrateError, MigrateError } from '../domain/errors.ts';
+import { asMigrateError, isTakenOver, MigrateError } from '../domain/errors.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
 import type { LaterPod, Rehearsing } from '../engines/engine.ts';
@@ -46,6 +46,7 @@ export const takePlace: Step<'place'> = {
       if (!givenUp) return await restoreOn('target', rehearsing, context);
       return { ...(await restoreOn('source', rehearsing, context)), failure: givenUp } satisfies Place;
     } catch (error) {
+      if (isTakenOver(error)) throw error;
       const { code, message, detail } = asMigrateError(error);
       // It may run there already; whoever cannot tell must not remove it.
       if (await rehearsing.goesOn(context, givenUp ? 'source' : 'target')) throw error;

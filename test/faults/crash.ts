@@ -22,7 +22,7 @@ import { MovingProgram } from '../fakes/moving-program.ts';
 import { type Clusters, contents, plan } from '../fixtures/two-clusters.ts';
 import { inFakeTime } from '../support/fake-time.ts';
 import { withMortalSignals } from '../support/mortal-signals.ts';
-import { apiOf, clockOf, type Death, Life, registryOf, sinkOf } from './life.ts';
+import { apiOf, clockOf, type Death, type Fate, Life, registryOf, sinkOf } from './life.ts';
 import { MOVES, type Scene, SECRET_WORDS } from './moves.ts';
 
 const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted };
@@ -38,6 +38,8 @@ export class CrashWorld {
   readonly #told: string[] = [];
   readonly #disk = memorySink();
   #plan: Plan | undefined;
+  /** Somebody lets it pass already. */
+  #timePasses = false;
   #life: Life = new Life(() => undefined);
   /** What was in the namespaces of helpers and records before. */
   readonly #there: readonly string[];
@@ -74,32 +76,46 @@ export class CrashWorld {
   /** A process that begins the move; ends when it is done, or dead. */
   async begin(death?: Death): Promise<Life> {
     this.#plan ??= await plan(this.clusters, this.#request);
-    const made = this.#plan;
-    const life = this.#newLife(death);
-    const work = async () => {
-      await run({ ...(await beginSession(made, this.#workplace(life))), steps: stepsOf(life) });
-    };
-    await bounded(() => Promise.race([life.died, work()]));
+    const life = this.#newLife({ death });
+    await this.#bounded(() => Promise.race([life.died, this.#move(this.#plan, life)]));
     return life;
   }
 
-  /** Another process, on another machine perhaps, that takes the migration up. */
-  async takeUp(command: keyof typeof ACTS, death?: Death, acceptLoss = false): Promise<Ending | 'killed'> {
-    const made = this.#plan;
-    if (!made) throw new Error('nothing was begun');
-    const life = this.#newLife(death);
-    const work = async () => {
-      // Of the plan it has what the record holds.
-      const recorded = JSON.parse(JSON.stringify(withhold(made as never).content)) as Plan;
-      const session = await takeUpSession(recorded, this.#workplace(life));
-      return ACTS[command]({
-        ...session,
-        steps: stepsOf(life),
-        operation: command,
-        acceptLoss: async () => acceptLoss,
-      });
-    };
-    return bounded(() => Promise.race([life.died.then(() => 'killed' as const), work()]));
+  /**
+   * A process that begins the move, or takes it up, and falls asleep with its machine after its n-th act. When `meanwhile`
+   * is over it wakes up and goes on to its end. Yields what it threw; undefined for nothing.
+   */
+  async sleep(act: number, meanwhile: () => Promise<void>, command?: keyof typeof ACTS): Promise<unknown> {
+    this.#plan ??= await plan(this.clusters, this.#request);
+    const life = this.#newLife({ sleepAfter: act });
+    return this.#bounded(async () => {
+      const work = command ? this.#takeUp(command, life, false) : this.#move(this.#plan, life);
+      const ended = work.then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      await Promise.race([life.slept, ended]);
+      await meanwhile();
+      this.#life = life;
+      life.wake();
+      return ended;
+    });
+  }
+
+  /** A process with another migration of the same pod, to its end. */
+  async moveAgain(request: Partial<MigrationRequest>): Promise<void> {
+    const made = await plan(this.clusters, { ...this.#request, ...request }, 'm-other');
+    await this.#bounded(() => this.#move(made, this.#newLife({})));
+  }
+
+  /**
+   * Another process, on another machine perhaps, that takes the migration up; whoever runs it agrees to what is lost with
+   * that, or does not.
+   */
+  async takeUp(command: keyof typeof ACTS, death?: Death, agreed = false): Promise<Ending | 'killed'> {
+    const life = this.#newLife({ death });
+    const work = () => this.#takeUp(command, life, agreed);
+    return this.#bounded(() => Promise.race([life.died.then(() => 'killed' as const), work()]));
   }
 
   /** What the last process did, in order. */
@@ -148,8 +164,37 @@ export class CrashWorld {
     this.program.tick('while nobody is at work');
   }
 
-  #newLife(death: Death | undefined): Life {
-    this.#life = new Life((label) => this.program.tick(label), death);
+  async #takeUp(command: keyof typeof ACTS, life: Life, agreed: boolean): Promise<Ending> {
+    if (!this.#plan) throw new Error('nothing was begun');
+    // Of the plan it has what the record holds.
+    const recorded = JSON.parse(JSON.stringify(withhold(this.#plan as never).content)) as Plan;
+    return ACTS[command]({
+      ...(await takeUpSession(recorded, this.#workplace(life))),
+      steps: stepsOf(life),
+      operation: command,
+      acceptLoss: async () => agreed,
+      discardTarget: agreed,
+    });
+  }
+
+  async #move(made: Plan | undefined, life: Life): Promise<void> {
+    if (!made) throw new Error('there is no plan');
+    await run({ ...(await beginSession(made, this.#workplace(life))), steps: stepsOf(life) });
+  }
+
+  /** In steps that are long for a test and short for a move; what happens meanwhile happens in the same ones. */
+  async #bounded<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#timePasses) return act();
+    this.#timePasses = true;
+    try {
+      return await bounded(act);
+    } finally {
+      this.#timePasses = false;
+    }
+  }
+
+  #newLife(fate: Fate): Life {
+    this.#life = new Life((label) => this.program.tick(label), fate);
     return this.#life;
   }
 
@@ -164,13 +209,21 @@ export class CrashWorld {
       const helper = this.clusters.helpers[side];
       const life = this.#life;
       if (!command.includes(CONTROL_SOCKET)) return await helper.run(command, io);
-      for await (const line of createInterface({ input: io.stdin })) {
+      const lines = createInterface({ input: io.stdin });
+      let gone = false;
+      // With the pod goes whoever is asked, and the stream.
+      cluster.onChange((type, { kind, metadata }) => {
+        if (type !== 'DELETED' || kind !== 'Pod' || metadata.name !== pod) return;
+        gone = true;
+        lines.close();
+      });
+      for await (const line of lines) {
         const { op } = JSON.parse(line) as { op: string };
         const reply = async () => helper.reply(line);
         const answer = op === 'status' ? life.look(reply) : life.act(`${op} at ${side}`, reply);
         void answer.then((text) => io.stdout.write(`${text}\n`));
       }
-      return 0;
+      return gone ? KILLED : 0;
     });
   }
 
@@ -199,10 +252,12 @@ export class CrashWorld {
   }
 }
 
+/** The exit code of whom SIGKILL has ended. */
+const KILLED = 137;
+
 /** Nothing of a move takes this long, in ms. */
 const TOO_LONG_MS = 150_000;
 
-/** In steps that are long for a test and short for a move. */
 function bounded<T>(act: () => Promise<T>): Promise<T> {
   const late = () =>
     new Promise<never>((_resolve, reject) => {

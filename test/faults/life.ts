@@ -9,12 +9,19 @@ export interface Death {
   readonly when: 'before' | 'after';
 }
 
+/** What becomes of a process. */
+export interface Fate {
+  readonly death?: Death | undefined;
+  /** It falls asleep with its machine right after its n-th act, from 1. */
+  readonly sleepAfter?: number;
+}
+
 /**
  * One process and its end. Everything that it does to the world goes through `act`; once it is dead nothing of it
- * reaches the world any more, and nothing from there reaches it.
+ * reaches the world any more, and nothing from there reaches it. While it sleeps that waits until it wakes.
  */
 export class Life {
-  readonly #death: Death | undefined;
+  readonly #fate: Fate;
   readonly #onMoment: (label: string) => void;
   /** What it did, in order. */
   readonly acts: string[] = [];
@@ -22,16 +29,31 @@ export class Life {
   #die: () => void = () => undefined;
   /** Resolves when it is killed. */
   readonly died: Promise<void>;
+  #asleep: Promise<void> | undefined;
+  #wake: () => void = () => undefined;
+  #fallAsleep: () => void = () => undefined;
+  /** Resolves when it has fallen asleep. */
+  readonly slept: Promise<void>;
 
-  constructor(onMoment: (label: string) => void, death?: Death) {
+  constructor(onMoment: (label: string) => void, fate: Fate = {}) {
     this.#onMoment = onMoment;
-    this.#death = death;
+    this.#fate = fate;
     this.died = new Promise((resolve) => {
       this.#die = resolve;
     });
+    this.slept = new Promise((resolve) => {
+      this.#fallAsleep = resolve;
+    });
+  }
+
+  /** It goes on where it fell asleep, and knows of nothing that has happened since. */
+  wake(): void {
+    this.#asleep = undefined;
+    this.#wake();
   }
 
   async act<T>(label: string, perform: () => Promise<T> | T): Promise<T> {
+    await this.#asleep;
     if (this.dead) return await forever();
     this.acts.push(label);
     const number = this.acts.length;
@@ -44,18 +66,29 @@ export class Life {
       this.#onMoment(`${label}, done`);
       // An answer that says no is an answer too.
       if (this.#isDue(number, 'after')) await this.#end();
+      if (this.#fate.sleepAfter === number) this.#sleep();
+      await this.#asleep;
     }
   }
 
   /** Only looks: never the moment of a death, and silent afterwards. */
   async look<T>(perform: () => Promise<T>): Promise<T> {
+    await this.#asleep;
     if (this.dead) return await forever();
     const result = await perform();
+    await this.#asleep;
     return this.dead ? await forever() : result;
   }
 
   #isDue(number: number, when: Death['when']): boolean {
-    return this.#death?.act === number && this.#death.when === when;
+    return this.#fate.death?.act === number && this.#fate.death.when === when;
+  }
+
+  #sleep(): void {
+    this.#asleep = new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#fallAsleep();
   }
 
   #end(): Promise<never> {

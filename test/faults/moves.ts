@@ -57,7 +57,7 @@ const THROUGH_REGISTRY: Scenes = {
 };
 
 /** To another node. */
-const WITHIN: Scenes = {
+export const WITHIN: Scenes = {
   'a pod of a Deployment, to another node': within({ owner: withVariables(deployment()) }),
   'a pod of a StatefulSet, to another node': within({ owner: withVariables(statefulSet()) }),
   'a pod of a StatefulSet that ends on its own node': cannotLand(within({ owner: statefulSet() })),

@@ -7,7 +7,7 @@ type Status = HelperResult<'status'>;
 
 const SOURCE: Readonly<Record<Status['source']['state'], EngineView['source']>> = {
   idle: 'running',
-  thawed: 'running',
+  thawed: 'thawed',
   frozen: 'frozen',
   sealed: 'sealed',
   released: 'released',

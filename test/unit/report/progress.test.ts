@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MigrateError } from '../../../src/domain/errors.ts';
+import { MigrateError, type Outcome } from '../../../src/domain/errors.ts';
 import type { Message } from '../../../src/report/message.ts';
 import { Progress } from '../../../src/report/progress.ts';
 import { situationOf } from '../../../src/report/situation.ts';
@@ -13,9 +13,13 @@ function told(...messages: readonly Told[]): Progress {
   return progress;
 }
 
+function ended(outcome: Outcome, code: MigrateError['code'] = 'F340'): MigrateError {
+  return new MigrateError(code, { detail: 'it ended', remedy: 'look', outcome });
+}
+
 describe('what is the case after a failure', () => {
   it('is nothing to tell before anything began', () => {
-    expect(situationOf('failed', told())).toBeUndefined();
+    expect(situationOf(ended('failed'), told())).toBeUndefined();
   });
 
   it('is that the source serves when the way back came to its end', () => {
@@ -27,7 +31,7 @@ describe('what is the case after a failure', () => {
       ['I405', 'freeze', 'freeze'],
       ['I405', 'helpers', 'prepare'],
     );
-    expect(situationOf('failed', progress)).toMatchObject({ step: { name: 'freeze' }, serves: 'source' });
+    expect(situationOf(ended('failed'), progress)).toMatchObject({ step: { name: 'freeze' }, serves: 'source' });
   });
 
   it.each<[string, Told[], string]>([
@@ -57,20 +61,42 @@ describe('what is the case after a failure', () => {
       'source',
     ],
   ])('after an incomplete way back is %s', (_name, messages, serves) => {
-    expect(situationOf('rollbackIncomplete', told(...messages))).toMatchObject({ serves });
+    expect(situationOf(ended('rollbackIncomplete'), told(...messages))).toMatchObject({ serves });
   });
 
   it('is that the target has it after the commit, and unknown where the commit’s answer was lost', () => {
     const progress = told(['I402', 'commit', 'commit'], ['I403', 'commit', 'commit'], ['I402', 'switch', 'switch']);
-    expect(situationOf('midway', progress)).toMatchObject({ serves: 'unknown' });
+    expect(situationOf(ended('midway'), progress)).toMatchObject({ serves: 'unknown' });
     progress.take({ code: 'I408', text: 'committed', phase: 'commit' }, 0);
-    expect(situationOf('midway', progress)).toMatchObject({ step: { name: 'switch' }, serves: 'target' });
+    expect(situationOf(ended('midway'), progress)).toMatchObject({ step: { name: 'switch' }, serves: 'target' });
+  });
+
+  it('is not known where somebody else has the migration, committed or not', () => {
+    const progress = told(['I402', 'commit', 'commit'], ['I404', 'commit', 'commit']);
+    const error = new MigrateError('F371', { detail: 'ann', remedy: 'look', outcome: 'midway', takenOver: true });
+    const theirs = { serves: 'unknown', text: expect.stringContaining('somebody else') };
+    expect(situationOf(error, progress)).toMatchObject(theirs);
+    progress.take({ code: 'I408', text: 'committed', phase: 'commit' }, 0);
+    expect(situationOf(error, progress)).toMatchObject(theirs);
+  });
+
+  it('is that the target holds the only copy where the source changed under the move', () => {
+    const progress = told(['I402', 'commit', 'commit'], ['I404', 'commit', 'commit']);
+    const text = expect.stringContaining('the target holds the processes');
+    expect(situationOf(ended('midway', 'F344'), progress)).toMatchObject({ serves: 'unknown', text });
+  });
+
+  it('says what has become of a source that serves no more, although all was led back', () => {
+    const progress = told(['I402', 'copy', 'prepare'], ['I404', 'copy', 'prepare']);
+    progress.take({ code: 'I410', text: 'led back', data: { change: 'pod shop/cart-0 was removed' } }, 0);
+    const text = 'pod shop/cart-0 was removed; what had been prepared was taken away again';
+    expect(situationOf(ended('failed'), progress)).toMatchObject({ serves: 'unknown', text });
   });
 
   it('stands in the error for people', () => {
     const progress = told(['I402', 'freeze', 'freeze'], ['I404', 'freeze', 'freeze'], ['I405', 'freeze', 'freeze']);
     const error = new MigrateError('F340', { detail: 'CRIU cannot dump', remedy: 'mend it' });
-    expect(renderError(error, situationOf('failed', progress))).toMatchInlineSnapshot(`
+    expect(renderError(error, situationOf(ended('failed'), progress))).toMatchInlineSnapshot(`
       "error F340: the process image could not be taken
         step: freeze: freeze
         why:  CRIU cannot dump

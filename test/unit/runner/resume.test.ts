@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { asMigrateError } from '../../../src/domain/errors.ts';
+import type { EngineView } from '../../../src/engines/engine.ts';
 import { Progress } from '../../../src/report/progress.ts';
 import { situationOf } from '../../../src/report/situation.ts';
-import { resume } from '../../../src/runner/resume.ts';
+import { finalizeCommitted, resume, rollBackUnfinished } from '../../../src/runner/resume.ts';
 import type { StepContext } from '../../../src/steps/step.ts';
-import { failure, program } from '../../fixtures/steps.ts';
+import { failure, only, program } from '../../fixtures/steps.ts';
 import { inFakeTime } from '../../support/fake-time.ts';
 
 const AT_HOME = {
@@ -15,13 +17,15 @@ const AT_HOME = {
   failure: { code: 'F341', detail: 'CRIU refused' },
 };
 
-/** A committed migration, taken up by another process. */
-async function committed(acts: Parameters<typeof program>[0] = {}) {
+const NOBODY: EngineView = { means: 'absent', source: 'unknown', target: 'unknown' };
+
+/** A committed migration, taken up by another process that finds this. */
+async function committed(acts: Parameters<typeof program>[0] = {}, view = NOBODY) {
   const { options, journal, log, messages } = await program(acts);
   await journal.commit({});
   const engine = {
     attach: async () => undefined,
-    look: async () => ({ means: 'absent', source: 'unknown', target: 'unknown' }),
+    look: async () => view,
     close: () => undefined,
   } as unknown as StepContext['engine'];
   const taken = { ...options, context: { ...options.context, engine }, operation: 'resume' };
@@ -37,7 +41,33 @@ describe('a resume that does not come to the end of a committed move', () => {
     expect(error).toMatchObject({ code: 'F391', outcome: 'midway' });
     const progress = new Progress();
     for (const message of messages) progress.take(message, 0);
-    expect(situationOf('midway', progress)).toMatchObject({ step: { name: 'finalize' }, serves: 'target' });
+    expect(situationOf(asMigrateError(error), progress)).toMatchObject({
+      step: { name: 'finalize' },
+      serves: 'target',
+    });
+  });
+});
+
+describe('a committed move whose source goes on, as its helper knows', () => {
+  const view: EngineView = { means: 'done', source: 'thawed', target: 'restored' };
+
+  it.each(Object.entries({ resume, finalizeCommitted, rollBackUnfinished }))(
+    'is left alone by %s: record and clusters contradict each other',
+    async (_name, act) => {
+      const { taken, log } = await committed({}, view);
+      await expect(act(taken)).rejects.toMatchObject({
+        code: 'F372',
+        outcome: 'midway',
+        detail: expect.stringContaining('says committed, and the helpers say that the source goes on'),
+        remedy: expect.stringContaining('do not touch pod shop/cart-0 of east'),
+      });
+      expect(only(log, 'apply')).toEqual([]);
+    },
+  );
+
+  it('is no contradiction where a helper that was started anew knows of nothing', async () => {
+    const { taken } = await committed({}, { ...view, source: 'running' });
+    await expect(resume(taken)).resolves.toBe('moved');
   });
 });
 

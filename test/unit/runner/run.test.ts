@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MigrateError } from '../../../src/domain/errors.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import { timeline } from '../../../src/report/timeline.ts';
 import { run } from '../../../src/runner/run.ts';
@@ -7,6 +8,12 @@ import { inFakeTime } from '../../support/fake-time.ts';
 
 const NAMES = PROGRAM.map(([name]) => name);
 const BEFORE = NAMES.slice(0, NAMES.indexOf('commit'));
+/** How a run ends whose migration somebody else has by then. */
+const THEIRS = {
+  outcome: 'midway',
+  detail: expect.stringContaining('somebody else has taken m-test up or ended it'),
+  remedy: expect.stringContaining('kubectl migrate status m-test'),
+};
 const fails = (name: string): Act => ({ apply: () => Promise.reject(failure(name)) });
 
 describe('a run', () => {
@@ -136,6 +143,113 @@ describe('a failure before the commit', () => {
   });
 });
 
+describe('a source that changed before the commit', () => {
+  const remove: Act['apply'] = async () => {
+    world.cluster.remove(RESOURCES.pod, 'shop', 'cart-0');
+    return {};
+  };
+  let world: Awaited<ReturnType<typeof program>>;
+
+  it.each(['restored', 'running', 'unknown'] as const)(
+    'keeps the run from taking anything back where the target is %s: it may be the only copy',
+    async (target) => {
+      world = await program({ restore: { apply: remove }, commit: fails('commit') }, target);
+      await expect(run(world.options)).rejects.toMatchObject({
+        code: 'F344',
+        outcome: 'midway',
+        detail: expect.stringContaining('pod shop/cart-0 was removed'),
+        remedy: expect.stringContaining('rollback m-test --discard-target'),
+      });
+      expect(only(world.log, 'revert')).toEqual([]);
+      expect(world.log).not.toContain('forget');
+      expect((await record(world)).state).toBe('running');
+      expect(world.messages.map(({ text }) => text).join('\n')).not.toMatch(/turning back|the source serves/);
+    },
+  );
+
+  it.each([
+    ['before the restore', { freeze: { apply: remove }, restore: fails('restore') }, 'waiting'],
+    ['where nothing was restored', { restore: { apply: remove }, commit: fails('commit') }, 'waiting'],
+  ] as const)('%s is led back, and not said to serve', async (_when, acts, target) => {
+    world = await program(acts, target);
+    await expect(run(world.options)).rejects.toMatchObject({ outcome: 'failed' });
+    expect((await record(world)).state).toBe('rolled-back');
+    const last = world.messages.findLast(({ code }) => code === 'I410');
+    expect(last?.text).toContain('pod shop/cart-0 was removed');
+    expect(last?.text).not.toContain('serves');
+  });
+});
+
+describe('a lock that somebody else has taken', () => {
+  const taken = new MigrateError('F371', {
+    detail: 'lease pod.shop.cart-0: ann on lap',
+    remedy: 'look',
+    takenOver: true,
+  });
+  let world: Awaited<ReturnType<typeof program>>;
+  const lose: Act['apply'] = async ({ signal }) => {
+    world.lost.abort(taken);
+    signal.throwIfAborted();
+    throw failure('what it needs is gone');
+  };
+  const stopped = { code: 'F371', ...THEIRS };
+
+  it.each(BEFORE)('ends the run in %s, and nothing is taken back', async (name) => {
+    world = await program({ [name]: { apply: lose } });
+    await expect(run(world.options)).rejects.toMatchObject(stopped);
+    expect(only(world.log, 'revert')).toEqual([]);
+    expect(world.log).not.toContain('forget');
+    expect((await record(world)).state).toBe('running');
+  });
+
+  it.each(['freeze', 'switch'])('as is heard after a sleep keeps %s from beginning', async (name) => {
+    world = await program();
+    const { lock } = world.options;
+    const confirm = async () => {
+      if (world.log.includes(`write intent ${name}`) || world.log.includes('write commit')) throw taken;
+    };
+    await expect(run({ ...world.options, lock: { ...lock, confirm } })).rejects.toMatchObject(stopped);
+    expect(only(world.log, 'apply')).toEqual(NAMES.slice(0, NAMES.indexOf(name)));
+    expect(only(world.log, 'revert')).toEqual([]);
+  });
+
+  it('is none where no cluster says whose it is', async () => {
+    world = await program();
+    const { lock } = world.options;
+    await run({ ...world.options, lock: { ...lock, confirm: () => Promise.reject(failure('no answer')) } });
+    expect(only(world.log, 'apply')).toEqual(NAMES);
+  });
+
+  it('ends a way back', async () => {
+    const revert: Act['revert'] = async () => {
+      world.lost.abort(taken);
+      throw failure('what it needs is gone');
+    };
+    world = await program({ freeze: { revert }, restore: fails('restore') });
+    await expect(run(world.options)).rejects.toMatchObject(stopped);
+    expect(only(world.log, 'revert')).toEqual(['restore', 'freeze']);
+    expect(world.log).not.toContain('forget');
+  });
+
+  it.each(['switch', 'finalize'])('ends the way forward in %s at once', async (name) => {
+    world = await program({ [name]: { apply: lose } });
+    await expect(run(world.options)).rejects.toMatchObject(stopped);
+    expect(only(world.log, 'apply').filter((each) => each === name)).toHaveLength(1);
+    expect(world.log).not.toContain('close done');
+    expect((await record(world)).state).toBe('committed');
+  });
+
+  it('ends the way forward between two tries', async () => {
+    const apply: Act['apply'] = async () => {
+      setTimeout(() => world.lost.abort(taken), 1500);
+      throw failure('slow');
+    };
+    world = await program({ switch: { apply } });
+    await expect(inFakeTime(() => run(world.options), 500)).rejects.toMatchObject(stopped);
+    expect(only(world.log, 'apply').filter((name) => name === 'switch')).toHaveLength(2);
+  });
+});
+
 describe('a way back that fails', () => {
   it('names what is left, takes back the rest, and keeps the record', async () => {
     const world = await program({
@@ -183,9 +297,52 @@ describe('the journal', () => {
       return {};
     };
     const world = await program({ routes: { apply: meddle } });
-    await expect(run(world.options)).rejects.toMatchObject({ code: 'F315' });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F315', ...THEIRS });
     expect(only(world.log, 'apply')).toEqual(['helpers', 'routes']);
-    expect(only(world.log, 'revert')).toEqual(['routes', 'helpers']);
+    expect(only(world.log, 'revert')).toEqual([]);
+    expect(world.log).not.toContain('forget');
+  });
+
+  it('that somebody removed does the same', async () => {
+    const meddle: Act['apply'] = async () => {
+      world.cluster.remove(RESOURCES.configMap, 'kubectl-migrate', 'm-test');
+      return {};
+    };
+    const world = await program({ freeze: { apply: meddle } });
+    await expect(run(world.options)).rejects.toMatchObject(THEIRS);
+    expect(only(world.log, 'revert')).toEqual([]);
+    expect(world.log).not.toContain('forget');
+  });
+
+  it('that somebody else wrote to keeps the run from turning back as well', async () => {
+    const meddle: Act['apply'] = async () => {
+      world.cluster.change(RESOURCES.configMap, 'kubectl-migrate', 'm-test', (map) => {
+        map['data'] = { record: '{}' };
+      });
+      throw failure('the helper is gone');
+    };
+    const world = await program({ freeze: { apply: meddle } });
+    await expect(run(world.options)).rejects.toMatchObject({ code: 'F315', ...THEIRS });
+    expect(only(world.log, 'revert')).toEqual([]);
+    expect(world.log).not.toContain('forget');
+  });
+
+  it('that does not answer keeps no source frozen', async () => {
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    // Not before all is taken back.
+    const world = await program({ freeze: fails('freeze'), helpers: { revert: async () => answer() } });
+    const { journal } = world.options;
+    const append: typeof journal.append = async (entries, write) => {
+      if (entries.some(({ kind }) => kind.startsWith('revert'))) await answered;
+      await journal.append(entries, write);
+    };
+    const ended = inFakeTime(() => run({ ...world.options, journal: { ...journal, append } }), 500);
+    await expect(ended).rejects.toMatchObject({ code: 'F332', outcome: 'failed' });
+    expect(only(world.log, 'revert')).toEqual(['freeze', 'routes', 'helpers']);
+    expect((await record(world)).state).toBe('rolled-back');
   });
 
   it('that cannot be written keeps the next act from beginning, and not the way back', async () => {

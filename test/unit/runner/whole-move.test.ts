@@ -4,6 +4,7 @@ import type { HelperOp } from '../../../src/helper/protocol.ts';
 import type { ApiRequest } from '../../../src/kube/api-client.ts';
 import type { EndpointSlice, Pod, Service } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
+import type { Message } from '../../../src/report/message.ts';
 import { CONTAINER_FACTS, frozenWith, NODE_FACTS } from '../../fakes/fake-helper.ts';
 import { MovingProgram } from '../../fakes/moving-program.ts';
 import { move } from '../../fixtures/move.ts';
@@ -232,14 +233,21 @@ describe('a move that fails before the commit', () => {
     expect(program.running()).toEqual(['source']);
   });
 
-  it('because the source pod was deleted meanwhile ends clean', async () => {
+  it('because the source pod was deleted before the restore ends clean, and says that it is gone', async () => {
     const clusters = twoClusters({ services: [service('cart')] });
-    clusters.helpers.target.on = (op) => {
-      if (op === 'restore') clusters.east.remove(RESOURCES.pod, 'shop', 'cart-0');
+    const program = new MovingProgram(clusters);
+    clusters.helpers.source.on = (op) => {
+      if (op === 'copy-memory') clusters.east.remove(RESOURCES.pod, 'shop', 'cart-0');
     };
     const west = contents(clusters.west);
-    await expect(move(clusters)).rejects.toMatchObject({ code: 'F344', outcome: 'failed' });
+    const messages: Message[] = [];
+    const onMessage = (message: Message) => void messages.push(message);
+    await expect(move(clusters, { onMessage })).rejects.toMatchObject({ code: 'F344', outcome: 'failed' });
     expect(contents(clusters.west)).toEqual(west);
+    expect(program.running()).toEqual([]);
+    const last = messages.at(-1);
+    expect(last).toMatchObject({ code: 'I410', text: expect.stringContaining('pod shop/cart-0 was removed') });
+    expect(last?.text).not.toContain('serves');
     expect(clusters.east.peek<Service>(RESOURCES.service, 'shop', 'cart')?.spec.selector).toEqual({ app: 'cart' });
   });
 });

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import type { Pod } from '../../src/kube/objects.ts';
+import { RESOURCES } from '../../src/kube/resources.ts';
+import { CrashWorld } from './crash.ts';
+
+const KIND = 'a pod that nobody calls';
+
+/** What somebody else does to the source. */
+const CHANGES = {
+  removed: ({ clusters: { east } }: CrashWorld) => east.remove(RESOURCES.pod, 'shop', 'cart-0'),
+  restarted: ({ clusters: { east } }: CrashWorld) =>
+    east.change<Pod>(RESOURCES.pod, 'shop', 'cart-0', ({ status }) => {
+      const containerID = `containerd://${'d'.repeat(64)}`;
+      const again = status?.containerStatuses?.map((each) => ({ ...each, containerID, restartCount: 1 }));
+      if (status && again) Object.assign(status, { containerStatuses: again });
+    }),
+};
+
+/** A move whose source is changed by somebody as soon as the target is restored. */
+async function moved(change: keyof typeof CHANGES) {
+  const world = await CrashWorld.of(KIND);
+  const { target } = world.clusters.helpers;
+  const { on } = target;
+  target.on = (op) => {
+    on(op);
+    if (op === 'restore') CHANGES[change](world);
+  };
+  const thrown = await world.begin().catch((error: unknown) => error);
+  return { world, thrown };
+}
+
+const targetPod = ({ clusters: { west } }: CrashWorld) => west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
+
+describe.each(Object.keys(CHANGES) as (keyof typeof CHANGES)[])('a source that is %s after the restore', (change) => {
+  it('leaves the target’s copy where it is: it is the only one', async () => {
+    const { world, thrown } = await moved(change);
+    expect(thrown).toMatchObject({
+      code: 'F344',
+      outcome: 'midway',
+      remedy: expect.stringContaining('kubectl migrate rollback m-test --discard-target'),
+    });
+    expect(targetPod(world)).toBeDefined();
+    expect(world.program.count('target')).toBe(world.program.acknowledged);
+  });
+
+  it('is led back with that word only', async () => {
+    const { world } = await moved(change);
+    for (const command of ['resume', 'rollback'] as const)
+      await expect(world.takeUp(command)).rejects.toMatchObject({ code: 'F344', outcome: 'midway' });
+    expect(targetPod(world)).toBeDefined();
+    expect(await world.takeUp('rollback', undefined, true)).toBe('led-back');
+    expect(targetPod(world)).toBeUndefined();
+  });
+});
