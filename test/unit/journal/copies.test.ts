@@ -223,8 +223,8 @@ describe('a damaged copy', () => {
     await begun();
     const newer = `${JSON.stringify({ ...(await header()), schemaVersion: 99 })}\n`;
     await writeFile(file(), newer);
-    for (const act of [storeOf().reopen(ID), storeOf().load(ID)])
-      expect(await failureOf(act)).toMatchObject({
+    for (const act of ['reopen', 'load'] as const)
+      expect(await failureOf(storeOf()[act](ID))).toMatchObject({
         code: 'F350',
         detail: expect.stringContaining('schema version 99'),
       });
