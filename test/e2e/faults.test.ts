@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SAME_MS } from '../../cmd/interrupts.ts';
-import type { Ended } from '../support/kubectl.ts';
+import type { Ended, ProcessOptions } from '../support/kubectl.ts';
 import { redisWithFiles, writingTo } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
@@ -54,18 +54,21 @@ async function podsAreKilled(scene: Scenario): Promise<void> {
 
 /** A second interrupt ends the program at once, which says where both clusters stand. */
 async function somebodyInsists({ migrate, leftOf }: Scenario): Promise<void> {
-  let interrupt = () => {};
+  let program: Parameters<NonNullable<ProcessOptions['onStart']>>[0] | undefined;
   let seen = 0;
   const ended = await migrate(MOVE, {
     onStart: (child) => {
-      interrupt = () => {
-        child.kill('SIGINT');
-        // Sooner it would be taken for the first one once more.
-        setTimeout(() => child.kill('SIGTERM'), SAME_MS + 50);
-      };
+      program = child;
     },
     onStderr: (text) => {
-      if (text.includes('copy files ahead') && seen++ === 0) interrupt();
+      if (text.includes('copy files ahead') && seen++ === 0) program?.kill('SIGINT');
+      if (!text.includes('interrupted: turning back')) return;
+      // Sooner it would be taken for the first one once more, and the way back may be over by then.
+      program?.kill('SIGSTOP');
+      setTimeout(() => {
+        program?.kill('SIGTERM');
+        program?.kill('SIGCONT');
+      }, SAME_MS + 50);
     },
   });
   expect(ended.code).toBe(130);
