@@ -174,6 +174,16 @@ describe('a migration that another machine left', () => {
     expect({ east: contents(clusters.east), west: contents(clusters.west) }).toEqual(was);
   });
 
+  it('is not said to be as before where somebody removed the source meanwhile', async () => {
+    await begun();
+    clusters.east.remove(RESOURCES.pod, 'shop', 'cart-0');
+    expect(await run('resume', 'm-test', ...BOTH)).toMatchObject({
+      code: 0,
+      stdout:
+        'pod shop/cart-0 was removed; nothing of the move is left. Next: kubectl --context east -n shop get pods\n',
+    });
+  });
+
   it('is not finalized before its commit, and not cleaned up before its end', async () => {
     await begun();
     for (const command of ['finalize', 'cleanup']) {
