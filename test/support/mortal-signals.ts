@@ -1,22 +1,24 @@
 import { vi } from 'vitest';
-import { settle } from '../fakes/fake-clock.ts';
-
-/** So long does what a killed process still waits for take to hear of its end. */
-const ROUNDS = 6;
 
 /**
- * Runs a process of a test, with all that waits for signals in it ending when it ends. Node keeps a signal that was made
- * of others for good while somebody listens to it, and with it whatever a killed process knew.
+ * Runs a process of a test with signals made of others that go with it. Node keeps such a signal for good while somebody
+ * listens to it, and with it whatever a killed process knew.
  */
 export async function withMortalSignals<T>(act: () => Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const any = AbortSignal.any.bind(AbortSignal);
-  const spy = vi.spyOn(AbortSignal, 'any').mockImplementation((signals) => any([...signals, over.signal]));
+  const spy = vi.spyOn(AbortSignal, 'any').mockImplementation(following);
   try {
     return await act();
   } finally {
-    over.abort(new Error('its process has ended'));
-    for (let round = 0; round < ROUNDS; round++) await settle();
     spy.mockRestore();
   }
+}
+
+/** As `AbortSignal.any`, but held by nothing else than its sources and its listeners. */
+function following(signals: Iterable<AbortSignal>): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of signals) {
+    if (signal.aborted) controller.abort(signal.reason);
+    else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
+  }
+  return controller.signal;
 }
