@@ -73,7 +73,7 @@ export const FAILURES = {
   F386: 'that is not an image of one platform',
   F387: 'the target node cannot pull the image',
   F390: 'the way back could not be finished',
-  F391: 'the move is committed but not finished',
+  F391: 'the move stopped on its way',
   F399: `this is a defect in ${COMMAND}`,
 } as const;
 

@@ -59,7 +59,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   F386: 'A helper image is saved and pushed for one platform. What was named is an index of several, no image, or a folder that helper save has not made.',
   F387: 'The target node cannot pull the pod’s own image or from the registry of --registry. This is tried before the freeze, with the pull secrets and the service account that the target pod will have; the text is kubelet’s.',
   F390: 'A move failed before its commit and not everything that it had made could be taken away again. The text names what is left. The source was let go on first.',
-  F391: 'The move is committed: the target has the processes and the source never runs again. A later act did not come to its end and is repeated until it does.',
+  F391: 'Either the move is committed: the target has the processes, the source never runs again, and a later act did not come to its end. Or nobody knows whether it is, because the answer to the commit was lost: then neither side runs. The text says which; resume brings both to their end.',
   F399: `Something happened that this program does not expect. Run again with -v=4 and report the output. The text says whether clusters were touched.`,
   E101: 'The kubeconfig has no context of that name. "contexts" lists those there are.',
   E102: 'The namespace is not in that cluster. Pods are moved into a namespace that exists: its quotas, policies and defaults are somebody’s decision.',
