@@ -13,17 +13,6 @@ const NODE = {
   logLevel: 'warning',
 } as const;
 
-/** inquirer brings a prompt that opens an editor, with tables of character sets that are larger than any of our parts. */
-const WITHOUT_EDITOR: Plugin = {
-  name: 'without-editor',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@inquirer\/editor$/ }, ({ path: name }) => ({ path: name, namespace: 'without-editor' }));
-    onLoad({ filter: /.*/, namespace: 'without-editor' }, () => ({
-      contents: "export default () => { throw new Error('nothing is asked in an editor'); };",
-    }));
-  },
-};
-
 /**
  * The whole program, cut where it imports when needed: what `--help` does not use is not even read. The texts depend on
  * the sources and on package-lock.json alone.
@@ -40,7 +29,8 @@ export async function bundleProgram(plugins: Plugin[] = []): Promise<Pieces> {
     splitting: true,
     minify: true,
     write: false,
-    plugins: [WITHOUT_EDITOR, ...plugins],
+    alias: { '@inquirer/editor': path.join(import.meta.dirname, 'without-editor.ts') },
+    plugins,
   });
   const pieces = outputFiles.map(
     async (file): Promise<[string, string]> => [`./${path.basename(file.path)}`, await asFunction(file.text)],
