@@ -1,6 +1,6 @@
 import { need } from '../../domain/need.ts';
 import type { Plan } from '../../domain/plan.ts';
-import { SIDES, type Side } from '../../domain/refs.ts';
+import type { Side } from '../../domain/refs.ts';
 import { helperOps } from '../../helper/protocol.ts';
 import type { EngineContext, EngineResults, Rehearsing } from '../engine.ts';
 import { bothEnds } from './both-ends.ts';
@@ -19,8 +19,11 @@ export function createRehearsing(pods: HelperPods, keeper: SourceHelper): Rehear
   return {
     attend: async ({ signal, waiting }) => {
       const report = { signal, onProgress: waiting };
-      const [source, target] = await Promise.all(SIDES.map((side) => hasImages(pods, side, report)));
-      return { source: source === true, target: target === true };
+      const [source, target] = await Promise.all([
+        hasImages(pods, 'source', report),
+        hasImages(pods, 'target', report),
+      ]);
+      return { source, target };
     },
     cutOff: ({ signal, waiting }) => keeper.release({ signal, onProgress: waiting }),
     clear: async ({ signal }, side) => {

@@ -44,6 +44,7 @@ export class Carrier {
   #inRegistry: string | undefined;
   /** Whether this process is the one that makes the archive, and knows what it has made of it. */
   #own = false;
+  #imageNames: readonly string[] | undefined;
 
   constructor(options: CarrierOptions) {
     this.#options = options;
@@ -69,7 +70,7 @@ export class Carrier {
     const { host, repository, tag, architecture } = archiveOf(plan);
     const imageDigest = onlyContainer(plan).image.split('@')[1] ?? '';
     const { guardArchive } = await import('./archive-guard.ts');
-    const imageNames = await this.#imageNames(plan, signal);
+    const imageNames = await this.#namesOf(plan, signal);
     const started = startedIn(results);
     const stream = await pods.exec('source', archiveCommand(archive));
     try {
@@ -97,18 +98,23 @@ export class Carrier {
   }
 
   /** Gets ready what {@link carry} compares by, which takes long the first time. Idempotent. */
-  async rehearse({ plan, results }: EngineContext): Promise<void> {
+  async rehearse({ plan, results, signal }: EngineContext): Promise<void> {
+    await this.#namesOf(plan, signal);
     const { rehearseArchiveGuard } = await import('./archive-guard.ts');
     rehearseArchiveGuard(grantedBy(plan, startedIn(results)));
   }
 
-  /** What the source pod calls its container's image: its author, and the runtime. */
-  async #imageNames(plan: Plan, signal: AbortSignal): Promise<string[]> {
+  /** What the source pod calls its container's image: its author, and the runtime. Asked for once. */
+  async #namesOf(plan: Plan, signal: AbortSignal): Promise<readonly string[]> {
+    if (this.#imageNames) return this.#imageNames;
     const { namespace, pod: name } = plan.source;
     const pod = await this.#options.source.get<Pod>(RESOURCES.pod, name, { namespace, signal });
     const said = [...(pod?.spec.containers ?? []), ...(pod?.status?.containerStatuses ?? [])];
     const { name: moved } = onlyContainer(plan);
-    return said.flatMap(({ name: container, image }) => (container === moved && image !== undefined ? [image] : []));
+    this.#imageNames = said.flatMap(({ name: container, image }) =>
+      container === moved && image !== undefined ? [image] : [],
+    );
+    return this.#imageNames;
   }
 
   /** Says what a process that died may have left on the node, when it was too early for the record to have its name. */
