@@ -9,6 +9,12 @@ const INVENTORY_MAGIC = 0x58313116;
 /** Longest entry that is read, in bytes: those of a core or a mount are far below. */
 const MAX_ENTRY = 4 * 2 ** 20;
 
+/** An image file. */
+export interface Named {
+  readonly name: string;
+  readonly data: Buffer;
+}
+
 /** Reads CRIU's images by CRIU's own definitions (`image/descriptor.ts`). */
 export class CriuImages {
   readonly #root: protobuf.Root;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { z } from 'zod';
 import { HelperFailure } from '../failure.ts';
 import { readProcess } from '../processes.ts';
-import type { CriuImages } from './criu-image.ts';
+import type { CriuImages, Named } from './criu-image.ts';
 
 /** native/filters.c: the seccomp filters of a process. */
 const FILTERS = '/usr/bin/filters';
@@ -67,7 +67,7 @@ export function parseFilters(data: Buffer): Buffer[] {
 }
 
 /** The filters of an image of filters. Throws `not-movable` for what is none. Pure. */
-export function filtersIn(images: CriuImages, { name, data }: { name: string; data: Buffer }): Filter[] {
+export function filtersIn(images: CriuImages, { name, data }: Named): Filter[] {
   return images.entries(name, data, 'seccomp_entry', filters).flatMap(({ seccomp_filters }) => seccomp_filters);
 }
 
@@ -105,7 +105,7 @@ export function hasFilters(
  */
 export function withFilters(
   images: CriuImages,
-  { name, data }: { name: string; data: Buffer },
+  { name, data }: Named,
   tasks: readonly Restricted[],
   own: readonly Buffer[],
 ): Buffer {

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Capability, capabilitySet } from '../capabilities.ts';
 import { SYS_RESOURCE } from './credentials.ts';
-import type { CriuImages } from './criu-image.ts';
+import type { CriuImages, Named } from './criu-image.ts';
 import { filtersOf, withFilters } from './filters.ts';
-import { grantedTo, limitsAskedBy, MOUNTS, mountsGrantedTo, type Named, tasksIn } from './guard.ts';
+import { grantedTo, limitsAskedBy, MOUNTS, mountsGrantedTo, tasksIn } from './guard.ts';
 import { limitExcesses, withinLimits } from './limits.ts';
 import { withGrantedMounts } from './mounts.ts';
 
@@ -19,8 +19,9 @@ interface Core {
 /**
  * Makes the images in a folder fit a placeholder that another runtime may have made than the source: capabilities that the
  * tasks `mayLose` are gone from them where the pod does not grant them, they have no more of the node than the
- * placeholder, their first seccomp filters are those of it, and their mounts have its limits and masks. Idempotent. Returns mounts of the placeholder
- * that the images had not and now have, at their places. Throws `not-movable` for images that cannot be read.
+ * placeholder, their first seccomp filters are those of it, and their mounts have its limits and masks. Idempotent. Returns
+ * mounts of the placeholder that the images had not and now have, at their places. Throws `not-movable` for images that
+ * cannot be read.
  */
 export function fitImages(
   images: CriuImages,

@@ -5,7 +5,7 @@ import { HelperFailure } from '../failure.ts';
 import { parseMountInfo } from '../mounts.ts';
 import { readProc } from '../processes.ts';
 import { type Asked, excesses, type Granted, parseGranted } from './credentials.ts';
-import type { CriuImages } from './criu-image.ts';
+import type { CriuImages, Named } from './criu-image.ts';
 import { filtersIn, filtersOf, hasFilters } from './filters.ts';
 import { type AskedLimits, limitOf, parseLimits } from './limits.ts';
 import { type GrantedMounts, grantedMounts, mountExcesses } from './mounts.ts';
@@ -52,9 +52,9 @@ export const MOUNTS = /^mountpoints-\d+\.img$/;
 
 /**
  * Compares what the images in a folder ask for with what the placeholder was given by its runtime: user, groups,
- * capabilities, no_new_privs, seccomp, security profile, limits, mounts, namespaces. Read-only. Throws `not-movable` naming all of it, before
- * anything is restored: an image is believed in nothing that the pod's spec decides (CVE-2026-53492 came from that). `marks`:
- * files of the placeholder that will count as mounts on themselves.
+ * capabilities, no_new_privs, seccomp, security profile, limits, mounts, namespaces. Read-only. Throws `not-movable` naming
+ * all of it, before anything is restored: an image is believed in nothing that the pod's spec decides (CVE-2026-53492 came
+ * from that). `marks`: files of the placeholder that will count as mounts on themselves.
  */
 export function guardImages(
   images: CriuImages,
@@ -94,12 +94,6 @@ export function rehearseGuard(images: CriuImages, placeholderPid: number): void 
   mountExcesses(images, sample('mnt_entry'), mountsGrantedTo(placeholderPid));
   const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
   namespaceExcesses(images, { tasks, inventories, mounts: [] });
-}
-
-/** An image file. */
-export interface Named {
-  readonly name: string;
-  readonly data: Buffer;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { CriuImages } from './criu-image.ts';
+import type { CriuImages, Named } from './criu-image.ts';
 
 /** What a container's processes may have of their node, as far as a process can be given more of it. */
 export interface Limits {
@@ -66,11 +66,7 @@ interface Core {
  * depends on their memory and on how their runtime was started, so an image that only differs is none that asks for more.
  * Pure.
  */
-export function withinLimits(
-  images: CriuImages,
-  { name, data }: { name: string; data: Buffer },
-  granted: Limits,
-): Buffer {
+export function withinLimits(images: CriuImages, { name, data }: Named, granted: Limits): Buffer {
   return images.rewritten<Core>(name, data, 'core_entry', ({ tc }) => {
     if (!tc) return false;
     let changed = false;

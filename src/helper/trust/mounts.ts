@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { MountInfo } from '../mounts.ts';
-import type { CriuImages } from './criu-image.ts';
+import type { CriuImages, Named } from './criu-image.ts';
 
 /** MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC of mount(2): what a mount may have more of, never less. */
 const LIMITING: Readonly<Record<string, number>> = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 };
@@ -37,12 +37,6 @@ export interface GrantedMount {
   readonly count: number;
 }
 export type GrantedMounts = ReadonlyMap<string, GrantedMount>;
-
-/** An image of mounts. */
-interface Named {
-  readonly name: string;
-  readonly data: Buffer;
-}
 
 /** The mounts of a container by their places. `marks`: files that count as mounts on themselves. Pure. */
 export function grantedMounts(mounts: readonly MountInfo[], marks: readonly string[] = []): GrantedMounts {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CriuImages } from './criu-image.ts';
+import type { CriuImages, Named } from './criu-image.ts';
 
 const id = z.int().nonnegative().optional();
 const ids = z.looseObject({
@@ -14,11 +14,6 @@ const KINDS = [
   ...[['uts_ns_id', 'UTS'] as const, ['mnt_ns_id', 'mount'] as const, ['user_ns_id', 'user'] as const],
   ['time_ns_id', 'time'] as const,
 ];
-
-interface Named {
-  readonly name: string;
-  readonly data: Buffer;
-}
 
 /**
  * What images say of namespaces beyond those that a container has: all tasks are in the same ones; mounts and PIDs are their
