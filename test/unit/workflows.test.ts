@@ -19,11 +19,15 @@ function commands(): string[] {
 }
 
 describe('the workflow files', () => {
-  it('run the scripts of package.json and nothing else, but for the upload', () => {
+  it('ask for advisories, run the scripts of package.json, and nothing else but the upload', () => {
     const others = commands().filter((command) => {
       const [, script] = /^npm run ([\w:-]+)( -- [^;&|]*)?$/.exec(command) ?? [];
       return script === undefined || !(script in scripts);
     });
-    expect(others).toEqual([expect.stringMatching(/^gh release create "\$GITHUB_REF_NAME" /)]);
+    expect(others.sort()).toEqual([
+      expect.stringMatching(/^gh release create "\$GITHUB_REF_NAME" /),
+      'npm audit',
+      'npm audit',
+    ]);
   });
 });
