@@ -267,7 +267,7 @@ describe('images of CRIU, read by its own definitions', () => {
 
     it('are refused beyond those', () => {
       expect(found({ tasks: [forgedIds('ids-1.img', { user_ns_id: 20 })] })).toEqual(['a user namespace of its own']);
-      expect(found({ tasks: [forgedIds('ids-1.img', { pid_ns_id: 1 })] })).toEqual(['the PID namespace of the helper']);
+      expect(found({ tasks: [forgedIds('ids-1.img', { pid_ns_id: 1 })] })).toEqual(['no PID namespace of its own']);
       expect(found({ tasks: [...tasks, forgedIds('ids-7.img', { net_ns_id: 20, mnt_ns_id: 21 })] })).toEqual([
         'ids-7.img: a network namespace of its own',
         'ids-7.img: a mount namespace of its own',
@@ -279,7 +279,7 @@ describe('images of CRIU, read by its own definitions', () => {
         Object.assign(all?.root_ids ?? {}, { mnt_ns_id: 13 });
       });
       expect(found({ inventories: [{ name: 'inventory.img', data: shared }] })).toEqual([
-        'the mount namespace of the helper',
+        'no mount namespace of its own',
       ]);
       for (const nothing of [{ tasks: [] }, { inventories: [] }])
         expect(found(nothing)).toEqual(['no namespaces are named']);

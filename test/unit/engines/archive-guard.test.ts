@@ -83,7 +83,7 @@ describe('the processes in an archive', () => {
     ['no table of mounts', { 'core-1.img': REAL['core-1.img'] ?? Buffer.alloc(0) }, /it has 0 tables of mounts/],
     ['two tables of mounts', { ...REAL, 'mountpoints-14.img': REAL[TABLE] ?? Buffer.alloc(0) }, /it has 2 tables/],
     ['a user namespace', { ...REAL, 'ids-1.img': namespaces({ user_ns_id: 14 }) }, /user namespace of its own/],
-    ['the node’s processes', { ...REAL, 'ids-1.img': namespaces({ pid_ns_id: 1 }) }, /the PID namespace of the helper/],
+    ['the node’s processes', { ...REAL, 'ids-1.img': namespaces({ pid_ns_id: 1 }) }, /no PID namespace of its own/],
   ])('are refused with %s', (_name, images, why) => {
     expect(() => guard(images)).toThrow(refusedFor(why));
   });
