@@ -36,8 +36,7 @@ export function namespaceExcesses(
   );
   const own = differs(first, outside.root_ids);
   if (own.includes('user')) found.push('a user namespace of its own');
-  for (const kind of ['mount', 'PID'] as const)
-    if (!own.includes(kind)) found.push(`no ${kind} namespace of its own`);
+  for (const kind of ['mount', 'PID'] as const) if (!own.includes(kind)) found.push(`no ${kind} namespace of its own`);
   const foreign = mounts.filter((name) => name !== `mountpoints-${first.mnt_ns_id}.img`);
   return [...found, ...foreign.map((name) => `${name}: a mount namespace of its own`)];
 }
