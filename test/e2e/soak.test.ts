@@ -183,7 +183,6 @@ describe('pods that are moved again and again', () => {
           if (place !== from) moved.add(name);
           const seen = { context: place, pod: name, program: PROGRAMS[name] };
           const { objects, ...now } = await vi.waitFor(() => measure(scene, seen), { timeout: 60_000, interval: 500 });
-          await more[name](place);
           // What there is before a first move is nothing to compare with.
           if (moved.has(name)) same.note(name, now);
           if (moved.size === 2) same.note('objects', objects);
@@ -195,6 +194,7 @@ describe('pods that are moved again and again', () => {
             `${move}: ${name}, ${words}${late}, exit ${ended.code}, then in the ${place}, ${down}, ${lines} lines, ` +
               `${objects} objects, ${JSON.stringify(now)}`,
           );
+          await more[name](place);
         }
         tell(`${met.length} of ${MOVES} moves met a fault, of ${new Set(met).size} kinds of ${KINDS.length}`);
         const [after, systemAfter] = await look();

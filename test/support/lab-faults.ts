@@ -51,8 +51,8 @@ export interface LabFault {
   readonly ends?: Partial<Record<Part, readonly End[]>>;
   /** A soak leaves it out: nothing that is moved there would notice, or a pod that is not moved just then would. */
   readonly notInSoak?: true;
-  /** So long, in ms, and no longer: what goes on without it has gone on by then. */
-  readonly atMostMs?: number;
+  /** It lasts until the move is over, however long that takes. */
+  readonly throughout?: true;
   inflict(struck: Struck): Promise<Undo | undefined>;
 }
 
@@ -87,8 +87,12 @@ const GOES_ON: readonly End[] = [{ code: EXIT.done, says: /interrupted after the
 const REMEMBERED_MS = 11_000;
 
 const HOUR_S = 3600;
-/** A clock that is wrong keeps nobody waiting, and changes nothing. */
-const CLOCK = { atMostMs: 6_000, ends: inAll(UNDISTURBED) } as const;
+/**
+ * A clock that is wrong keeps nobody waiting, and changes nothing. It stays wrong for the whole move: kubelet does not probe
+ * a container that started in what is the future once its clock is set back (pkg/kubelet/prober/worker.go, doProbe), so that
+ * a target which is not Ready by then would not be until the hour has passed.
+ */
+const CLOCK = { throughout: true, ends: inAll(UNDISTURBED) } as const;
 
 const node = (context: Context): NodeName => `${context}-2`;
 const control = (context: Context): NodeName => `${context}-1`;

@@ -103,7 +103,8 @@ async function inflict(
   });
   const struck = !move.isOver();
   if (undo === undefined) return { struck, outlasted: false };
-  await pause(Math.min(lastsMs, fault.atMostMs ?? lastsMs));
+  if (!fault.throughout) await pause(lastsMs);
+  while (fault.throughout && !move.isOver()) await pause(100);
   const outlasted = !move.isOver();
   await undo();
   return { struck, outlasted };
