@@ -83,3 +83,44 @@ it('a source whose image is gone from both nodes is not deleted, for it is all t
   expect(world.program.running()).toEqual([]);
   expect(world.program.count('source')).toBe(world.program.acknowledged);
 });
+
+/** So often is exec refused that whoever tries again gives up. */
+const AGAIN_AND_AGAIN = 1_000;
+
+describe.each([403, 500])('helpers that run and cannot be attached to, exec being answered with %i', (status) => {
+  it('stay, for the only image is in them, and the move goes on as soon as they can be', async () => {
+    const kind = 'a pod of a StatefulSet, to another node';
+    const { acts, after } = await undisturbed(kind);
+    const freed = { act: acts.indexOf('begin place') + 1, when: 'after' } as const;
+    const world = await killedWithHelpers(kind, freed, []);
+    const { east } = world.clusters;
+    const helpers = () =>
+      east.all(RESOURCES.pod, 'kubectl-migrate').map(({ metadata }) => [metadata.name, metadata.uid]);
+    const before = helpers();
+    expect(before).toHaveLength(2);
+    east.faults.add({
+      when: ({ path }) => path.endsWith('/exec'),
+      fault: { kind: 'status', code: status },
+      times: AGAIN_AND_AGAIN,
+    });
+    await expect(world.takeUp('resume')).rejects.toMatchObject({ code: 'F391', outcome: 'midway' });
+    expect(helpers()).toEqual(before);
+    east.faults.clear();
+    await world.wait(30_000);
+    expect(await world.takeUp('resume')).toBe('moved');
+    expect(alike(world.snapshot())).toEqual(alike(after));
+    expect(world.program.count('target')).toBe(world.program.acknowledged);
+  });
+
+  it('are attached to at the next try where they have only just been started, and the source goes on', async () => {
+    const kind = 'a pod that nobody calls';
+    const { acts, before } = await undisturbed(kind);
+    const sealed = { act: acts.indexOf('seal at source') + 1, when: 'after' } as const;
+    const world = await killedWithHelpers(kind, sealed, ['source']);
+    const once = { kind: 'status', code: status } as const;
+    world.clusters.east.faults.add({ when: ({ path }) => path.endsWith('/exec'), fault: once });
+    expect(await world.takeUp('resume')).toBe('led-back');
+    expect(world.program.running()).toEqual(['source']);
+    expect(alike(world.snapshot())).toEqual(alike(before));
+  });
+});

@@ -1,4 +1,4 @@
-import { isMigrateError, MigrateError } from '../../domain/errors.ts';
+import { asMigrateError, isMigrateError, MigrateError } from '../../domain/errors.ts';
 import { HELPER_CONTAINER } from '../../domain/names.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { SIDES, type Side } from '../../domain/refs.ts';
@@ -35,6 +35,8 @@ export interface HelperPodsOptions {
 export class HelperPods {
   readonly #options: HelperPodsOptions;
   readonly #sessions = new Map<Side, HelperSession>();
+  /** What kept `attach` from a helper. */
+  readonly #refusals = new Map<Side, unknown>();
   #expected: { received: Promise<[Received, Received]>; sent: [Transfer, Transfer] | undefined } | undefined;
   readonly #streams: ExecStream[] = [];
 
@@ -62,14 +64,16 @@ export class HelperPods {
     );
   }
 
-  /** Opens a session with each helper that still runs. Idempotent; never throws. */
+  /** Opens a session with each helper that still runs. Idempotent; never throws: what kept it from one, `call` tells. */
   async attach(signal: AbortSignal): Promise<void> {
-    await Promise.allSettled(
+    await Promise.all(
       this.#options.plan.helper.sides.map(async (side) => {
-        const { name, namespace } = helperRef(this.#options.plan, side);
-        const pod = await this.#options[side].get<Pod>(RESOURCES.pod, name, { namespace, signal });
-        if (this.#sessions.has(side) || !pod?.status?.containerStatuses?.[0]?.state?.running) return;
-        await this.#attach(side);
+        this.#refusals.delete(side);
+        try {
+          if (!this.has(side) && isRunning(await this.#find(side, signal))) await this.#attach(side);
+        } catch (error) {
+          this.#refusals.set(side, error);
+        }
       }),
     );
   }
@@ -81,25 +85,29 @@ export class HelperPods {
   async present(signal: AbortSignal): Promise<Presence> {
     const found = await Promise.all(
       this.#options.plan.helper.sides
-        .map(async (side) => {
-          const { name, namespace } = helperRef(this.#options.plan, side);
-          const pod = await this.#options[side].get<Pod>(RESOURCES.pod, name, { namespace, signal });
-          return pod && side;
-        })
+        .map(async (side) => (await this.#find(side, signal)) && side)
         .map((asked) => asked.catch(() => 'unknown' as const)),
     );
     if (found.every((side) => side === undefined)) return 'absent';
     return this.#needed.every((side) => found.includes(side)) && !found.includes('unknown') ? 'done' : 'partial';
   }
 
-  /** A helper that runs, whatever has become of the one of that side. */
+  /**
+   * A helper that can be asked, whatever has become of the one of that side. One that runs is never removed, for the only
+   * image may be in it: where it cannot be attached to, throws what that says.
+   */
   async replace(side: Side, report: WaitReport): Promise<void> {
     this.#sessions.get(side)?.close();
     this.#sessions.delete(side);
-    await this.attach(report.signal);
-    if (this.has(side)) return;
+    const pod = await this.#find(side, report.signal);
+    if (isRunning(pod) && pod?.metadata.deletionTimestamp === undefined) return this.#attach(side);
     await this.#remove(side, report);
     await this.#start(side, report);
+  }
+
+  #find(side: Side, signal: AbortSignal): Promise<Pod | undefined> {
+    const { name, namespace } = helperRef(this.#options.plan, side);
+    return this.#options[side].get<Pod>(RESOURCES.pod, name, { namespace, signal });
   }
 
   get #needed(): readonly Side[] {
@@ -109,6 +117,7 @@ export class HelperPods {
   async #attach(side: Side): Promise<void> {
     const session = new HelperSession(side, (command) => this.exec(side, command));
     await session.attach();
+    this.#refusals.delete(side);
     this.#sessions.set(side, session);
   }
 
@@ -117,9 +126,7 @@ export class HelperPods {
     await ensureNamespace(gateway, plan, side, report.signal);
     await gateway.create(side, RESOURCES.pod, helperPod(plan, side), { signal: report.signal });
     await ensureRunning(this.#options[side], helperRef(plan, side), plan.deadlines.helperTimeout, report);
-    const session = new HelperSession(side, (command) => this.exec(side, command));
-    this.#sessions.set(side, session);
-    await session.attach();
+    await this.#attach(side);
   }
 
   /** Asks one helper for an operation. Throws F331, F332, F340, F341, F342. */
@@ -204,6 +211,7 @@ export class HelperPods {
     const { plan, gateway } = this.#options;
     const ref = helperRef(plan, side);
     const cluster = this.#options[side];
+    this.#refusals.delete(side);
     // The source's has its own grace period: it may be in the middle of a dump, which it has to undo before it ends.
     const grace = side === 'target' ? { gracePeriodSeconds: 1 } : {};
     await gateway.delete(ref, { signal: report.signal, ...grace });
@@ -223,9 +231,12 @@ export class HelperPods {
   #nobody(side: Side): MigrateError {
     const { namespace, name } = helperRef(this.#options.plan, side);
     const { context, node } = this.#options.plan[side];
+    const refusal = this.#refusals.get(side);
+    const why = refusal === undefined ? 'it does not run' : asMigrateError(refusal).detail;
     return new MigrateError('F331', {
-      detail: `the ${side} helper cannot be asked: pod ${namespace}/${name} of ${context} does not run`,
+      detail: `the ${side} helper, pod ${namespace}/${name} of ${context}, cannot be asked: ${why}`,
       remedy: `look at node ${node} of ${context}: what runs there, only somebody on it can tell`,
+      ...(refusal !== undefined && { cause: refusal }),
     });
   }
 
@@ -235,4 +246,8 @@ export class HelperPods {
     const { namespace, name } = helperRef(plan, side);
     return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });
   }
+}
+
+function isRunning(pod: Pod | undefined): boolean {
+  return pod?.status?.containerStatuses?.[0]?.state?.running !== undefined;
 }
