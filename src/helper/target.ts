@@ -62,13 +62,15 @@ export class Target {
   #cleaning: Promise<unknown> = Promise.resolve();
 
   status(): HelperResult<'status'>['target'] {
-    const { state } = this.#record;
-    return { state, containerIds: state === 'idle' ? [] : this.#record.places.map(({ containerId }) => containerId) };
+    const record = this.#record;
+    if (record.state === 'idle') return { state: 'idle', containerIds: [] };
+    return { state: stateOf(record), containerIds: record.places.map(({ containerId }) => containerId) };
   }
 
   /** Restored and stopped: nobody else continues it. */
   isKept(): boolean {
-    return this.#record.state === 'restored' && this.#record.places.some(isThere);
+    const record = this.#record;
+    return record.state !== 'idle' && stateOf(record) === 'restored' && record.places.some(isThere);
   }
 
   /** After a restart of the helper. */
@@ -271,6 +273,17 @@ export class Target {
     this.#record = record;
     saveTarget(record);
   }
+}
+
+/**
+ * The record says that a target goes on before it does, so that nobody takes it for one that may be discarded. Whoever wrote
+ * that may have died in between, or been refused by the network's lock: then it is still to go on.
+ */
+export function stateOf({ state, places }: Pick<Known, 'state' | 'places'>): Known['state'] {
+  if (state !== 'continued') return state;
+  // The root goes on last.
+  const isStill = (place: Place) => isThere(place) && readProcess(place.rootPid)?.state === 'T';
+  return places.some(isStill) ? 'restored' : state;
 }
 
 const markerOf = (placeholderPid: number) => `/proc/${placeholderPid}/root${PLACEHOLDER_DIR}/restored`;
