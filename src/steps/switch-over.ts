@@ -1,8 +1,9 @@
+import { failureCode } from '../domain/errors.ts';
 import { need } from '../domain/need.ts';
 import type { Pod } from '../kube/objects.ts';
 import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
-import { switchBack, switchRoutes } from '../routes/endpoints-route.ts';
+import { type OwnSlice, type SwitchedPod, switchBack, switchRoutes } from '../routes/endpoints-route.ts';
 import { inspectSwitch } from '../routes/inspect.ts';
 import { leavesAtSwitch, workloadOf } from '../workloads/index.ts';
 import { isHeld } from './hold-source.ts';
@@ -22,16 +23,18 @@ export const switchOver: Step<'switch'> = {
   revertNeeds: ['restore', 'freeze', 'placeholder', 'routes', 'owner', 'dependencies', 'helpers'],
   plan: (draft) => (isHeld(draft) ? workloadOf(draft).asideEffects(draft) : [removal(draft, 'switch')]),
   async inspect(context) {
-    const { results } = context;
-    const [{ target }, routes, gone, started] = await Promise.all([
+    const { results, plan } = context;
+    const [{ target }, routes, gone, pod] = await Promise.all([
       context.engine.look(context),
       inspectSwitch(context),
       sourceIsGone(context),
-      hasStarted(context),
+      targetPod(context),
     ]);
-    // The engine’s means may be gone already; only a restored program passes the placeholder’s startup probe.
-    const runs = target === 'running' || (target === 'unknown' && started);
-    const left = isHeld(context.plan) ? results.switch !== undefined : gone || !leavesAtSwitch(context.plan.workload);
+    const isNoted = results.switch !== undefined;
+    // Once it was seen to be ready, that it is no longer so is no affair of the move. Where nobody can be asked, markers and
+    // probes do not tell whether it was let go on: a helper tells the target that it runs right before.
+    const runs = isNoted ? target !== 'restored' : target === 'running' && ready(pod).done;
+    const left = isHeld(plan) ? isNoted : gone || !leavesAtSwitch(plan.workload);
     if (runs && routes === 'done' && left) return 'done';
     // Services without slices of ours have nothing that could have been switched.
     const routed = context.plan.route.services.length > 0 && routes !== 'absent';
@@ -41,7 +44,7 @@ export const switchOver: Step<'switch'> = {
     const { plan, engine, target, results, signal, waiting } = context;
     const { own } = need(results, 'routes');
     const switched = { ...targetIn(results), node: results.place?.node ?? plan.target.node };
-    await Promise.all([engine.handOver(context), switchRoutes(context, own, switched)]);
+    await Promise.all([engine.handOver(context), lead(context, own, switched)]);
     const downMs = Date.now() - need(results, 'freeze').askedAt;
     // Before anything else is waited for: kubelet may kill a source whose liveness probe fails, and would start it afresh.
     const workload = workloadOf(plan);
@@ -67,10 +70,18 @@ export const switchOver: Step<'switch'> = {
   },
 };
 
-async function hasStarted({ plan, target, signal }: StepContext): Promise<boolean> {
+/** A run whose end is not on record may have come to where slices that are not needed any more have gone. */
+async function lead(context: StepContext, ...to: [readonly OwnSlice[], SwitchedPod]): Promise<void> {
+  try {
+    await switchRoutes(context, ...to);
+  } catch (error) {
+    if (failureCode(error) !== 'F314' || (await inspectSwitch(context)) !== 'done') throw error;
+  }
+}
+
+function targetPod({ plan, target, signal }: StepContext): Promise<Pod | undefined> {
   const { namespace, pod: name } = plan.target;
-  const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
-  return found?.status?.containerStatuses?.every(({ started }) => started === true) === true;
+  return target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
 }
 
 function ready(pod: Pod | undefined) {

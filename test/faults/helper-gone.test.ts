@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { isMigrateError } from '../../src/domain/errors.ts';
 import type { Side } from '../../src/domain/refs.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
+import { allReady } from '../fixtures/two-clusters.ts';
 import { CrashWorld } from './crash.ts';
 import type { Death } from './life.ts';
 
@@ -123,4 +124,19 @@ describe.each([403, 500])('helpers that run and cannot be attached to, exec bein
     expect(world.program.running()).toEqual(['source']);
     expect(alike(world.snapshot())).toEqual(alike(before));
   });
+});
+
+it('a target that was told to go on and did not, its helper being gone since, is told once more', async () => {
+  const world = await CrashWorld.of('a pod of a Deployment, to another node');
+  const { east, helpers } = world.clusters;
+  helpers.target.fail.set('continue', { code: 'internal', summary: 'the network cannot be unlocked', detail: '' });
+  await expect(world.begin()).rejects.toMatchObject({ code: 'F391', outcome: 'midway' });
+  // The marker is there, which is all that the probe of the placeholder looks at.
+  allReady(east);
+  helpers.target.fail.clear();
+  for (const side of ['source', 'target']) east.remove(RESOURCES.pod, 'kubectl-migrate', `helper-m-test-${side}`);
+  expect(await world.takeUp('resume')).toBe('moved');
+  await world.wait(1000);
+  expect(world.program.running()).toEqual(['target']);
+  expect(world.program.count('target')).toBe(world.program.acknowledged);
 });

@@ -68,7 +68,7 @@ export function createHelperEngine(options: HelperPodsOptions): Engine {
     seal: ({ signal, warn }) => keeper.seal(signal, warn),
     handOver: async (context) => {
       const report = reportOf(context);
-      await Promise.all([letGoOn(pods, context, report), keeper.release(report)]);
+      await Promise.all([letGoOn(pods, options.target, context, report), keeper.release(report)]);
     },
     endTransfer: async ({ signal }) => {
       if (!pods.has('source')) return;
