@@ -7,7 +7,10 @@ import type { Side } from '../domain/refs.ts';
 export interface StartedMount {
   readonly mountPoint: string;
   readonly fsType: string;
-  readonly readOnly: boolean;
+  /** The directory of the file system that is mounted. */
+  readonly root: string;
+  /** Of this mount alone, as mountinfo has them: `ro`, `nosuid`. */
+  readonly options: readonly string[];
 }
 
 /** How a container was started, as its node tells. */

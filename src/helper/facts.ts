@@ -58,7 +58,8 @@ const mountSchema = z.strictObject({
   mountPoint: z.string(),
   fsType: z.string(),
   source: z.string(),
-  readOnly: z.boolean(),
+  root: z.string(),
+  options: z.array(z.string()),
 });
 
 /** How a socket fares in a move. */

@@ -9,7 +9,6 @@ export type MountInfo = {
   mountPoint: string;
   fsType: string;
   source: string;
-  readOnly: boolean;
   /** Of this mount alone. */
   options: string[];
   superOptions: string[];
@@ -34,7 +33,6 @@ export function parseMountInfo(text: string): MountInfo[] {
       mountPoint: unescapePath(mountPoint),
       fsType,
       source: unescapePath(source),
-      readOnly: options.split(',').includes('ro'),
       options: options.split(','),
       superOptions: (superOptions ?? '').split(','),
     });

@@ -16,7 +16,13 @@ import { filtersIn, parseFilters, withFilters } from '../../src/helper/trust/fil
 import { rehearseFit, withoutCapabilities } from '../../src/helper/trust/fit.ts';
 import { coreExcesses, rehearseGuard, tasksIn } from '../../src/helper/trust/guard.ts';
 import { parseLimits, withinLimits } from '../../src/helper/trust/limits.ts';
-import { type GrantedMounts, grantedMounts, mountExcesses, withGrantedMounts } from '../../src/helper/trust/mounts.ts';
+import {
+  BESIDE_PLACEHOLDER,
+  type GrantedMounts,
+  grantedMounts,
+  mountExcesses,
+  withGrantedMounts,
+} from '../../src/helper/trust/mounts.ts';
 import { namespaceExcesses } from '../../src/helper/trust/namespaces.ts';
 import { filesImage, forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -293,6 +299,7 @@ describe('images of CRIU, read by its own definitions', () => {
       root_dev: number;
       fstype: number;
       flags: number;
+      sb_flags?: number;
       root: string;
       mountpoint: string;
       ext_key?: string;
@@ -314,7 +321,7 @@ describe('images of CRIU, read by its own definitions', () => {
     });
     const without = (point: string) => forged((mounts, at) => void mounts.splice(mounts.indexOf(at(point)), 1));
     const found = (named: Named, limits: GrantedMounts = granted) =>
-      mountExcesses(images, named, limits).map((what) => what.replace('mountpoints-13.img: ', ''));
+      mountExcesses(images, named, limits, BESIDE_PLACEHOLDER).map((what) => what.replace('mountpoints-13.img: ', ''));
 
     it('are the same for a program that was moved, and nothing is changed but that it shares no events', () => {
       expect(found(image)).toEqual([]);
@@ -351,16 +358,43 @@ describe('images of CRIU, read by its own definitions', () => {
         (_, at) => Object.assign(at('/'), { mountpoint: './' }),
         ['a mount of its own at ./', 'no mount at /'],
       ],
-      [
-        'sysfs as procfs',
-        (_, at) => Object.assign(at('/proc'), { fstype: 2 }),
-        ['a mount of its own at /proc, which is no procfs'],
-      ],
+      ['sysfs as procfs', (_, at) => Object.assign(at('/proc'), { fstype: 2 }), ['a mount of its own at /proc']],
       ['procfs twice', (mounts, at) => mounts.push({ ...at('/proc'), mnt_id: 9000 }), ['several mounts at /proc']],
       [
         'all of procfs where a part was',
         (_, at) => Object.assign(at('/proc/sys'), { root: '/' }),
         ['the mount at /proc/sys as the one at /proc'],
+      ],
+      [
+        'all of procfs with the flags of a part, which CRIU would then bind as it lies',
+        (_, at) => Object.assign(at('/proc'), { flags: at('/proc/sys').flags }),
+        ['the mount at /proc with more limits than it has', 'the mount at /proc/sys as the one at /proc'],
+      ],
+      [
+        'parts of procfs as parts of each other',
+        (_, at) => {
+          Object.assign(at('/proc/sys'), { root_dev: 0xabcdef });
+          Object.assign(at('/proc/bus'), { root_dev: 0xabcdef, root: '/' });
+        },
+        ['the mount at /proc/sys as the one at /proc/bus'],
+      ],
+      [
+        'a part of procfs as one of a volume',
+        (_, at) => {
+          Object.assign(at('/proc/sys'), { root_dev: 0xabcdef });
+          Object.assign(at('/etc/hosts'), { root_dev: 0xabcdef, flags: at('/proc/sys').flags });
+        },
+        ['the mount at /proc/sys as the one at /etc/hosts'],
+      ],
+      [
+        'flags as old images have them',
+        (_, at) => void delete at('/proc/sys').sb_flags,
+        ['the mount at /proc/sys with flags that no mount has'],
+      ],
+      [
+        'flags by which mount(2) would bind a source',
+        (_, at) => Object.assign(at('/proc'), { sb_flags: 0x1000 }),
+        ['the mount at /proc with flags that no mount has'],
       ],
       [
         'a mask beneath what it masks',
@@ -376,7 +410,11 @@ describe('images of CRIU, read by its own definitions', () => {
         at('/proc/sys').flags &= ~1;
         at('/sys').flags &= ~6;
       });
-      expect(found(open)).toEqual(['the mount at /proc/sys without ro', 'the mount at /sys without nosuid, nodev']);
+      expect(found(open)).toEqual([
+        'the mount at /proc/sys without ro',
+        'the mount at /proc/sys as the one at /proc',
+        'the mount at /sys without nosuid, nodev',
+      ]);
       expect(found({ ...open, data: withGrantedMounts(images, open, granted).data })).toEqual([]);
       const bare = without('/sys/firmware');
       expect(found(bare)).toEqual(['no mount at /sys/firmware']);
@@ -395,7 +433,10 @@ describe('images of CRIU, read by its own definitions', () => {
     });
 
     it('share nothing with the node, and are else as they were', () => {
-      const sharing = forged((_, at) => Object.assign(at('/etc/hosts'), { shared_id: 7 }));
+      const sharing = forged((_, at) => {
+        Object.assign(at('/etc/hosts'), { shared_id: 7 });
+        Object.assign(at('/'), { master_id: 8 });
+      });
       const { data } = withGrantedMounts(images, sharing, granted);
       expect(data).not.toBe(sharing.data);
       expect(found({ ...sharing, data })).toEqual([]);

@@ -1,39 +1,27 @@
-import { z } from 'zod';
 import { refused } from '../../archive/checkpoint-archive.ts';
 import { HelperFailure } from '../../helper/failure.ts';
 import type { Granted } from '../../helper/trust/credentials.ts';
 import { CriuImages, type Named } from '../../helper/trust/criu-image.ts';
 import { coreExcesses } from '../../helper/trust/guard.ts';
+import { grantedMounts, type MountRules, mountExcesses } from '../../helper/trust/mounts.ts';
 import { namespaceExcesses } from '../../helper/trust/namespaces.ts';
 import type { StartedMount } from '../engine.ts';
 import definitions from './criu/definitions.json' with { type: 'json' };
 
-const mount = z.looseObject({
-  fstype: z.int(),
-  mnt_id: z.int(),
-  parent_mnt_id: z.int(),
-  flags: z.int(),
-  root: z.string(),
-  mountpoint: z.string(),
-  ext_key: z.string().default(''),
-  ext_mount: z.boolean().default(false),
-  with_plugin: z.boolean().default(false),
-});
-type Mount = z.infer<typeof mount>;
-
-/** File systems that a runtime has CRIU mount itself, by their number in CRIU's enum fstype, as the kernel calls them. */
-const OWN: ReadonlyMap<number, string> = new Map([
-  [1, 'proc'],
-  [2, 'sysfs'],
-  [5, 'tmpfs'],
-  [6, 'devpts'],
-  [14, 'mqueue'],
-  [23, 'cgroup2'],
-]);
-/** MS_RDONLY. */
-const READ_ONLY = 1;
 /** What a runtime mounts over files of /proc and /sys, and the name by which it tells CRIU of it. */
 const MASK = { key: '/dev/null', root: '/null', over: /^\/(?:proc|sys)\// };
+/**
+ * The runtime has CRIU make all but what it binds there itself, volumes and masks of files; and it knows of no mount that the
+ * container had not.
+ */
+const BY_RUNTIME: MountRules = {
+  originOf: ({ mountpoint, root, ext_key }) => {
+    if (ext_key === undefined) return 'made';
+    if (ext_key === MASK.key) return root === MASK.root && MASK.over.test(mountpoint) ? 'bound' : undefined;
+    return ext_key === mountpoint && mountpoint !== '/' ? 'bound' : undefined;
+  },
+  isNeeded: () => true,
+};
 /** So many differences are told. */
 const TOLD = 5;
 
@@ -58,7 +46,7 @@ export function guardArchive(images: readonly Named[], granted: Granted, mounts:
       ...{ tasks: named(/^ids-/), inventories: named(/^inventory/), mounts: trees.map(({ name }) => name) },
     }),
     ...coreExcesses(criuImages(), cores, named(/^seccomp/)[0], granted),
-    ...trees.flatMap((tree) => mountDifferences(tree, mounts)),
+    ...trees.flatMap((tree) => mountExcesses(criuImages(), tree, grantedMounts(mounts), BY_RUNTIME)),
   ]);
   if (found.length === 0) return;
   const more = found.length > TOLD ? ` and ${found.length - TOLD} more` : '';
@@ -69,7 +57,7 @@ export function guardArchive(images: readonly Named[], granted: Granted, mounts:
 export function rehearseArchiveGuard(granted: Granted): void {
   const sample = (message: string): Named => ({ name: 'sample', data: criuImages().sample(message) });
   coreExcesses(criuImages(), [sample('core_entry')], sample('seccomp_entry'), granted);
-  mountDifferences(sample('mnt_entry'), []);
+  mountExcesses(criuImages(), sample('mnt_entry'), grantedMounts([]), BY_RUNTIME);
   const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
   namespaceExcesses(criuImages(), { tasks, inventories, mounts: [] });
 }
@@ -81,28 +69,4 @@ function seen(look: () => string[]): string[] {
     if (error instanceof HelperFailure) throw refused(`${error.message}: ${error.detail.slice(0, 200)}`);
     throw error;
   }
-}
-
-/** Mounts that the container did not have, or that are not there, or that could be written to and could not before. */
-function mountDifferences({ name, data }: Named, mounts: readonly StartedMount[]): string[] {
-  const entries = criuImages().entries(name, data, 'mnt_entry', mount);
-  const ids = new Set(entries.map(({ mnt_id }) => mnt_id));
-  const left = [...mounts];
-  const found: string[] = [];
-  for (const entry of entries) {
-    const at = left.findIndex((each) => isThat(entry, each, !ids.has(entry.parent_mnt_id)));
-    if (at < 0) found.push(`${name}: a mount at ${entry.mountpoint} that the container did not have`);
-    else left.splice(at, 1);
-  }
-  return [...found, ...left.map(({ mountPoint }) => `${name}: no mount at ${mountPoint}, where the container had one`)];
-}
-
-/** Whether CRIU would mount the same in that place: by itself, or what the target's runtime tells it for that very name. */
-function isThat(entry: Mount, { mountPoint, fsType, readOnly }: StartedMount, isRoot: boolean): boolean {
-  const { mountpoint, ext_key, flags, root, fstype, ext_mount, with_plugin } = entry;
-  if (mountpoint !== mountPoint || isRoot !== (mountPoint === '/') || ext_mount || with_plugin) return false;
-  if (readOnly && (flags & READ_ONLY) === 0) return false;
-  if (ext_key === MASK.key) return root === MASK.root && MASK.over.test(mountPoint);
-  if (ext_key !== '') return !isRoot && ext_key === mountPoint;
-  return isRoot || OWN.get(fstype) === fsType;
 }

@@ -134,7 +134,7 @@ async function probe(
 function startedAs({ process: { uid, gid, groups }, mounts }: ContainerFacts): Started {
   return {
     ...{ uid, gid, groups },
-    mounts: mounts.map(({ mountPoint, fsType, readOnly }) => ({ mountPoint, fsType, readOnly })),
+    mounts: mounts.map(({ mountPoint, fsType, root, options }) => ({ mountPoint, fsType, root, options })),
   };
 }
 

@@ -75,7 +75,9 @@ export async function probeContainer(
     process,
     hostName: hostNameOf(rootPid),
     addresses,
-    mounts: mounts.map(({ mountPoint, fsType, source, readOnly }) => ({ mountPoint, fsType, source, readOnly })),
+    mounts: mounts.map(({ mountPoint, fsType, source, root, options }) => ({
+      ...{ mountPoint, fsType, source, root, options },
+    })),
     processes,
     memoryBytes: processes.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
     sockets,

@@ -8,7 +8,7 @@ import { type Asked, excesses, type Granted, parseGranted } from './credentials.
 import type { CriuImages, Named } from './criu-image.ts';
 import { filtersIn, filtersOf, hasFilters } from './filters.ts';
 import { type AskedLimits, limitOf, parseLimits } from './limits.ts';
-import { type GrantedMounts, grantedMounts, mountExcesses } from './mounts.ts';
+import { BESIDE_PLACEHOLDER, type GrantedMounts, grantedMounts, mountExcesses } from './mounts.ts';
 import { namespaceExcesses } from './namespaces.ts';
 
 const words = z.array(z.int().nonnegative()).default([]);
@@ -73,7 +73,9 @@ export function guardImages(
       mounts: names.filter((name) => MOUNTS.test(name)),
     }),
     ...coreExcesses(images, named(/^core-\d+\.img$/), named(/^seccomp\.img$/)[0], granted, own),
-    ...named(MOUNTS).flatMap((image) => mountExcesses(images, image, mountsGrantedTo(placeholderPid, marks))),
+    ...named(MOUNTS).flatMap((image) =>
+      mountExcesses(images, image, mountsGrantedTo(placeholderPid, marks), BESIDE_PLACEHOLDER),
+    ),
   ];
   if (found.length === 0) return;
   throw new HelperFailure(
@@ -91,7 +93,7 @@ export function rehearseGuard(images: CriuImages, placeholderPid: number): void 
   const granted = grantedTo(placeholderPid);
   filtersGrantedTo(placeholderPid, granted);
   coreExcesses(images, [sample('core_entry')], sample('seccomp_entry'), granted);
-  mountExcesses(images, sample('mnt_entry'), mountsGrantedTo(placeholderPid));
+  mountExcesses(images, sample('mnt_entry'), mountsGrantedTo(placeholderPid), BESIDE_PLACEHOLDER);
   const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
   namespaceExcesses(images, { tasks, inventories, mounts: [] });
 }

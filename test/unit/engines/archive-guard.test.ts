@@ -27,21 +27,28 @@ const RESTRICTED: Granted = {
   profile: '',
 };
 
-const seen = (fsType: string, readOnly: boolean, ...points: readonly string[]) =>
-  points.map((mountPoint) => ({ mountPoint, fsType, readOnly }));
+const seen = (fsType: string, options: string, ...points: readonly (string | readonly [string, string])[]) =>
+  points.map((point) => {
+    const [mountPoint, root] = typeof point === 'string' ? [point, '/'] : point;
+    return { mountPoint, fsType, root, options: options.split(',') };
+  });
 const CONTROLLERS = ['systemd', 'pids', 'blkio', 'freezer', 'devices', 'memory', 'cpuset', 'cpuacct', 'cpu'];
+const MASKED = ['timer_list', 'keys', 'interrupts'];
+const PARTS = ['bus', 'fs', 'irq', 'sys'];
 /** What the helper saw of that container. */
 const MOUNTS = [
-  ...seen('overlay', false, '/'),
-  ...seen('proc', false, '/proc'),
-  ...seen('tmpfs', false, '/dev', '/sys/fs/cgroup', '/dev/shm', '/proc/timer_list', '/proc/keys', '/proc/interrupts'),
-  ...seen('devpts', false, '/dev/pts'),
-  ...seen('mqueue', false, '/dev/mqueue'),
-  ...seen('sysfs', true, '/sys'),
-  ...seen('cgroup', true, ...CONTROLLERS.map((name) => `/sys/fs/cgroup/${name}`)),
-  ...seen('ext4', false, '/etc/hosts', '/dev/termination-log', '/etc/hostname', '/etc/resolv.conf'),
-  ...seen('tmpfs', true, '/var/run/secrets/kubernetes.io/serviceaccount', '/proc/acpi', '/sys/firmware'),
-  ...seen('proc', true, '/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys'),
+  ...seen('overlay', 'rw,relatime', '/'),
+  ...seen('proc', 'rw,nosuid,nodev,noexec,relatime', '/proc'),
+  ...seen('tmpfs', 'rw,nosuid', '/dev', ...MASKED.map((name) => [`/proc/${name}`, '/null'] as const)),
+  ...seen('tmpfs', 'rw,nosuid,nodev,noexec,relatime', '/sys/fs/cgroup'),
+  ...seen('tmpfs', 'rw,relatime', '/dev/shm'),
+  ...seen('devpts', 'rw,nosuid,noexec,relatime', '/dev/pts'),
+  ...seen('mqueue', 'rw,nosuid,nodev,noexec,relatime', '/dev/mqueue'),
+  ...seen('sysfs', 'ro,nosuid,nodev,noexec,relatime', '/sys'),
+  ...seen('cgroup', 'ro,nosuid,nodev,noexec,relatime', ...CONTROLLERS.map((name) => `/sys/fs/cgroup/${name}`)),
+  ...seen('ext4', 'rw,relatime', '/etc/hosts', '/dev/termination-log', '/etc/hostname', '/etc/resolv.conf'),
+  ...seen('tmpfs', 'ro,relatime', '/var/run/secrets/kubernetes.io/serviceaccount', '/proc/acpi', '/sys/firmware'),
+  ...seen('proc', 'ro,nosuid,nodev,noexec,relatime', ...PARTS.map((name) => [`/proc/${name}`, `/${name}`] as const)),
 ];
 
 function guard(images: Images, granted = RESTRICTED, mounts = MOUNTS): void {
@@ -52,15 +59,26 @@ function guard(images: Images, granted = RESTRICTED, mounts = MOUNTS): void {
 interface Mount {
   readonly mountpoint: string;
   readonly mnt_id: number;
+  readonly root_dev: number;
   readonly flags: number;
 }
 
-/** With the mount at a path changed, or left out. */
-function withMount(at: string, change: ((mount: Mount) => object) | undefined): Images {
+/** With the mounts at some paths changed, or left out. */
+function withMount(at: string | readonly string[], change: ((mount: Mount) => object) | undefined): Images {
   const table = changedImage('mnt_entry', REAL[TABLE] ?? Buffer.alloc(0), (mount: Mount) =>
-    mount.mountpoint === at ? change?.(mount) : mount,
+    [at].flat().includes(mount.mountpoint) ? change?.(mount) : mount,
   );
   return { ...REAL, [TABLE]: table };
+}
+
+/** The mount at a path, as the runtime took it. */
+function mountAt(point: string): Mount {
+  const found: Mount[] = [];
+  changedImage('mnt_entry', REAL[TABLE] ?? Buffer.alloc(0), (mount: Mount) => {
+    found.push(mount);
+    return mount;
+  });
+  return found.find(({ mountpoint }) => mountpoint === point) ?? { mountpoint: '', mnt_id: 0, root_dev: 0, flags: 0 };
 }
 
 const refusedFor = (why: RegExp) => expect.objectContaining({ code: 'F347', detail: expect.stringMatching(why) });
@@ -112,7 +130,54 @@ describe('the processes in an archive', () => {
       withMount('/var/run/secrets/kubernetes.io/serviceaccount', (mount) => ({ ...mount, flags: 0 })),
       /serviceaccount/,
     ],
-    ['at another place', withMount('/etc/hosts', (mount) => ({ ...mount, mountpoint: '/x' })), /a mount at \/x/],
+    [
+      'beneath what they mask',
+      withMount(['/proc/sys', '/proc/keys'], (mount) => ({ ...mount, parent_mnt_id: mountAt('/').mnt_id })),
+      /\/proc\/keys beneath another one.*\/proc\/sys beneath another one/,
+    ],
+    [
+      'in a circle that hangs on nothing',
+      withMount('/proc/sys', (mount) => ({ ...mount, parent_mnt_id: mount.mnt_id })),
+      /\/proc\/sys beneath another one/,
+    ],
+    [
+      'with flags as old images have them',
+      withMount(['/proc/sys', '/var/run/secrets/kubernetes.io/serviceaccount'], ({ ...mount }) => {
+        delete (mount as { sb_flags?: number }).sb_flags;
+        return mount;
+      }),
+      /\/proc\/sys with flags that.*serviceaccount with flags that no mount has/,
+    ],
+    [
+      'that mount(2) would take for another command',
+      withMount('/proc', (mount) => ({ ...mount, sb_flags: 0x1000, source: '/proc/sys' })),
+      /\/proc with flags that no mount has/,
+    ],
+    [
+      'of all of procfs where a part was',
+      withMount('/proc/fs', (mount) => ({ ...mount, root: '/' })),
+      /a mount of its own at \/proc\/fs/,
+    ],
+    [
+      'with all limits gone but those of writing',
+      withMount(['/dev', '/sys', '/proc'], (mount) => ({ ...mount, flags: mount.flags & ~14 })),
+      /\/sys without nosuid, nodev, noexec.*\/dev without nosuid.*\/proc without nosuid, nodev, noexec/,
+    ],
+    [
+      'with limits on all of procfs that its parts have',
+      withMount('/proc', (mount) => ({ ...mount, flags: mountAt('/proc/sys').flags })),
+      /\/proc with more limits than it has/,
+    ],
+    [
+      'of a part of procfs as if of a volume',
+      withMount(['/etc/hosts', '/proc/sys'], (mount) => ({
+        ...mount,
+        root_dev: 0xabcdef,
+        flags: mountAt('/proc/sys').flags,
+      })),
+      /\/proc\/sys as the one at \/etc\/hosts/,
+    ],
+    ['at another place', withMount('/etc/hosts', (mount) => ({ ...mount, mountpoint: '/x' })), /its own at \/x/],
     [
       'of another volume',
       withMount('/etc/hosts', (mount) => ({ ...mount, ext_key: '/etc/resolv.conf' })),
@@ -124,8 +189,8 @@ describe('the processes in an archive', () => {
       withMount('/etc/hosts', (mount) => ({ ...mount, ext_key: '/dev/null' })),
       /hosts/,
     ],
-    ['of all devices', withMount('/dev', (mount) => ({ ...mount, fstype: 3 })), /a mount at \/dev that/],
-    ['of sysfs', withMount('/dev/mqueue', (mount) => ({ ...mount, fstype: 2 })), /a mount at \/dev\/mqueue/],
+    ['of all devices', withMount('/dev', (mount) => ({ ...mount, fstype: 3 })), /a mount of its own at \/dev$/],
+    ['of sysfs', withMount('/dev/mqueue', (mount) => ({ ...mount, fstype: 2 })), /a mount of its own at \/dev\/mqueue/],
     ['of any type', withMount('/dev/mqueue', (mount) => ({ ...mount, fstype: 16, fsname: 'ext4' })), /mqueue/],
     [
       'of control groups that CRIU mounts itself',
@@ -136,13 +201,17 @@ describe('the processes in an archive', () => {
     [
       'over the root',
       withMount('/dev/mqueue', (mount) => ({ ...mount, mountpoint: '/', fstype: 17 })),
-      /a mount at \//,
+      /several mounts at \/;/,
     ],
-    ['under another root', withMount('/', (mount) => ({ ...mount, mountpoint: '/y' })), /a mount at \/y/],
+    [
+      'under another root',
+      withMount('/', (mount) => ({ ...mount, mountpoint: '/y' })),
+      /\/etc\/hosts beneath another one/,
+    ],
     [
       'with the root under another mount',
       withMount('/', (mount) => ({ ...mount, parent_mnt_id: mount.mnt_id })),
-      /a mount at \/ that/,
+      /the mount at \/ beneath another one/,
     ],
   ])('are refused with mounts %s', (_name, images, why) => {
     expect(() => guard(images)).toThrow(refusedFor(why));

@@ -250,7 +250,7 @@ describe('a move by the kubelet engine that fails before the commit', () => {
     [
       'a file system of the node',
       { 'mountpoints-13.img': mountTable(...MOUNTS, { ...MOUNTS[3], mnt_id: 5, mountpoint: '/host' }) },
-      /a mount at \/host/,
+      /a mount of its own at \/host/,
     ],
     ['a user namespace', { 'ids-1.img': namespaces({ user_ns_id: 8 }) }, /a user namespace of its own/],
     ['what cannot be read', { 'core-1.img': Buffer.from('anything at all') }, /core-1\.img cannot be read/],

@@ -11,7 +11,7 @@ describe('mountinfo', () => {
 
   it('reads every line', () => {
     expect(mounts).toHaveLength(text.trim().split('\n').length);
-    expect(mounts[0]).toMatchObject({ mountPoint: '/', fsType: 'overlay', readOnly: true });
+    expect(mounts[0]).toMatchObject({ mountPoint: '/', fsType: 'overlay', options: ['ro', 'relatime'] });
     expect(mounts.find(({ mountPoint }) => mountPoint === '/etc/hosts')?.root).toMatch(/etc-hosts$/);
   });
 

@@ -12,7 +12,6 @@ const mount = (mountPoint: string, fsType = 'ext4'): MountInfo => ({
     mountPoint,
     fsType,
     source: 'none',
-    readOnly: true,
     options: ['ro'],
     superOptions: [],
   },
