@@ -5,8 +5,8 @@ import type { Plan } from '../src/domain/plan.ts';
 import { afterHold } from '../src/domain/standing.ts';
 import type { JournalRecord } from '../src/journal/record.ts';
 import { type Ending, finalizeCommitted, heldIn, resume, rollBackUnfinished } from '../src/runner/resume.ts';
+import { newsOf, type SourceFate } from '../src/runner/source-fate.ts';
 import { STEPS } from '../src/steps/index.ts';
-import { sourceChange } from '../src/steps/source-pod.ts';
 import { endStanding } from '../src/ui/migration-view.ts';
 import { unlocking } from './audit-trail.ts';
 import { endOf } from './ended-elsewhere.ts';
@@ -30,22 +30,24 @@ export interface TakeUpOptions extends MigrationFlags, MigrationOptions, GivenDe
 /** What is the case now, and the command that goes on from there. Pure but for the time. */
 function standingOf(
   plan: Plan,
-  ending: Exclude<Ending, 'led-back'>,
+  ending: Ending,
   record: JournalRecord,
 ): { readonly state: string; readonly next: string } {
+  if (ending.kind === 'led-back') return ledBackStanding(plan, ending.source);
   const { pod, context, node } = plan.target;
   const serves = `${pod} serves from ${context}/${node}`;
-  if (ending === 'moved') return { state: `${serves}.`, next: `${COMMAND} cleanup ${plan.id}` };
+  if (ending.kind === 'moved') return { state: `${serves}.`, next: `${COMMAND} cleanup ${plan.id}` };
   return { state: `${serves}, and the source is held until ${heldIn(record)}.`, next: afterHold(plan.id) };
 }
 
-/** The same after the way back. `change`: what has become of the source meanwhile, as after `--discard-target`. Pure. */
-function ledBackStanding(plan: Plan, change: string | undefined) {
+/** The same after the way back. The source may have changed meanwhile, as after `--discard-target`. Pure. */
+function ledBackStanding(plan: Plan, fate: SourceFate) {
   const { namespace, pod, context, node } = plan.source;
-  return change === undefined
+  const news = newsOf(plan, fate);
+  return news === undefined
     ? { state: `${pod} serves from ${context}/${node}, as before the move.`, next: sameMove(plan) }
     : {
-        state: `${change}; nothing of the move is left.`,
+        state: `${news}; nothing of the move is left.`,
         next: `kubectl --context ${context} -n ${namespace} get pods`,
       };
 }
@@ -94,11 +96,8 @@ async function bringToEnd(operation: Operation, options: TakeUpOptions, streams:
       options[ACCEPT_LOSS] === true || (await out.askForWord(ACCEPT_LOSS, `${loss}.`));
     const taken = { ...session, steps: STEPS, operation, discardTarget, acceptLoss };
     const ending = await session.onTheRecord(operation, () => ACTS[operation](taken));
-    const { state, next } =
-      ending === 'led-back'
-        ? ledBackStanding(plan, await sourceChange({ plan, source: place.source.reader, signal: streams.interrupt }))
-        : standingOf(plan, ending, session.journal.record());
-    out.result({ id: plan.id, ending, state, next }, () => `${state} Next: ${next}\n`);
+    const { state, next } = standingOf(plan, ending, session.journal.record());
+    out.result({ id: plan.id, ending: ending.kind, state, next }, () => `${state} Next: ${next}\n`);
     return 'done';
   } finally {
     place.close();

@@ -130,7 +130,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   I407: 'How much has been copied, and how fast.',
   I408: 'From here on the source never runs again and the move can only go forward.',
   I409: 'The pod serves from the target.',
-  I410: 'The way back is complete: the clusters are as before, and the source serves unless the text says what has become of it.',
+  I410: 'The way back is complete: the clusters are as before, and the source serves unless the text says what has become of it, or that this is not known.',
   I411: 'An interrupt was received. Before the commit the run turns back, after it it goes on to its end.',
   I412: 'A request to an API server and its answer, told with -v=6 and above. Bodies and credentials are never shown.',
   W421: 'Something is worth knowing and does not stop the move.',

@@ -17,18 +17,25 @@ export interface StepProgress {
   readonly note?: string;
 }
 
+/** What a way back tells of the source at its end, in words; neither where it serves as before. */
+export interface SourceNews {
+  readonly change?: string;
+  /** What has become of it is not known. */
+  readonly unknown?: string;
+}
+
 /** A run as its messages tell it: one source for what is drawn and for what is said when it fails. */
 export class Progress {
   readonly #steps = new Map<string, StepProgress>();
   #committed = false;
   #startedAt: number | undefined;
-  #sourceChange: string | undefined;
+  #source: SourceNews = {};
 
   /** `now` in ms since the epoch. */
   take(message: Message, now: number): void {
     const { code, step: name, phase, text } = message;
     if (code === 'I408') this.#committed = true;
-    if (code === 'I410') this.#sourceChange = changeIn(message);
+    this.#source = newsIn(message) ?? this.#source;
     if (name === undefined) return;
     if (code === 'I402' && phase) {
       this.#startedAt ??= now;
@@ -65,9 +72,9 @@ export class Progress {
     return this.#committed;
   }
 
-  /** What had become of the source when the way back was complete; undefined when it serves as before. */
-  sourceChange(): string | undefined {
-    return this.#sourceChange;
+  /** What had become of the source when the way back had ended. */
+  source(): SourceNews {
+    return this.#source;
   }
 
   startedAt(): number | undefined {
@@ -86,7 +93,11 @@ export class Progress {
   }
 }
 
-function changeIn({ data }: Message): string | undefined {
-  const isNamed = typeof data === 'object' && data !== null && 'change' in data;
-  return isNamed && typeof data['change'] === 'string' ? data['change'] : undefined;
+/** Undefined where the message tells nothing of the source. */
+function newsIn({ code, data }: Message): SourceNews | undefined {
+  if (code !== 'I410' && code !== 'W421') return undefined;
+  const named = typeof data === 'object' && data !== null ? data : {};
+  if ('change' in named && typeof named['change'] === 'string') return { change: named['change'] };
+  if ('unknown' in named && typeof named['unknown'] === 'string') return { unknown: named['unknown'] };
+  return code === 'I410' ? {} : undefined;
 }

@@ -17,25 +17,33 @@ export function situationOf(error: MigrateError, progress: Progress): Situation 
   switch (error.outcome) {
     case 'midway':
       return { step, ...midway(error, progress.committed()) };
-    case 'rollbackIncomplete': {
-      const frozen = progress.steps().some(({ name, takenBack }) => name === 'freeze' && !takenBack);
-      return frozen
-        ? {
-            step,
-            serves: 'unknown',
-            text: 'the source may still be frozen: its helper lets it go on by itself after --max-freeze, unless the commit was under way',
-          }
-        : { step, serves: 'source', text: 'the source serves; not everything that was made could be taken away' };
-    }
+    case 'rollbackIncomplete':
+      return { step, ...incomplete(progress) };
     case 'done':
       return undefined;
     default: {
-      const change = progress.sourceChange();
-      return change === undefined
+      const { change, unknown } = progress.source();
+      const news = change ?? unknown;
+      return news === undefined
         ? { step, serves: 'source', text: 'the source serves as before; what had been prepared was taken away again' }
-        : { step, serves: 'unknown', text: `${change}; what had been prepared was taken away again` };
+        : { step, serves: 'unknown', text: `${news}; what had been prepared was taken away again` };
     }
   }
+}
+
+function incomplete(progress: Progress): Omit<Situation, 'step'> {
+  const { change, unknown } = progress.source();
+  const left = 'not everything that was made could be taken away';
+  if (change !== undefined) return { serves: 'unknown', text: `${change}; ${left}` };
+  const frozen = progress.steps().some(({ name, takenBack }) => name === 'freeze' && !takenBack);
+  if (frozen)
+    return {
+      serves: 'unknown',
+      text: 'the source may still be frozen: its helper lets it go on by itself after --max-freeze, unless the commit was under way',
+    };
+  return unknown === undefined
+    ? { serves: 'source', text: `the source serves; ${left}` }
+    : { serves: 'unknown', text: `${unknown}; ${left}` };
 }
 
 function midway(error: MigrateError, committed: boolean): Omit<Situation, 'step'> {

@@ -13,10 +13,11 @@ import { type Begun, contextFor, lookingContext, type RunOptions } from './conte
 import { expectSource } from './expect-source.ts';
 import { rollBack } from './roll-back.ts';
 import { goForward } from './run.ts';
+import { fateOfSource, type SourceFate } from './source-fate.ts';
 import { thrownBy } from './taken-over.ts';
 
-/** How a migration that was taken up again ended. */
-export type Ending = 'moved' | 'held' | 'led-back';
+/** How a migration that was taken up again ended; after the way back, with what has become of the source. */
+export type Ending = { readonly kind: 'moved' | 'held' } | { readonly kind: 'led-back'; readonly source: SourceFate };
 
 /** What a process takes up of a migration that another one left. */
 export interface TakenUp extends RunOptions {
@@ -37,7 +38,7 @@ export interface TakenUp extends RunOptions {
 export async function resume(options: TakenUp): Promise<Ending> {
   return takenUp(options, async (record, view) => {
     if (record.state === 'committed') return forward(options, record);
-    if (record.state === 'held') return isOver(record) ? forward(options, record) : 'held';
+    if (record.state === 'held') return isOver(record) ? forward(options, record) : { kind: 'held' };
     return back(options, record, view);
   });
 }
@@ -59,7 +60,7 @@ export async function finalizeCommitted(options: TakenUp): Promise<Ending> {
   return takenUp(options, async (record) => {
     if (record.state !== 'committed' && record.state !== 'held') throw notCommitted(options);
     const ending = await forward(options, record);
-    return ending === 'held' ? forward(options, options.journal.record()) : ending;
+    return ending.kind === 'held' ? forward(options, options.journal.record()) : ending;
   });
 }
 
@@ -95,14 +96,14 @@ async function tidyUp(options: TakenUp, state: 'rolled-back' | 'done'): Promise<
   const signal = new AbortController().signal;
   if (state === 'done') await lock.remove(signal);
   else await forget(signal);
-  return state === 'done' ? moved(options) : 'led-back';
+  return state === 'done' ? moved(options) : { kind: 'led-back', source: await fateOfSource(options.context) };
 }
 
 /** Throws F348 where the pod could only be restored where it was: that is an end, and not the one that was wanted. */
 function moved({ context: { plan }, journal }: RunOptions): Ending {
   const atHome = endedAtHome(plan, resultsOf(journal.record()).place);
   if (atHome) throw atHome;
-  return 'moved';
+  return { kind: 'moved' };
 }
 
 /** What the steps yielded, as the record has it. */
@@ -150,8 +151,7 @@ function contradiction(
 async function back(options: TakenUp, record: JournalRecord, view: EngineView): Promise<Ending> {
   const results = resultsOf(record);
   const { context, discardTarget } = options;
-  const change = await sourceChange({ ...context, signal: new AbortController().signal });
-  expectSource(context, change, view.target, discardTarget);
+  expectSource(options, await fateOfSource(options.context), view.target, discardTarget);
   const undo = undoOf(record);
   const begun: Begun[] = [];
   for (const step of stepsOf(options.steps, context.plan)) {
@@ -162,8 +162,7 @@ async function back(options: TakenUp, record: JournalRecord, view: EngineView): 
     if (!there) continue;
     begun.push({ step, undo: undo.get(step.name) ?? null });
   }
-  await rollBack(options, begun, results);
-  return 'led-back';
+  return { kind: 'led-back', source: await rollBack(options, begun, results) };
 }
 
 async function forward(options: TakenUp, record: JournalRecord): Promise<Ending> {
@@ -179,7 +178,7 @@ async function forward(options: TakenUp, record: JournalRecord): Promise<Ending>
     if (there !== 'done' || again) missing.push(step);
   }
   await goForward(options, missing, results);
-  return options.journal.record().state === 'held' ? 'held' : moved(options);
+  return options.journal.record().state === 'held' ? { kind: 'held' } : moved(options);
 }
 
 /** Until when the source is or was to be held, as the record has it; undefined for one that never was. Pure. */

@@ -2,10 +2,10 @@ import { asMigrateError, isTakenOver, MigrateError } from '../domain/errors.ts';
 import { COMMAND } from '../domain/names.ts';
 import type { NewEntry } from '../journal/ports.ts';
 import type { StepResults } from '../steps/results.ts';
-import { sourceChange } from '../steps/source-pod.ts';
 import type { Step } from '../steps/step.ts';
-import { type Begun, contextFor, lookingContext, type RunOptions } from './context.ts';
+import { type Begun, contextFor, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
+import { fateOfSource, newsOf, type SourceFate } from './source-fate.ts';
 import { within } from './within.ts';
 
 /** How often a step is tried to be taken back before it counts as left. */
@@ -17,15 +17,16 @@ const JOURNAL_MS = 1000;
 
 /**
  * Leads back: undoes every step that was begun, the last one first. One that cannot be undone does not keep the others
- * from it, except those that it needs. Throws F390 naming what is left when the way back could not be finished, and F371
- * or F315 as soon as it is known that somebody else has the migration: whoever that is leads it back, or has.
+ * from it, except those that it needs. Yields what has become of the source. Throws F390 naming what is left when the way
+ * back could not be finished, and F371 or F315 as soon as it is known that somebody else has the migration: whoever that is
+ * leads it back, or has.
  */
 export async function rollBack(
   options: RunOptions,
   begun: readonly Begun[],
   results: StepResults,
   reason?: MigrateError,
-): Promise<void> {
+): Promise<SourceFate> {
   const { lock } = options;
   const { reporter } = options.context;
   const note = notesFor(options);
@@ -45,16 +46,20 @@ export async function rollBack(
       await note(step, 'revert-failed');
     }
   }
-  if (left.length > 0)
-    throw incomplete(options, { reason, left, kept, journal: await closed(options, 'rollback-incomplete') });
+  if (left.length > 0) {
+    const journal = await closed(options, 'rollback-incomplete');
+    await tellEnd(options, false);
+    throw incomplete(options, { reason, left, kept, journal });
+  }
   await closed(options, 'rolled-back');
   try {
     await options.forget(lock.lost);
   } catch (error) {
     if (isTakenOver(error)) throw error;
+    await tellEnd(options, false);
     throw incomplete(options, { reason, left: [asMigrateError(error)], kept });
   }
-  await tellEnd(options, results);
+  return tellEnd(options, true);
 }
 
 /**
@@ -74,13 +79,23 @@ function notesFor({ journal }: RunOptions) {
   };
 }
 
-/** The last words. Somebody may have removed or restarted the source, which then does not serve as before. */
-async function tellEnd(options: RunOptions, results: StepResults): Promise<void> {
-  const looking = { ...lookingContext(options, results), signal: new AbortController().signal };
-  const change = await sourceChange(looking).catch(() => undefined);
-  const { reporter } = options.context;
-  if (change === undefined) reporter.notify({ code: 'I410', text: 'everything is as it was: the source serves' });
-  else reporter.notify({ code: 'I410', text: `everything is as it was but the source: ${change}`, data: { change } });
+/**
+ * The last words of a way back, complete or not. Somebody may have removed or restarted the source, which then does not
+ * serve as before.
+ */
+async function tellEnd(options: RunOptions, isComplete: boolean): Promise<SourceFate> {
+  const { plan, reporter } = options.context;
+  const fate = await fateOfSource(options.context);
+  const news = newsOf(plan, fate);
+  if (news === undefined) {
+    if (isComplete) reporter.notify({ code: 'I410', text: 'everything is as it was: the source serves' });
+    return fate;
+  }
+  const data = fate.unknown ? { unknown: news } : { change: news };
+  const all = fate.unknown ? 'all is taken back' : 'everything is as it was but the source';
+  if (isComplete) reporter.notify({ code: 'I410', text: `${all}: ${news}`, data });
+  else reporter.notify({ code: 'W421', text: news, data });
+  return fate;
 }
 
 /** Taking back is idempotent, so it is tried again; an interrupt does not reach it, a lost lock does. */

@@ -4,13 +4,13 @@ import { COMMAND } from '../domain/names.ts';
 import { isAfterCommit } from '../domain/phase.ts';
 import { SIDES } from '../domain/refs.ts';
 import type { StepResults } from '../steps/results.ts';
-import { sourceChange } from '../steps/source-pod.ts';
 import { type Step, type StepContext, stepsOf } from '../steps/step.ts';
 import { Chronicle } from './chronicle.ts';
 import { type Begun, contextFor, lookingContext, type RunOptions } from './context.ts';
 import { withDeadline } from './deadline.ts';
 import { expectSource } from './expect-source.ts';
 import { rollBack } from './roll-back.ts';
+import { fateOfSource, newsOf, type SourceFate } from './source-fate.ts';
 import { thrownBy } from './taken-over.ts';
 import { within } from './within.ts';
 
@@ -84,14 +84,14 @@ async function goToCommit(
       else noted.catch(() => undefined);
     }
     if (obstacle) throw obstacle;
-    await rollBack(options, begun, results, error);
-    throw error.outcome === 'interrupted' ? ledBack(options, error) : error;
+    const fate = await rollBack(options, begun, results, error);
+    throw error.outcome === 'interrupted' ? ledBack(options, error, fate) : error;
   }
 }
 
 /**
  * F344 where the target holds the only copy, or may, for it cannot be asked; undefined where it does not, and where the
- * source cannot be looked at.
+ * source cannot be looked at in time: it may be frozen, and only the way back lets it go on.
  */
 async function noWayBack(
   options: RunOptions,
@@ -101,12 +101,12 @@ async function noWayBack(
   if (!begun.some(({ step }) => step.name === 'restore')) return undefined;
   const over = new AbortController();
   const context = { ...lookingContext(options, results), signal: over.signal };
-  const look = <T>(act: Promise<T>) => within(LOOK_MS, act).catch(() => undefined);
   try {
-    const change = await look(sourceChange(context));
-    if (change === undefined) return undefined;
-    const { target = 'unknown' } = (await look(context.engine.look(context))) ?? {};
-    expectSource(context, change, target === 'unknown' ? 'restored' : target);
+    const fate = await within(LOOK_MS, fateOfSource(context, over.signal));
+    if (fate?.change === undefined) return undefined;
+    const view = await within(LOOK_MS, context.engine.look(context)).catch(() => undefined);
+    const { target = 'unknown' } = view ?? {};
+    expectSource(options, fate, target === 'unknown' ? 'restored' : target);
     return undefined;
   } catch (error) {
     return asMigrateError(error);
@@ -248,10 +248,11 @@ async function pauseFor(ms: number, lost: AbortSignal): Promise<void> {
 }
 
 /** An interrupt is told with the state that it left both clusters in. */
-function ledBack({ context: { plan } }: RunOptions, error: MigrateError): MigrateError {
+function ledBack({ context: { plan } }: RunOptions, error: MigrateError, fate: SourceFate): MigrateError {
   const { source, target } = plan;
+  const stands = newsOf(plan, fate) ?? `${source.pod} serves from ${source.context}/${source.node} as before`;
   return new MigrateError(error.code, {
-    detail: `${error.detail}: the move is led back; ${source.pod} serves from ${source.context}/${source.node} as before, and nothing of the move is left in ${target.context}`,
+    detail: `${error.detail}: the move is led back; ${stands}, and nothing of the move is left in ${target.context}`,
     remedy: error.remedy,
     outcome: error.outcome,
     cause: error,

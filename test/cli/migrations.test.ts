@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { beginSession, type Session } from '../../cmd/session.ts';
-import { EXIT } from '../../src/domain/errors.ts';
+import { EXIT, MigrateError } from '../../src/domain/errors.ts';
 import type { Json } from '../../src/domain/json.ts';
 import { AUDIT_LABEL, MANAGED_BY, SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
 import type { Plan } from '../../src/domain/plan.ts';
@@ -80,6 +80,13 @@ function forgetContext(gone: string): void {
   const file = served.env['KUBECONFIG'] ?? '';
   const { contexts, ...rest } = JSON.parse(readFileSync(file, 'utf8')) as { contexts: { name: string }[] };
   writeFileSync(file, JSON.stringify({ ...rest, contexts: contexts.filter(({ name }) => name !== gone) }));
+}
+
+/** As soon as the record that decides is gone, the last that a way back takes away. */
+function atForgotten(act: () => void): void {
+  clusters.east.onChange((type, { kind, metadata }) => {
+    if (type === 'DELETED' && kind === 'ConfigMap' && metadata.name === 'm-test') act();
+  });
 }
 
 const lastLine = (text: string) => text.trimEnd().split('\n').at(-1);
@@ -181,6 +188,31 @@ describe('a migration that another machine left', () => {
       code: 0,
       stdout:
         'pod shop/cart-0 was removed; nothing of the move is left. Next: kubectl --context east -n shop get pods\n',
+    });
+  });
+
+  it('is led back whole where somebody interrupts the last of it', async () => {
+    await begun();
+    const interrupt = new AbortController();
+    const reason = new MigrateError('F306', { detail: 'SIGINT received', remedy: 'again', outcome: 'interrupted' });
+    atForgotten(() => interrupt.abort(reason));
+    const ended = await kubectlMigrate(['resume', 'm-test', ...BOTH], served.env, interrupt.signal);
+    expect(interrupt.signal.aborted).toBe(true);
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('serves from east/east-1, as before') });
+  });
+
+  it('is led back whole where the source cannot be looked at in the end, and that is said', async () => {
+    await begun();
+    const when = ({ method, path: to }: ApiRequest) => method === 'GET' && to.endsWith('/shop/pods/cart-0');
+    atForgotten(() => clusters.east.faults.add({ when, fault: { kind: 'status', code: 403 }, times: 99 }));
+    const { code, stdout } = await run('resume', 'm-test', ...BOTH, '-o', 'json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ending: 'led-back',
+      state: expect.stringMatching(
+        /^what has become of pod shop\/cart-0 is not known: .*; nothing of the move is left\.$/,
+      ),
+      next: 'kubectl --context east -n shop get pods',
     });
   });
 

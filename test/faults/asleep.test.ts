@@ -152,7 +152,7 @@ describe.each(heldMoves)('$kind, moved by a machine that sleeps after the commit
   );
 
   it.each(points)('after $name, while another goes back from the hold, changes nothing', async ({ act }) => {
-    const endings: (Ending | 'killed')[] = [];
+    const endings: (Ending['kind'] | 'killed')[] = [];
     const world = await CrashWorld.of(`${kind}, held`);
     const { thrown, left, found } = await asleep(world, act, async () => {
       endings.push(await world.takeUp('resume'), await world.takeUp('rollback', undefined, true));

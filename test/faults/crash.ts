@@ -112,7 +112,7 @@ export class CrashWorld {
    * Another process, on another machine perhaps, that takes the migration up; whoever runs it agrees to what is lost with
    * that, or does not.
    */
-  async takeUp(command: keyof typeof ACTS, death?: Death, agreed = false): Promise<Ending | 'killed'> {
+  async takeUp(command: keyof typeof ACTS, death?: Death, agreed = false): Promise<Ending['kind'] | 'killed'> {
     const life = this.#newLife({ death });
     const work = () => this.#takeUp(command, life, agreed);
     return this.#bounded(() => Promise.race([life.died.then(() => 'killed' as const), work()]));
@@ -164,17 +164,18 @@ export class CrashWorld {
     this.program.tick('while nobody is at work');
   }
 
-  async #takeUp(command: keyof typeof ACTS, life: Life, agreed: boolean): Promise<Ending> {
+  async #takeUp(command: keyof typeof ACTS, life: Life, agreed: boolean): Promise<Ending['kind']> {
     if (!this.#plan) throw new Error('nothing was begun');
     // Of the plan it has what the record holds.
     const recorded = JSON.parse(JSON.stringify(withhold(this.#plan as never).content)) as Plan;
-    return ACTS[command]({
+    const { kind } = await ACTS[command]({
       ...(await takeUpSession(recorded, this.#workplace(life))),
       steps: stepsOf(life),
       operation: command,
       acceptLoss: async () => agreed,
       discardTarget: agreed,
     });
+    return kind;
   }
 
   async #move(made: Plan | undefined, life: Life): Promise<void> {

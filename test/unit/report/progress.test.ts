@@ -93,6 +93,22 @@ describe('what is the case after a failure', () => {
     expect(situationOf(ended('failed'), progress)).toMatchObject({ serves: 'unknown', text });
   });
 
+  it.each([
+    ['changed', { change: 'it was removed' }, false, /^it was removed; not everything/],
+    ['changed, frozen or not', { change: 'it was removed' }, true, /^it was removed; not everything/],
+    ['cannot be looked at', { unknown: 'nobody knows' }, false, /^nobody knows; not everything/],
+    ['cannot be looked at and may be frozen', { unknown: 'nobody knows' }, true, /may still be frozen/],
+  ])('after an incomplete way back is not known of a source that %s', (_name, data, frozen, text) => {
+    const progress = told(['I402', 'freeze', 'freeze'], ['I404', 'freeze', 'freeze']);
+    if (!frozen) progress.take({ code: 'I405', step: 'freeze', phase: 'freeze', text: 'freeze' }, 0);
+    progress.take({ code: 'W421', text: 'the source', data }, 0);
+    progress.take({ code: 'W421', text: 'something else' }, 0);
+    expect(situationOf(ended('rollbackIncomplete'), progress)).toMatchObject({
+      serves: 'unknown',
+      text: expect.stringMatching(text),
+    });
+  });
+
   it('stands in the error for people', () => {
     const progress = told(['I402', 'freeze', 'freeze'], ['I404', 'freeze', 'freeze'], ['I405', 'freeze', 'freeze']);
     const error = new MigrateError('F340', { detail: 'CRIU cannot dump', remedy: 'mend it' });

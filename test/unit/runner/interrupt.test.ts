@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { MigrateError } from '../../../src/domain/errors.ts';
+import { asMigrateError, MigrateError } from '../../../src/domain/errors.ts';
+import { RESOURCES } from '../../../src/kube/resources.ts';
 import type { Message } from '../../../src/report/message.ts';
 import { run } from '../../../src/runner/run.ts';
 import { type Act, failure, only, PROGRAM, program, record } from '../../fixtures/steps.ts';
@@ -7,6 +8,15 @@ import { type Act, failure, only, PROGRAM, program, record } from '../../fixture
 const NAMES = PROGRAM.map(([name]) => name);
 const BEFORE = NAMES.slice(0, NAMES.indexOf('commit'));
 const interrupted = new MigrateError('F306', { detail: 'Ctrl-C', remedy: 'again', outcome: 'interrupted' });
+
+type World = Awaited<ReturnType<typeof program>>;
+const removed = ({ cluster }: World) => cluster.remove(RESOURCES.pod, 'shop', 'cart-0');
+const hidden = ({ cluster }: World) =>
+  cluster.faults.add({
+    when: ({ method, path }) => method === 'GET' && path.endsWith('/pods/cart-0'),
+    fault: { kind: 'status', code: 403 },
+    times: 1000,
+  });
 
 describe('an interrupt', () => {
   it.each(BEFORE)('in %s leads back', async (name) => {
@@ -25,6 +35,24 @@ describe('an interrupt', () => {
     });
     expect(only(world.log, 'revert')).toEqual(BEFORE.slice(0, BEFORE.indexOf(name) + 1).toReversed());
     expect((await record(world)).state).toBe('rolled-back');
+  });
+
+  it.each([
+    ['pod shop/cart-0 was removed', 'its source was removed', removed],
+    ['what has become of pod shop/cart-0 is not known: ', 'its source cannot be looked at', hidden],
+  ])('says that %s when %s', async (news, _when, change) => {
+    const apply: Act['apply'] = async () => {
+      change(world);
+      world.interrupt.abort(interrupted);
+      throw interrupted;
+    };
+    const world = await program({ routes: { apply } });
+    const error = await run(world.options).catch(asMigrateError);
+    expect(error).toMatchObject({ code: 'F306', outcome: 'interrupted', detail: expect.stringContaining(news) });
+    expect((error as MigrateError).detail).not.toContain('serves');
+    const [last = ''] = world.messages.filter(({ code }) => code === 'I410').map(({ text }) => text);
+    expect(last).toContain(news);
+    expect(last).not.toContain('serves');
   });
 
   it('between two acts begins no further one', async () => {

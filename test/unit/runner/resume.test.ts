@@ -67,7 +67,7 @@ describe('a committed move whose source goes on, as its helper knows', () => {
 
   it('is no contradiction where a helper that was started anew knows of nothing', async () => {
     const { taken } = await committed({}, { ...view, source: 'running' });
-    await expect(resume(taken)).resolves.toBe('moved');
+    await expect(resume(taken)).resolves.toEqual({ kind: 'moved' });
   });
 });
 

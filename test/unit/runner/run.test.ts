@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MigrateError } from '../../../src/domain/errors.ts';
+import { asMigrateError, MigrateError } from '../../../src/domain/errors.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
+import { Progress } from '../../../src/report/progress.ts';
+import { situationOf } from '../../../src/report/situation.ts';
 import { timeline } from '../../../src/report/timeline.ts';
 import { run } from '../../../src/runner/run.ts';
 import { type Act, failure, only, PROGRAM, program, record } from '../../fixtures/steps.ts';
@@ -177,6 +179,22 @@ describe('a source that changed before the commit', () => {
     const last = world.messages.findLast(({ code }) => code === 'I410');
     expect(last?.text).toContain('pod shop/cart-0 was removed');
     expect(last?.text).not.toContain('serves');
+  });
+
+  it('is not said to serve where not everything could be taken back', async () => {
+    world = await program({
+      freeze: { apply: remove },
+      restore: fails('restore'),
+      routes: { revert: () => Promise.reject(failure('routes')) },
+    });
+    const error = await inFakeTime(() => run(world.options).catch(asMigrateError), 500);
+    expect(error).toMatchObject({ code: 'F390', outcome: 'rollbackIncomplete' });
+    const progress = new Progress();
+    for (const message of world.messages) progress.take(message, 0);
+    expect(situationOf(error as MigrateError, progress)).toMatchObject({
+      serves: 'unknown',
+      text: 'pod shop/cart-0 was removed; not everything that was made could be taken away',
+    });
   });
 });
 
