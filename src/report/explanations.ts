@@ -33,7 +33,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   F341: 'CRIU could not rebuild the processes in the target. The log is translated where the cause is known; the source goes on as if nothing had happened.',
   F342: 'What arrived at the target is not what left the source. Nothing was restored from it; the source goes on.',
   F343: 'The target pod with the placeholder could not be scheduled or started. It was removed again; the source never noticed.',
-  F344: 'The source pod was restarted, replaced or deleted while it was being moved. The image is of a process that is no more, so the move ends. Where the target holds a copy already, that is the only one: nothing is taken back then, and "rollback --discard-target" is the word for giving it up.',
+  F344: 'The source pod was restarted, replaced or deleted while it was being moved. The image is of a process that is no more, so the move ends. Where the target holds a copy already, that is the only one, and a target that cannot be asked after the freeze may hold one: nothing is taken back then, and "rollback --discard-target" is the word for giving it up.',
   F345: 'The kubelet or the container runtime of the source node could not take a checkpoint. The text is theirs; the source goes on.',
   F346: 'The target’s container runtime could not restore the checkpoint, or started something else. The target pod was removed before the source went on.',
   F347: 'The checkpoint that the runtime made is not of the container that was asked for, or not in the expected form. It was not used.',

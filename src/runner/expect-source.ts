@@ -1,6 +1,7 @@
 import { MigrateError } from '../domain/errors.ts';
 import { COMMAND } from '../domain/names.ts';
 import type { EngineView } from '../engines/engine.ts';
+import type { JournalRecord } from '../journal/record.ts';
 import type { RunOptions } from './context.ts';
 import { newsOf, type SourceFate } from './source-fate.ts';
 
@@ -10,21 +11,31 @@ import { newsOf, type SourceFate } from './source-fate.ts';
  * does not tell, what kept it from that.
  */
 export function expectSource(
-  { context: { plan, reporter } }: RunOptions,
+  { context, journal }: RunOptions,
   fate: SourceFate,
   target: EngineView['target'],
   discardTarget = false,
 ): void {
+  const { plan, reporter } = context;
   const news = newsOf(plan, fate);
   if (news === undefined) return;
-  if ((target === 'restored' || target === 'running') && !discardTarget) {
+  if (mayHaveCopy(journal.record(), target) && !discardTarget) {
     if (fate.unknown) throw fate.unknown;
+    const holds = target === 'unknown' ? 'cannot be asked and may hold' : 'holds';
     throw new MigrateError('F344', {
-      detail: `${news}; the target holds its processes as they were at the freeze, and the way back removes them`,
+      detail: `${news}; the target ${holds} its processes as they were at the freeze, and the way back removes them`,
       remedy: `if the source has what it needs: ${COMMAND} rollback ${plan.id} --discard-target`,
       outcome: 'midway',
     });
   }
   const text = fate.unknown ? news : `${news}: what it had in memory went with it, whatever the way back does`;
   reporter.notify({ code: 'W421', text });
+}
+
+/**
+ * The restore is not announced, the freeze before it is: a target that cannot be asked may have a copy from then on. Pure.
+ */
+function mayHaveCopy({ entries }: JournalRecord, target: EngineView['target']): boolean {
+  if (target === 'unknown') return entries.some(({ step, kind }) => step === 'freeze' && kind === 'intent');
+  return target !== 'waiting';
 }

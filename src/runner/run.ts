@@ -105,8 +105,7 @@ async function noWayBack(
     const fate = await within(LOOK_MS, fateOfSource(context, over.signal));
     if (fate?.change === undefined) return undefined;
     const view = await within(LOOK_MS, context.engine.look(context)).catch(() => undefined);
-    const { target = 'unknown' } = view ?? {};
-    expectSource(options, fate, target === 'unknown' ? 'restored' : target);
+    expectSource(options, fate, view?.target ?? 'unknown');
     return undefined;
   } catch (error) {
     return asMigrateError(error);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ApiRequest } from '../../src/kube/api-client.ts';
 import type { Pod } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { CrashWorld } from './crash.ts';
@@ -29,6 +30,16 @@ async function moved(change: keyof typeof CHANGES) {
   return { world, thrown };
 }
 
+/** A move that dies once it has restored the target; from then on that one’s helper answers nobody. */
+async function deaf(): Promise<CrashWorld> {
+  const { acts } = await (await CrashWorld.of(KIND)).begin();
+  const world = await CrashWorld.of(KIND);
+  await world.begin({ act: acts.indexOf('end restore') + 1, when: 'after' });
+  const when = ({ path }: ApiRequest) => path.endsWith('/exec');
+  world.clusters.west.faults.add({ when, fault: { kind: 'status', code: 500 }, times: 1_000_000 });
+  return world;
+}
+
 const targetPod = ({ clusters: { west } }: CrashWorld) => west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
 
 describe.each(Object.keys(CHANGES) as (keyof typeof CHANGES)[])('a source that is %s after the restore', (change) => {
@@ -50,5 +61,32 @@ describe.each(Object.keys(CHANGES) as (keyof typeof CHANGES)[])('a source that i
     expect(targetPod(world)).toBeDefined();
     expect(await world.takeUp('rollback', undefined, true)).toBe('led-back');
     expect(targetPod(world)).toBeUndefined();
+  });
+
+  it('leaves a target as it is that cannot be asked and may hold the only copy', async () => {
+    const world = await deaf();
+    CHANGES[change](world);
+    for (const command of ['resume', 'rollback'] as const)
+      await expect(world.takeUp(command)).rejects.toMatchObject({
+        code: 'F344',
+        outcome: 'midway',
+        detail: expect.stringContaining('the target cannot be asked and may hold its processes'),
+      });
+    expect(targetPod(world)).toBeDefined();
+    expect(await world.takeUp('rollback', undefined, true)).toBe('led-back');
+    expect(targetPod(world)).toBeUndefined();
+  });
+});
+
+describe('a source that cannot be looked at after the restore', () => {
+  it('keeps a resume from removing what may be the only copy, until it can', async () => {
+    const world = await deaf();
+    const when = ({ method, path }: ApiRequest) => method === 'GET' && path.endsWith('/shop/pods/cart-0');
+    world.clusters.east.faults.add({ when, fault: { kind: 'status', code: 403 }, times: 1_000_000 });
+    await expect(world.takeUp('resume')).rejects.toMatchObject({ code: 'F313' });
+    expect(targetPod(world)).toBeDefined();
+    world.clusters.east.faults.clear();
+    expect(await world.takeUp('resume')).toBe('led-back');
+    expect(world.program.running()).toEqual(['source']);
   });
 });
