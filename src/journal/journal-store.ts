@@ -196,6 +196,15 @@ interface Copy extends Place {
   stale: boolean;
   /** Ends when the last write to it has; never rejects. */
   turn: Promise<void>;
+  /** A turn is still to begin: it sends whatever the backlog holds by then. */
+  waiting: boolean;
+  /** Ends the try that is under way, if one is. */
+  trying: AbortController;
+}
+
+function newCopy(sink: JournalSink): Copy {
+  const turn = Promise.resolve();
+  return { sink, backlog: [], stale: false, turn, waiting: false, trying: new AbortController() };
 }
 
 async function send(
@@ -213,22 +222,37 @@ async function send(
 /** Writes to a copy after what is under way there; what it misses is told once and sent again with the next write. */
 function copyTo(copy: Copy, write: JournalWrite, id: string, told: JournalStoreOptions['onStaleCopy']): Promise<void> {
   copy.backlog = [...copy.backlog, write];
-  copy.turn = copy.turn.then(async () => {
-    const writes = copy.backlog;
-    const error = await failing(() => copy.sink.write(id, writes));
-    if (error === undefined) copy.backlog = copy.backlog.slice(writes.length);
-    else if (!copy.stale) told?.(copy.sink.place, error);
-    copy.stale = error !== undefined;
-  });
+  if (!copy.waiting) {
+    copy.waiting = true;
+    copy.turn = copy.turn.then(() => sendBacklog(copy, id, told));
+  }
   // Nobody waits for one that is behind already: it may be a cluster that is gone.
   return copy.stale ? Promise.resolve() : copy.turn;
+}
+
+async function sendBacklog(copy: Copy, id: string, told: JournalStoreOptions['onStaleCopy']): Promise<void> {
+  copy.waiting = false;
+  const writes = copy.backlog;
+  copy.trying = new AbortController();
+  const { signal } = copy.trying;
+  const error = await failing(() => copy.sink.write(id, writes, { signal }));
+  if (error === undefined) copy.backlog = copy.backlog.slice(writes.length);
+  else if (!copy.stale) told?.(copy.sink.place, error);
+  copy.stale = error !== undefined;
+}
+
+/** Waits until a copy has been sent everything. One that is behind gets a single try, however much it has missed. */
+async function settled(copy: Copy): Promise<void> {
+  // What is under way there says less than what waits.
+  if (copy.stale && copy.waiting) copy.trying.abort();
+  await copy.turn;
 }
 
 function createJournal(start: JournalRecord, options: JournalStoreOptions): Journal {
   let record = start;
   let size = byteLength(start);
   const authority: Place = { sink: options.authority, backlog: [] };
-  const copies = options.copies.map((sink): Copy => ({ sink, backlog: [], stale: false, turn: Promise.resolve() }));
+  const copies = options.copies.map(newCopy);
   const compose = (entries: readonly NewEntry[], state: RecordState): JournalWrite => {
     const write = { serial: record.serial + 1, state, entries: entries.map(stamp(record, options.clock)) };
     const forward = entries.some((entry) => entry.kind === 'intent' || entry.kind === 'done');
@@ -288,7 +312,7 @@ function createJournal(start: JournalRecord, options: JournalStoreOptions): Jour
     close: (state, write) =>
       inTurn(async () => {
         await decide([], state, write);
-        await Promise.all(copies.map(({ turn }) => turn));
+        await Promise.all(copies.map(settled));
       }),
   };
 }

@@ -1,11 +1,11 @@
 import { appendFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { failureCode, isMigrateError } from '../../../src/domain/errors.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { failureCode, isMigrateError, MigrateError } from '../../../src/domain/errors.ts';
 import { createFileSink, journalFolder } from '../../../src/journal/file-sink.ts';
 import { createJournalStore } from '../../../src/journal/journal-store.ts';
-import type { Journal, JournalStore } from '../../../src/journal/ports.ts';
-import { planDigest } from '../../../src/journal/record.ts';
+import type { Journal, JournalSink, JournalStore } from '../../../src/journal/ports.ts';
+import { type JournalWrite, planDigest } from '../../../src/journal/record.ts';
 import { systemClock } from '../../../src/kube/clock.ts';
 import type { ConfigMap } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
@@ -219,6 +219,73 @@ describe('the copy', () => {
   async function writeFirstLine(): Promise<void> {
     await writeFile(file(), `${(await lines())[0]}\n`);
   }
+});
+
+describe('a copy that does not answer', () => {
+  /** As a cluster that hangs: what is sent there ends when that is given up, or `fails`. */
+  const memory: JournalSink = {
+    place: 'memory',
+    create: async () => undefined,
+    write: async () => undefined,
+    setAside: async () => undefined,
+    remove: async () => undefined,
+    load: async () => undefined,
+  };
+  let tries: { readonly writes: readonly JournalWrite[]; fails: () => void; answers: () => void }[];
+  const silent: JournalSink = {
+    ...memory,
+    place: 'silent',
+    write: (_id, writes, options) =>
+      new Promise((resolve, reject) => {
+        const fails = () => reject(new MigrateError('F311', { detail: 'silent', remedy: '-' }));
+        options?.signal?.addEventListener('abort', fails);
+        tries.push({ writes, fails, answers: resolve });
+      }),
+  };
+  const behind = async (): Promise<Journal> => {
+    tries = [];
+    const copying = createJournalStore({
+      authority: memory,
+      copies: [silent],
+      clock: systemClock,
+      newUuid: () => LINEAGE,
+      onStaleCopy: (place) => stale.push(place),
+    });
+    const journal = await copying.open(start);
+    const first = intent(journal, 'first');
+    await vi.waitFor(() => expect(tries).toHaveLength(1));
+    tries[0]?.fails();
+    await first;
+    for (let missed = 1; missed <= 24; missed++) await intent(journal, `missed-${missed}`);
+    return journal;
+  };
+  const serials = (index: number) => tries[index]?.writes.map(({ serial }) => serial);
+
+  it('is sent all that it missed in one try, and not in one for each', async () => {
+    await behind();
+    expect(tries).toHaveLength(2);
+    tries[1]?.fails();
+    await vi.waitFor(() => expect(tries).toHaveLength(3));
+    expect(serials(2)).toEqual(Array.from({ length: 25 }, (_, index) => index + 1));
+    tries[2]?.answers();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(tries).toHaveLength(3);
+    expect(stale).toEqual(['silent']);
+  });
+
+  it('is waited for at the end as long as one try takes', async () => {
+    const journal = await behind();
+    let over = false;
+    const closed = journal.close('rolled-back').then(() => {
+      over = true;
+    });
+    // What was under way is given up: it does not tell of the end.
+    await vi.waitFor(() => expect(serials(2)?.at(-1)).toBe(26));
+    expect(over).toBe(false);
+    tries[2]?.fails();
+    await closed;
+    expect(tries).toHaveLength(3);
+  });
 });
 
 describe('a record that is not ours to read', () => {
