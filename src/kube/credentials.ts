@@ -21,8 +21,12 @@ export interface ConnectionOptions {
 /** Access to one API server: TLS, authentication plugins and proxies by client-node's KubeConfig. */
 export interface Credentials {
   readonly server: URL;
-  /** Throws F312 when a credential plugin or token file fails. */
+  /** Throws F312 when a credential plugin or token file fails. A request does not wait for it forever: see options-within.ts. */
   options(): Promise<ConnectionOptions>;
+  /** Whether there were any yet. */
+  readonly known: boolean;
+  /** How messages name whoever is asked for them. */
+  readonly from: string;
   /** Forgets tokens and connections, so that the next `options()` asks the plugins again. */
   renew(): void;
   close(): void;
@@ -41,13 +45,15 @@ export function createCredentials(given: SelectedContext): Credentials {
   const context = { ...given, cluster: { ...given.cluster, server: address } };
   const server = serverUrl(context);
   const bearerToken = isOidc(context.user) ? idTokens(context) : undefined;
-  let plugin = pluginCredentials(context);
+  let closing = new AbortController();
+  let plugin = pluginCredentials(context, closing.signal);
   let shown: PluginCredential | undefined;
   let config = toKubeConfig(context);
   let agent: http.Agent | undefined;
   let cached: { until: number; options: Promise<ConnectionOptions> } | undefined;
+  let known = false;
   const renew = (): void => {
-    plugin = pluginCredentials(context);
+    plugin = pluginCredentials(context, closing.signal);
     shown = undefined;
     config = toKubeConfig(context);
     agent = undefined;
@@ -75,17 +81,30 @@ export function createCredentials(given: SelectedContext): Credentials {
   return {
     server,
     renew,
+    from: originOf(context),
+    get known() {
+      return known;
+    },
     options: () => {
       if (cached === undefined || Date.now() > cached.until) {
-        const options = make();
-        options.catch(() => {
-          cached = undefined;
-        });
-        cached = { until: Date.now() + REUSE_MS, options };
+        // A plugin that does not end is not started again.
+        const asked = { until: Number.POSITIVE_INFINITY, options: make() };
+        asked.options.then(
+          () => {
+            known = true;
+            asked.until = Date.now() + REUSE_MS;
+          },
+          () => {
+            if (cached === asked) cached = undefined;
+          },
+        );
+        cached = asked;
       }
       return cached.options;
     },
     close: () => {
+      closing.abort();
+      closing = new AbortController();
       agent?.destroy();
       renew();
     },
@@ -199,6 +218,12 @@ function unreadableCredentials(context: SelectedContext, error: unknown): Migrat
   const provider = context.user['auth-provider']?.name;
   const what = provider === undefined ? 'the credentials' : `the credentials of auth-provider ${provider}`;
   return credentialError(context, `${what} cannot be read${said}`);
+}
+
+function originOf({ user }: SelectedContext): string {
+  if (user.exec) return `the credential plugin ${user.exec.command}`;
+  const provider = user['auth-provider']?.name;
+  return provider === undefined ? 'who keeps the credentials' : `auth-provider ${provider}`;
 }
 
 function failedPlugin(context: SelectedContext, error: unknown): MigrateError {

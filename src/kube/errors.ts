@@ -1,6 +1,6 @@
-import { type FailureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
+import { type FailureCode, failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import { ApiFailure, type FailureInfo, type StatusInfo } from './api-client.ts';
-import { isTlsCode, PROXY_REFUSED, PROXY_UNREACHABLE } from './failures.ts';
+import { CREDENTIALS_LATE, isTlsCode, neverSent, PROXY_REFUSED, PROXY_UNREACHABLE } from './failures.ts';
 
 /** What was being done when a request failed, for the message. */
 export interface ErrorContext {
@@ -33,6 +33,14 @@ export function toMigrateError(error: unknown, context: ErrorContext): unknown {
   return error;
 }
 
+const REFUSALS: ReadonlySet<FailureCode> = new Set(['F312', 'F313', 'F314', 'F315', 'F316', 'F318', 'F399']);
+
+/** Whether the API server, or what lets requests out of here, said no to a write: then it did not happen. */
+export function isRefusal(error: unknown): boolean {
+  const code = failureCode(error);
+  return neverSent(error) || (code !== undefined && REFUSALS.has(code));
+}
+
 function fromInfo(info: FailureInfo, context: ErrorContext): MigrateError {
   switch (info.kind) {
     case 'status':
@@ -53,6 +61,7 @@ function fromInfo(info: FailureInfo, context: ErrorContext): MigrateError {
 
 function transportRemedy(code: string): string {
   if (code === PROXY_UNREACHABLE) return 'check proxy-url in the kubeconfig, or HTTPS_PROXY and NO_PROXY';
+  if (code === CREDENTIALS_LATE) return 'log in again, or give it longer with --request-timeout';
   return isTlsCode(code)
     ? 'check certificate-authority, tls-server-name and the server address in the kubeconfig'
     : 'check the server address in the kubeconfig, the network, and that the cluster is up';
@@ -127,6 +136,7 @@ function transportSentence({ code, message }: { code: string; message: string },
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return `the certificate of the server is not for ${host}`;
     case PROXY_UNREACHABLE:
+    case CREDENTIALS_LATE:
       return message;
     case PROXY_REFUSED:
       return `the proxy on the way does not lead to ${host}`;

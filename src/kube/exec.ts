@@ -4,6 +4,7 @@ import { ApiFailure } from './api-client.ts';
 import type { Credentials } from './credentials.ts';
 import { createExecStream } from './exec-stream.ts';
 import { asTransportFailure, parseStatus } from './failures.ts';
+import { optionsWithin } from './options-within.ts';
 import type { ExecRequest, ExecStream } from './ports.ts';
 
 /** The first one that the server knows is used: v5 can end stdin, v4 cannot. */
@@ -21,8 +22,7 @@ const MAX_REFUSAL = 64 * 1024;
  * Throws ApiFailure when the server does not take the request.
  */
 export async function openExec(credentials: Credentials, request: ExecRequest, timeoutMs: number): Promise<ExecStream> {
-  request.signal?.throwIfAborted();
-  const connection = await credentials.options();
+  const connection = await optionsWithin(credentials, timeoutMs, request.signal);
   const secure = credentials.server.protocol === 'https:';
   const socket = new WebSocket(execUrl(credentials.server, request), PROTOCOLS, {
     agent: connection.agent,

@@ -42,6 +42,8 @@ const PROXY_REFUSAL = /^Bad response: (\d+)$/;
 export const PROXY_REFUSED = 'PROXY_REFUSED';
 /** The proxy itself cannot be reached. */
 export const PROXY_UNREACHABLE = 'PROXY_UNREACHABLE';
+/** Who yields the credentials did not do so in time. */
+export const CREDENTIALS_LATE = 'CREDENTIALS_LATE';
 
 const NEVER_SENT = new Set([
   PROXY_REFUSED,

@@ -6,6 +6,7 @@ import { type ApiClient, ApiFailure, type ApiRequest, type StatusInfo, type Watc
 import type { ConnectionOptions, Credentials } from './credentials.ts';
 import { openExec } from './exec.ts';
 import { asTransportFailure, parseProxied, parseStatus, unreadable } from './failures.ts';
+import { optionsWithin } from './options-within.ts';
 
 /** Longest answer that is read, in bytes; lists are paged and stay far below. */
 const MAX_BODY = 64 * 1024 * 1024;
@@ -52,7 +53,8 @@ export function createHttpClient(options: HttpClientOptions): ApiClient {
     }
   };
   const send = async (request: ApiRequest): Promise<Answer> => {
-    const connection = await credentials.options();
+    const timeoutMs = request.timeoutMs ?? requestTimeoutMs;
+    const connection = await optionsWithin(credentials, Math.min(timeoutMs, requestTimeoutMs), request.signal);
     const started = performance.now();
     const seen = (status: string): void =>
       options.onRequest?.({
@@ -62,7 +64,7 @@ export function createHttpClient(options: HttpClientOptions): ApiClient {
         ms: performance.now() - started,
       });
     try {
-      const answer = await sendRequest(credentials.server, connection, request, request.timeoutMs ?? requestTimeoutMs);
+      const answer = await sendRequest(credentials.server, connection, request, timeoutMs);
       seen(String(answer.response.statusCode));
       return answer;
     } catch (error) {

@@ -88,6 +88,14 @@ describe('no answer', () => {
     expect(error.detail + error.remedy).not.toContain('secret-token');
   });
 
+  it('credentials that do not come say from whom, and what to do', () => {
+    const message = 'the credential plugin aws did not answer within 10000 ms';
+    const error = translate({ kind: 'transport', code: 'CREDENTIALS_LATE', message, sent: false });
+    expect(error.code).toBe('F310');
+    expect(error.detail).toContain(message);
+    expect(error.remedy).toMatch(/^log in again, .* --request-timeout$/);
+  });
+
   it('a deadline names its flag', () => {
     const error = translate({ kind: 'timeout', ms: 10_000 });
     expect(error.code).toBe('F311');

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { failureCode } from '../../../src/domain/errors.ts';
 import type { WatchEvent } from '../../../src/kube/api-client.ts';
@@ -219,6 +220,88 @@ describe('credentials', () => {
     expect(await tokenOf(over)).toBe('Bearer 3');
     vi.advanceTimersByTime(60_000);
     expect(await tokenOf(over)).toBe('Bearer 4');
+  });
+
+  describe('of a plugin that does not end', () => {
+    /** Yields a token that is over at once as often as `times` says, and from then on nothing. Notes its process ids. */
+    const hanging = (times: number) => {
+      const file = path.join(temporaryFolder(), 'started');
+      const script = `const fs = require('fs'); fs.appendFileSync(${JSON.stringify(file)}, process.pid + '\\n');
+        const started = fs.readFileSync(${JSON.stringify(file)}, 'utf8').trim().split('\\n').length;
+        const status = { token: 'short', expirationTimestamp: '2001-01-01T00:00:00Z' };
+        if (started > ${times}) setInterval(() => undefined, 1000);
+        else console.log(JSON.stringify({ status }));`;
+      const credentials = credentialsOf({ exec: pluginThat(script) });
+      onTestFinished(() => credentials.close());
+      const client = createHttpClient({ side: 'source', context: 'east', credentials, requestTimeoutMs: 100 });
+      const started = () =>
+        readFileSync(file, { encoding: 'utf8', flag: 'a+' })
+          .split('\n')
+          .filter((line) => line !== '')
+          .map(Number);
+      return { credentials, client, started };
+    };
+    const isAlive = (pid: number | undefined): boolean => {
+      try {
+        return process.kill(pid ?? 0, 0);
+      } catch {
+        return false;
+      }
+    };
+    const execRequest = { namespace: 'shop', pod: 'cart-0', container: 'app', command: ['true'] };
+    type Client = ReturnType<typeof createHttpClient>;
+
+    it.each<[string, (client: Client, signal?: AbortSignal) => Promise<unknown>]>([
+      ['a request', (client, signal) => client.request({ method: 'GET', path: '/api', signal })],
+      ['a command', (client, signal) => client.exec({ ...execRequest, ...(signal && { signal }) })],
+    ])('hold up %s no longer than it may take, and is not started once more', async (_what, ask) => {
+      const { credentials, client, started } = hanging(1);
+      await credentials.options();
+      credentials.renew();
+      const late = { kind: 'transport', code: 'CREDENTIALS_LATE', sent: false };
+      for (let tries = 0; tries < 3; tries++) {
+        await expect(ask(client)).rejects.toMatchObject({
+          info: { ...late, message: `the credential plugin ${process.execPath} did not answer within 100 ms` },
+        });
+      }
+      const given = new AbortController();
+      setTimeout(() => given.abort('given up'), 10);
+      await expect(ask(client, given.signal)).rejects.toBe('given up');
+      await vi.waitFor(() => expect(started()).toHaveLength(2), 5000);
+    });
+
+    it('are waited for the first time, as long as nobody gives up: somebody may be logging in', async () => {
+      const { client } = hanging(0);
+      const given = new AbortController();
+      const asked = client.request({ method: 'GET', path: '/api', signal: given.signal });
+      const first = await Promise.race([asked.catch(() => 'ended'), new Promise((go) => setTimeout(go, 400, 'waits'))]);
+      expect(first).toBe('waits');
+      given.abort('given up');
+      await expect(asked).rejects.toBe('given up');
+    });
+
+    it('fail after five minutes, and so does the plugin', async () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      onTestFinished(() => void vi.useRealTimers());
+      const { credentials, started } = hanging(0);
+      const failed = expect(credentials.options()).rejects.toMatchObject({
+        code: 'F312',
+        detail: expect.stringMatching(/the credential plugin .* failed: it did not end within 300 s$/),
+      });
+      await vi.waitFor(() => expect(started()).toHaveLength(1), 5000);
+      await vi.advanceTimersByTimeAsync(300_000);
+      await failed;
+      await vi.waitFor(() => expect(isAlive(started()[0])).toBe(false), 5000);
+    });
+
+    it('keep no command from ending', async () => {
+      const { credentials, started } = hanging(0);
+      const failed = expect(credentials.options()).rejects.toMatchObject({ code: 'F312' });
+      await vi.waitFor(() => expect(started()).toHaveLength(1), 5000);
+      credentials.close();
+      await failed;
+      await vi.waitFor(() => expect(isAlive(started()[0])).toBe(false), 5000);
+    });
   });
 
   it('of a plugin may be a certificate', async () => {
