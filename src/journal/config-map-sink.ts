@@ -4,7 +4,7 @@ import { parseJson } from '../domain/json.ts';
 import { COMMAND, MANAGED_BY, SYSTEM_NAMESPACE } from '../domain/names.ts';
 import type { PlanDraft } from '../domain/plan.ts';
 import { type ObjectRef, SIDES, type Side } from '../domain/refs.ts';
-import { neverSent } from '../kube/failures.ts';
+import { isRefusal } from '../kube/errors.ts';
 import type { ConfigMap } from '../kube/objects.ts';
 import type { ClusterReader, Gateway } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -145,14 +145,6 @@ interface WriteAccess {
   readonly decisive: boolean;
   patch(resourceVersion: string, data: Record<string, string>): Promise<Version>;
   read(): Promise<Version | undefined>;
-}
-
-/** With these the API server, or what lets requests out of here, said no: the write did not happen. */
-const REFUSALS: ReadonlySet<FailureCode> = new Set(['F312', 'F313', 'F314', 'F315', 'F316', 'F318', 'F399']);
-
-function isRefusal(error: unknown): boolean {
-  const code = failureCode(error);
-  return neverSent(error) || (code !== undefined && REFUSALS.has(code));
 }
 
 async function writeGuarded(known: Known, writes: readonly JournalWrite[], access: WriteAccess): Promise<void> {

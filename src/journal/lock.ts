@@ -4,6 +4,7 @@ import type { Json } from '../domain/json.ts';
 import { COMMAND, LOCK_MS } from '../domain/names.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Side } from '../domain/refs.ts';
+import { isRefusal } from '../kube/errors.ts';
 import type { Lease } from '../kube/objects.ts';
 import type { ClusterReader, Gateway } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -72,12 +73,20 @@ export interface Lock {
   leave(): Promise<void>;
 }
 
-/** One lock as this process has it. */
-interface Held {
+/** One lock that this process is about to take, or has. */
+interface Taking {
   readonly ref: LeaseRef;
-  lease: Lease;
   /** What it was before this process took it; undefined where there was none. */
-  readonly before: Lease | undefined;
+  before: Lease | undefined;
+  /** As this process has it; undefined where it does not, as far as it knows. */
+  lease: Lease | undefined;
+  /** The answer was lost: it may be this process’s all the same. */
+  unsure: boolean;
+}
+
+/** One lock as this process has it. */
+interface Held extends Taking {
+  lease: Lease;
 }
 
 /**
@@ -87,16 +96,20 @@ interface Held {
  */
 export async function takeLock(options: LockOptions): Promise<Lock> {
   const looked = await lookAtAll(options);
-  const held: Held[] = [];
+  const takings: Taking[] = [];
   try {
     for (const { ref, found } of looked) {
-      const taken = await ifReachable(ref, options, () => take(ref, found, options));
-      if (taken) held.push({ ref, ...taken });
+      const taking: Taking = { ref, before: found, lease: undefined, unsure: false };
+      takings.push(taking);
+      await ifReachable(ref, options, () => take(taking, options));
     }
   } catch (error) {
-    throw await afterGivingBack(held, options, error);
+    throw await afterGivingBack(takings, options, error);
   }
-  return keep(held, options);
+  return keep(
+    takings.filter((taking): taking is Held => taking.lease !== undefined),
+    options,
+  );
 }
 
 interface Looked {
@@ -140,25 +153,28 @@ async function ifReachable<T>(ref: LeaseRef, options: LookOptions, act: () => Pr
   }
 }
 
-/** `seen`: the Lease as it was found to be free. */
-async function take(ref: LeaseRef, seen: Lease | undefined, options: LockOptions): Promise<Omit<Held, 'ref'>> {
+/** Takes one that was found to be free as `before` tells. */
+async function take(taking: Taking, options: LockOptions): Promise<void> {
   const { plan, gateway, clock, worker, process, signal } = options;
-  for (let found = seen, tries = 1; ; tries++) {
+  const { ref } = taking;
+  for (let tries = 1; ; tries++) {
+    const { before } = taking;
     const wanted = leaseFor(ref, { migration: plan.id, process, ...worker }, clock.now());
     try {
-      const lease = found
-        ? await takeOver(found, wanted, ref, options)
+      taking.lease = before
+        ? await takeOver(before, wanted, ref, options)
         : await gateway.create(ref.side, RESOURCES.lease, wanted, { signal });
-      return { lease, before: found };
+      return;
     } catch (error) {
+      taking.unsure = !isRefusal(error);
       // Somebody else was faster; who that is, the next look tells.
       const code = failureCode(error);
-      const faster = found ? code === 'F315' || code === 'F314' : code === 'F318';
+      const faster = before ? code === 'F315' || code === 'F314' : code === 'F318';
       if (!faster || tries >= TRIES) throw error;
     }
-    found = await look(options, ref);
-    expectAllowed(ref, found, options);
-    await expectIdle(ref, found, options);
+    taking.before = await look(options, ref);
+    expectAllowed(ref, taking.before, options);
+    await expectIdle(ref, taking.before, options);
   }
 }
 
@@ -171,14 +187,15 @@ function look(
 }
 
 /** Puts every lock back as it was found, and yields why: with those that could not be. */
-async function afterGivingBack(held: readonly Held[], options: LockOptions, why: unknown): Promise<unknown> {
+async function afterGivingBack(takings: readonly Taking[], options: LockOptions, why: unknown): Promise<unknown> {
   const signal = new AbortController().signal;
-  const back = await Promise.allSettled(held.map((each) => giveBack(each, options, signal)));
+  const back = await Promise.allSettled(takings.map((each) => giveBack(each, options, signal)));
   const kept = back.flatMap((end, index) => {
-    const ref = held[index]?.ref;
-    if (end.status === 'fulfilled' || !ref) return [];
-    const { context } = options[ref.side];
-    return [`lease ${ref.name} of ${context} could not be given back: ${asMigrateError(end.reason).detail}`];
+    const taking = takings[index];
+    if (end.status === 'fulfilled' || !taking) return [];
+    const lease = `lease ${taking.ref.name} of ${options[taking.ref.side].context}`;
+    const stays = taking.lease ? `${lease} could not be given back` : `whether ${lease} was taken could not be seen`;
+    return [`${stays}: ${asMigrateError(end.reason).detail}`];
   });
   if (kept.length === 0) return why;
   const { code, detail, remedy, outcome } = asMigrateError(why);
@@ -186,9 +203,15 @@ async function afterGivingBack(held: readonly Held[], options: LockOptions, why:
 }
 
 /** Conditional: a lock that somebody else has taken meanwhile is theirs. */
-async function giveBack(held: Held, options: LockOptions, signal: AbortSignal): Promise<void> {
-  const { ref, lease, before } = held;
-  if (!before) return removeLease(options, held, signal);
+async function giveBack(taking: Taking, options: LockOptions, signal: AbortSignal): Promise<void> {
+  const { ref, before, unsure } = taking;
+  if (unsure) {
+    const now = await look({ ...options, signal }, ref);
+    if (now && holderOf(now).process === options.process) taking.lease = now;
+  }
+  const { lease } = taking;
+  if (!lease) return;
+  if (!before) return removeLease(options, taking, signal);
   const { labels, annotations, resourceVersion } = lease.metadata;
   const metadata = {
     labels: changeBack(labels, before.metadata.labels),
@@ -386,11 +409,11 @@ async function letGo({ gateway }: LockOptions, { ref, lease }: Held): Promise<vo
 }
 
 /** Only as long as it is this process's: what another has taken stays. */
-async function removeLease(options: LockOptions, held: Held, signal: AbortSignal): Promise<void> {
-  const now = await look({ ...options, signal }, held.ref);
+async function removeLease(options: LockOptions, { ref }: Taking, signal: AbortSignal): Promise<void> {
+  const now = await look({ ...options, signal }, ref);
   if (!now || holderOf(now).process !== options.process) return;
   const { uid } = now.metadata;
-  await options.gateway.delete(held.ref, { signal, ...(uid !== undefined && { uid }) });
+  await options.gateway.delete(ref, { signal, ...(uid !== undefined && { uid }) });
 }
 
 /** Other migrations that have the places of this one, by id. Read-only. */

@@ -245,6 +245,74 @@ describe('a lock that is taken by force', () => {
   });
 });
 
+describe('a lock whose taking was answered to nobody', () => {
+  const places: [string, () => FakeCluster][] = [
+    ['source', () => east],
+    ['target', () => west],
+  ];
+  const loseAnswer = (cluster: FakeCluster, verb: string) =>
+    cluster.faults.add({
+      when: ({ method, path }) => method === verb && path.includes('/leases'),
+      fault: { kind: 'answer-lost' },
+    });
+  const told = (lease: Lease | undefined) => ({ ...lease, metadata: { ...lease?.metadata, resourceVersion: '' } });
+
+  it.each(places)('of the %s is given back, and keeps nobody off', async (_side, where) => {
+    loseAnswer(where(), 'POST');
+    expect(await thrown(takeLock(options('m-one')))).toMatchObject({ code: 'F310' });
+    expect([leaseIn(east), leaseIn(west)]).toEqual([undefined, undefined]);
+    await (await takeLock(options('m-two'))).leave();
+  });
+
+  it.each(places)('of the %s, by force, is the other migration’s again', async (_side, where) => {
+    await (await takeLock(options('m-one'))).leave();
+    const before = [leaseIn(east), leaseIn(west)].map(told);
+    loseAnswer(where(), 'PATCH');
+    expect(await thrown(takeLock(options('m-two', { force: true })))).toMatchObject({ code: 'F310' });
+    expect([leaseIn(east), leaseIn(west)].map(told)).toEqual(before);
+  });
+
+  it('is given back also when the command was interrupted meanwhile', async () => {
+    const interrupt = new AbortController();
+    const { gateway } = options('m-one');
+    const interrupted: LockOptions['gateway'] = {
+      ...gateway,
+      create: async (side, resource, object) => {
+        const made = await gateway.create(side, resource, object);
+        interrupt.abort();
+        interrupt.signal.throwIfAborted();
+        return made;
+      },
+    };
+    await thrown(takeLock(options('m-one', { gateway: interrupted, signal: interrupt.signal })));
+    expect(interrupt.signal.aborted).toBe(true);
+    expect([leaseIn(east), leaseIn(west)]).toEqual([undefined, undefined]);
+  });
+
+  it('is named where it cannot be seen', async () => {
+    loseAnswer(west, 'POST');
+    west.faults.add({
+      when: ({ method, path }) => method === 'GET' && path.endsWith(NAME),
+      fault: { kind: 'silence' },
+      from: 2,
+      times: 100,
+    });
+    expect(await thrown(takeLock(options('m-one')))).toMatchObject({
+      code: 'F310',
+      detail: expect.stringContaining(`whether lease ${NAME} of west was taken could not be seen: `),
+    });
+    expect(leaseIn(east)).toBeUndefined();
+  });
+
+  it('is not asked for where the request was never sent', async () => {
+    west.faults.add({ when: () => true, fault: { kind: 'refused' }, from: 2, times: 1000 });
+    expect(await thrown(takeLock(options('m-one')))).toMatchObject({
+      code: 'F310',
+      detail: expect.not.stringContaining('could not be'),
+    });
+  });
+});
+
 describe('while a run goes on', () => {
   it('its lock is renewed', async () => {
     const lock = await inFakeTime(async () => {
