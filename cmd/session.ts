@@ -68,7 +68,7 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
     journal = await store.open(start);
     await keepWithheld({ plan, gateway }, place.interrupt);
     const lock = await lockFor(plan, place, gateway);
-    return session(plan, place, { gateway, authority, lock, journal, takingUp: false });
+    return session(plan, place, { unguarded: gateway, authority, lock, journal, takingUp: false });
   } catch (error) {
     // Nothing has begun; what was made goes again, as far as the clusters let it.
     await leave(journal).catch(() => undefined);
@@ -94,7 +94,7 @@ export async function takeUpSession(recorded: Plan, place: Workplace): Promise<S
   try {
     const journal = await store.reopen(plan.id);
     if (!journal) throw noRecord(plan.id, 'any of its places any more');
-    return session(plan, place, { gateway, authority, lock, journal, takingUp: true });
+    return session(plan, place, { unguarded: gateway, authority, lock, journal, takingUp: true });
   } catch (error) {
     await lock.leave();
     throw error;
@@ -249,7 +249,12 @@ function session(
   plan: Plan,
   place: Workplace,
   parts: {
-    readonly gateway: Gateway;
+    /**
+     * Asks no lock before it writes: for the journal and the audit record. A write to the record is conditional on how this
+     * process left it, and whoever takes the migration up writes there before they act: the record alone guards the commit,
+     * whose source stands still while a lock would be asked for.
+     */
+    readonly unguarded: Gateway;
     readonly authority: Authority;
     readonly lock: Lock;
     readonly journal: Journal;
@@ -266,20 +271,20 @@ function session(
   const patient = { ...plan, deadlines: { ...plan.deadlines, ...place.deadlines } };
   const engine = createEngine({ plan: patient, ...readers, gateway, registryFor: place.registryFor });
   const context = { plan: patient, ...readers, gateway, reporter: place.reporter, engine };
-  // When its lock goes, nobody takes the migration up any more.
-  const lock: Lock = {
+  // When its lock goes, nobody takes the migration up any more: what is withheld goes first, while the lock still guards that.
+  const lockAndSecret: Lock = {
     ...parts.lock,
     remove: async (signal) => {
-      const dropped = dropWithheld(context, { signal, untold: untoldTo(plan, place) });
-      const ended = await Promise.allSettled([dropped, parts.lock.remove(signal)]);
-      for (const end of ended) if (end.status === 'rejected') throw end.reason;
+      const [dropped] = await Promise.allSettled([dropWithheld(context, { signal, untold: untoldTo(plan, place) })]);
+      await parts.lock.remove(signal);
+      if (dropped.status === 'rejected') throw dropped.reason;
     },
   };
   const forget = async (signal: AbortSignal): Promise<void> => {
     const { side: deciding, sink } = parts.authority;
     // Whoever has taken the migration up needs all of this.
     const own = await sink.own(plan.id, { signal });
-    await lock.remove(signal);
+    await lockAndSecret.remove(signal);
     // The authority’s goes last: until then anybody can see that this is under way. The local copy is kept as history.
     for (const side of recordSides(plan).toReversed()) {
       const ref = { ...journalRef(side, plan.id), resource: RESOURCES.configMap };
@@ -292,8 +297,8 @@ function session(
   return {
     context,
     journal,
-    lock,
-    interrupt: AbortSignal.any([place.interrupt, lock.lost]),
+    lock: lockAndSecret,
+    interrupt: AbortSignal.any([place.interrupt, parts.lock.lost]),
     forget,
     onTheRecord: async (action, act) => {
       let begun = false;

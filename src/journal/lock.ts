@@ -277,32 +277,39 @@ async function isAtWork(holder: LockHolder, ref: LeaseRef, options: LockOptions)
   }
 }
 
+/** The hold of this process on its locks. */
+interface Hold {
+  readonly lost: AbortController;
+  /** It lets go of them: what becomes of them from then on is no loss. */
+  over: boolean;
+}
+
 function keep(held: readonly Held[], options: LockOptions): Lock {
-  const lost = new AbortController();
+  const hold: Hold = { lost: new AbortController(), over: false };
   // One each: a cluster that does not answer must not keep the other's from being renewed.
-  const stops = held.map((each) => keepRenewed(each, options, lost));
-  const stop = () => Promise.all(stops.map((each) => each()));
+  const stops = held.map((each) => keepRenewed(each, options, hold));
+  const end = async () => {
+    hold.over = true;
+    await Promise.all(stops.map((stop) => stop()));
+  };
   let mine = held;
-  let over = false;
   return {
-    lost: lost.signal,
+    lost: hold.lost.signal,
     takenFrom: held.flatMap(({ before }) => (before ? [holderOf(before)] : [])),
     confirm: async (side) => {
-      if (over) return;
+      if (hold.over) return;
       const there = mine.filter(({ ref }) => ref.side === side);
       // Both places of one cluster may be one name, and a cluster that could not be asked has none.
-      for (const each of there.length > 0 ? there : mine) await confirm(each, options, lost);
-      lost.signal.throwIfAborted();
+      for (const each of there.length > 0 ? there : mine) await confirm(each, options, hold);
+      hold.lost.signal.throwIfAborted();
     },
     remove: async (signal) => {
-      over = true;
-      await stop();
+      await end();
       await Promise.all(mine.map((each) => removeLease(options, each, signal)));
       mine = [];
     },
     leave: async () => {
-      over = true;
-      await stop();
+      await end();
       await Promise.allSettled(mine.map((each) => letGo(options, each)));
       mine = [];
     },
@@ -310,12 +317,12 @@ function keep(held: readonly Held[], options: LockOptions): Lock {
 }
 
 /** Renews one lock again and again. Yields what ends that; it waits for the renewal under way. */
-function keepRenewed(held: Held, options: LockOptions, lost: AbortController): () => Promise<void> {
+function keepRenewed(held: Held, options: LockOptions, hold: Hold): () => Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   let renewing: Promise<void> = Promise.resolve();
   const after = (ms: number) => {
     timer = setTimeout(() => {
-      renewing = renew(held, options, lost).then((failure) => {
+      renewing = renew(held, options, hold).then((failure) => {
         if (timer) after(failure === undefined ? RENEW_MS : RENEW_AGAIN_MS);
       });
     }, ms);
@@ -329,16 +336,20 @@ function keepRenewed(held: Held, options: LockOptions, lost: AbortController): (
   };
 }
 
-/** Throws what a cluster answers that does not let it be renewed, F311 when it does not answer for a while. */
-async function confirm(held: Held, options: LockOptions, lost: AbortController): Promise<void> {
+/**
+ * Throws what a cluster answers that does not let it be renewed, F311 when it does not answer for a while. Returns at once when the
+ * hold is over.
+ */
+async function confirm(held: Held, options: LockOptions, hold: Hold): Promise<void> {
   // Whoever looks at it for so long may take it. The time in it is this machine's.
   const isFresh = () => {
     const silentMs = options.clock.now() - Date.parse(holderOf(held.lease).renewed);
     return silentMs >= 0 && silentMs < WATCH_MS;
   };
   const until = options.clock.now() + CONFIRM_MS;
-  for (let tries = 1; !isFresh() && !lost.signal.aborted; tries++) {
-    const failure = await renew(held, options, lost);
+  for (let tries = 1; !isFresh() && !hold.over && !hold.lost.signal.aborted; tries++) {
+    const failure = await renew(held, options, hold);
+    if (hold.over) return;
     const code = failureCode(failure);
     if (code === 'F306' || code === 'F310' || code === 'F311') {
       if (options.clock.now() >= until) throw unanswered(held.ref, options);
@@ -362,7 +373,7 @@ function unanswered({ side, name }: LeaseRef, options: LockOptions): MigrateErro
  * What kept it from being renewed, undefined when nothing did: a cluster that did not answer in time is to be asked again.
  * One where somebody else holds the lock ends the run.
  */
-async function renew(held: Held, options: LockOptions, lost: AbortController): Promise<unknown> {
+async function renew(held: Held, options: LockOptions, hold: Hold): Promise<unknown> {
   const { gateway, clock, process, plan } = options;
   const spec = { renewTime: microTime(clock.now()) };
   const { resourceVersion } = held.lease.metadata;
@@ -376,7 +387,7 @@ async function renew(held: Held, options: LockOptions, lost: AbortController): P
     const now = await answered((signal) => look({ ...options, signal }, held.ref)).catch(() => held.lease);
     // A renewal whose answer was lost has changed it all the same.
     if (now && holderOf(now).process === process) held.lease = now;
-    else lost.abort(taken(held.ref, now && holderOf(now), plan.id));
+    else if (!hold.over) hold.lost.abort(taken(held.ref, now && holderOf(now), plan.id));
     return error;
   }
 }

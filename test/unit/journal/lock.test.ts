@@ -414,6 +414,19 @@ describe('while a run goes on', () => {
     expect(lock.lost.aborted).toBe(false);
   });
 
+  it.each(['remove', 'leave'] as const)(
+    'a lock that ends with its own %s is not lost to whoever is just confirming it',
+    async (end) => {
+      const lock = await takeLock(options('m-one'));
+      await clock.sleep(60_000);
+      west.faults.add({ when: ({ method }) => method === 'PATCH', fault: { kind: 'slow', ms: 50 } });
+      const confirmed = lock.confirm('target');
+      await lock[end](never);
+      await confirmed;
+      expect(lock.lost.aborted).toBe(false);
+    },
+  );
+
   it.each([
     [
       'taken by another',
