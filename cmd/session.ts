@@ -308,11 +308,29 @@ function session(
       };
       try {
         // Whoever lost its locks tells of its end all the same.
-        return await onTheRecord(plan, place, { gateway: parts.gateway, action, takingUp, journal }, noted);
-      } finally {
-        if (!begun && !takingUp) await forget(new AbortController().signal);
-        if (!begun) await lock.leave();
+        return await onTheRecord(plan, place, { gateway: parts.unguarded, action, takingUp, journal }, noted);
+      } catch (error) {
+        if (begun) throw error;
+        try {
+          if (!takingUp) await forget(new AbortController().signal);
+        } catch (left) {
+          throw withWhatIsLeft(plan, error, left);
+        } finally {
+          await parts.lock.leave();
+        }
+        throw error;
       }
     },
   };
+}
+
+/** Why a migration did not begin, and why what was made for it is still there. */
+function withWhatIsLeft({ id }: Plan, why: unknown, left: unknown): MigrateError {
+  const { code, detail, remedy, outcome } = asMigrateError(why);
+  return new MigrateError(code, {
+    detail: `${detail}; what was made for it could not be removed: ${asMigrateError(left).detail}`,
+    remedy: `${remedy}; then: ${COMMAND} rollback ${id}`,
+    outcome,
+    cause: why,
+  });
 }

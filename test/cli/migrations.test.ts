@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { beginSession, type Session } from '../../cmd/session.ts';
 import { EXIT, MigrateError } from '../../src/domain/errors.ts';
 import type { Json } from '../../src/domain/json.ts';
@@ -11,10 +11,11 @@ import { createFileSink, journalFolder } from '../../src/journal/file-sink.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import { planDigest } from '../../src/journal/record.ts';
 import type { ApiRequest } from '../../src/kube/api-client.ts';
-import type { ConfigMap } from '../../src/kube/objects.ts';
+import type { ConfigMap, Lease } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import type { FakeCluster } from '../fakes/fake-cluster.ts';
 import { move } from '../fixtures/move.ts';
+import { runningPod } from '../fixtures/objects.ts';
 import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, contents, isAudit, plan, twoClusters } from '../fixtures/two-clusters.ts';
 import { type Ended, kubectlMigrate } from '../support/cli.ts';
@@ -50,8 +51,15 @@ function atServed(made: Plan): Plan {
 
 /** A process on another machine, or one with `copies`, that began a move and ended before its first step. */
 async function begun(request: Parameters<typeof plan>[1] = {}, copies: readonly JournalSink[] = []): Promise<Session> {
+  const session = await begin(request, copies);
+  await session.lock.leave();
+  return session;
+}
+
+/** A process that is at work on the move that it began. */
+async function begin(request: Parameters<typeof plan>[1] = {}, copies: readonly JournalSink[] = []): Promise<Session> {
   const { api, readers, clock } = clusters;
-  const session = await beginSession(atServed(await plan(clusters, request)), {
+  return beginSession(atServed(await plan(clusters, request)), {
     source: { api: api.source, reader: readers.source },
     target: { api: api.target, reader: readers.target },
     reporter: { notify: () => undefined, ask: () => Promise.resolve(true) },
@@ -65,8 +73,6 @@ async function begun(request: Parameters<typeof plan>[1] = {}, copies: readonly 
     forceUnlock: false,
     interrupt: new AbortController().signal,
   });
-  await session.lock.leave();
-  return session;
 }
 
 const localCopy = () => createFileSink(journalFolder(served.env));
@@ -489,6 +495,46 @@ describe('a process that forgets its migration', () => {
     const was = state();
     await expect(session.forget(signal)).rejects.toMatchObject({ code: 'F315' });
     expect(state()).toEqual(was);
+  });
+
+  it('removes what is withheld while it has its lock, and takes its own removal of that for no loss', async () => {
+    clusters = twoClusters({ pod: runningPod({ container: { env: [{ name: 'PASSWORD', value: 'correct horse' }] } }) });
+    const session = await begin();
+    await clusters.clock.sleep(60_000);
+    clusters.west.faults.add({
+      when: ({ method, path: to }) => method === 'PATCH' && to.includes('/leases/'),
+      fault: { kind: 'slow', ms: 50 },
+    });
+    await session.forget(signal);
+    expect(session.lock.lost.aborted).toBe(false);
+    for (const { calls } of [clusters.east, clusters.west]) {
+      const deleted = calls.filter(({ method }) => method === 'DELETE').map(({ path: to }) => to.split('/').at(-2));
+      expect(deleted.slice(0, 2)).toEqual(['secrets', 'leases']);
+    }
+  });
+
+  it('that the audit record cannot tell of says so, and leaves its lock, although not all of it can be removed', async () => {
+    const session = await begin();
+    const refused = { fault: { kind: 'status', code: 403 }, times: 100 } as const;
+    clusters.east.faults.add({
+      when: ({ method, path: to }) => method === 'POST' && to.endsWith('/configmaps'),
+      ...refused,
+    });
+    clusters.east.faults.add({
+      when: ({ method, path: to }) => method === 'GET' && to.endsWith('/m-test'),
+      ...refused,
+    });
+    const act = vi.fn();
+    await expect(session.onTheRecord('migrate', act)).rejects.toMatchObject({
+      code: 'F351',
+      detail: expect.stringContaining('what was made for it could not be removed: '),
+      remedy: expect.stringContaining('rollback m-test'),
+    });
+    expect(act).not.toHaveBeenCalled();
+    for (const cluster of [clusters.east, clusters.west])
+      expect(cluster.all(RESOURCES.lease).map((lease) => (lease as Lease).spec?.holderIdentity ?? 'nobody')).toEqual([
+        'nobody',
+      ]);
   });
 
   it('knows its own write although the answer to that was lost', async () => {
