@@ -70,7 +70,7 @@ function transportRemedy(code: string): string {
 const REMEDIES: Partial<Record<FailureCode, (context: ErrorContext) => string>> = {
   F312: (context) => `log in again, or check the user: kubectl --context ${context.context} auth whoami`,
   F313: (context) =>
-    `ask an administrator of ${context.context} to allow: ${context.verb} ${context.resource} (${context.object})`,
+    `ask an administrator of ${context.context} to allow: ${context.verb} ${context.resource} (${context.object}); an API server that has just started refuses for some seconds: if it was allowed before, repeat the command`,
   F314: () => 'look whether somebody deleted it',
   F315: () => 'look what changed, and start again',
   F316: () => 'change what the message names, or the policy of the cluster',

@@ -54,6 +54,10 @@ describe('answers of the API server', () => {
     expect(error.remedy).toContain('create pods (pod shop/cart-0)');
   });
 
+  it('a missing permission that was there before may be an API server that has just started', () => {
+    expect(translate(status(403, 'Forbidden')).remedy).toMatch(/has just started .* repeat the command$/);
+  });
+
   it('a refusal by admission is no missing permission', () => {
     const message = 'pods "cart-0" is forbidden: violates PodSecurity "restricted:latest": privileged';
     expect(translate(status(403, 'Forbidden', message)).code).toBe('F316');
