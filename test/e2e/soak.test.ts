@@ -195,6 +195,7 @@ describe('pods that are moved again and again', () => {
               `${objects} objects, ${JSON.stringify(now)}`,
           );
           await more[name](place);
+          await kubectl.ready(place, namespace, name);
         }
         tell(`${met.length} of ${MOVES} moves met a fault, of ${new Set(met).size} kinds of ${KINDS.length}`);
         const [after, systemAfter] = await look();

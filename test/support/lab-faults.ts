@@ -49,7 +49,7 @@ export interface LabFault {
   readonly only?: readonly Part[];
   /** The ends of which a move that it strikes in that part comes to one. Left out where it is chance whether it is noticed. */
   readonly ends?: Partial<Record<Part, readonly End[]>>;
-  /** A soak leaves it out: nothing that is moved there would notice, or a pod that is not moved just then would. */
+  /** A soak leaves it out: nothing that is moved there would notice, or somebody who is not to: another pod, a later move. */
   readonly notInSoak?: true;
   /** It lasts until the move is over, however long that takes. */
   readonly throughout?: true;
@@ -90,7 +90,7 @@ const HOUR_S = 3600;
 /**
  * A clock that is wrong keeps nobody waiting, and changes nothing. It stays wrong for the whole move: kubelet does not probe
  * a container that started in what is the future once its clock is set back (pkg/kubelet/prober/worker.go, doProbe), so that
- * a target which is not Ready by then would not be until the hour has passed.
+ * a target which is not Ready by then, or whose kubelet starts anew, would not be until the hour has passed.
  */
 const CLOCK = { throughout: true, ends: inAll(UNDISTURBED) } as const;
 
@@ -125,7 +125,12 @@ const MACHINE_FAULTS: readonly LabFault[] = [
   { name: 'network to the target cut', ends: FELT, inflict: ({ to }) => cutNetwork({ from: 'this machine', to }) },
   { name: 'clock of the source an hour ahead', ...CLOCK, inflict: (struck) => shiftClock(struck, 'source', HOUR_S) },
   { name: 'clock of the source an hour behind', ...CLOCK, inflict: (struck) => shiftClock(struck, 'source', -HOUR_S) },
-  { name: 'clock of the target an hour ahead', ...CLOCK, inflict: (struck) => shiftClock(struck, 'target', HOUR_S) },
+  {
+    name: 'clock of the target an hour ahead',
+    ...CLOCK,
+    notInSoak: true,
+    inflict: (struck) => shiftClock(struck, 'target', HOUR_S),
+  },
   { name: 'clock of the target an hour behind', ...CLOCK, inflict: (struck) => shiftClock(struck, 'target', -HOUR_S) },
   {
     name: 'disk of the target full',
