@@ -7,6 +7,7 @@ import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
 import { ensureNamespace } from '../src/engines/helper/system-namespace.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
+import { expectNoneHeld } from '../src/journal/held-locks.ts';
 import { othersWithLocks } from '../src/journal/lock.ts';
 import type { Journal } from '../src/journal/ports.ts';
 import { type JournalRecord, planDigest } from '../src/journal/record.ts';
@@ -77,7 +78,7 @@ export async function onTheRecord<T>(
 
 /**
  * Begins the work on a migration. With `--force-unlock`, and where another one has its lock, that is told of as an act of its own,
- * before and after; where none has, none is taken by force.
+ * before and after; where none has, none is taken by force. Throws F370 where that one holds its source.
  */
 export async function unlocking<T>(
   plan: Plan,
@@ -93,6 +94,7 @@ export async function unlocking<T>(
   const skipping = takingUp ? { onUnreachable: () => undefined } : {};
   const takenFrom = await othersWithLocks({ plan, ...readers, signal, ...skipping });
   if (takenFrom.length === 0) return begin(false);
+  await expectNoneHeld(takenFrom, { ...readers, signal, ...skipping });
   if (!takingUp) for (const side of recordSides(plan)) await ensureNamespace(gateway, plan, side, signal);
   return onTheRecord(plan, place, { gateway, action: 'force-unlock', takingUp, takenFrom }, () => begin(true));
 }

@@ -45,7 +45,7 @@ export const EXPLANATIONS: Readonly<Record<Code, string>> = {
   F360: 'A command inside the pod ended with an error. The text holds what it said.',
   F362: 'A saved plan is made anew before it is carried out, and the two differ in something that matters: an object was replaced, a field was changed, or the plan would do something else. Every difference is named. Changes of status alone are none. Nothing was changed.',
   F363: 'A dry run on the servers found a write that they would refuse: policy, quota, permission. Nothing was changed.',
-  F370: 'Another migration has this pod, or was interrupted while it had it. The text names it; finish or roll back that one first, or take its lock with --force-unlock if nobody is at work on it.',
+  F370: 'Another migration has this pod, or was interrupted while it had it. The text names it; finish or roll back that one first, or take its lock with --force-unlock if nobody is at work on it. That of a migration that holds its source is not given up until the hold has ended.',
   F371: 'Somebody took the lock of this migration while it ran, perhaps because this machine slept. Whoever that is leads it to an end, so this run stopped where it was and takes nothing back.',
   F372: 'The record and the clusters contradict each other, a copy of the record alone says that the move is committed, or the record that counts is gone and a copy cannot tell what became of the move. Nothing was changed: one of the two pods may be the only copy.',
   F373: 'The command does not fit where the migration stands: there is no way back from a commit, nothing to finish before it, and no cleaning up before the end. The text names the command that fits.',

@@ -291,10 +291,10 @@ async function letControllers(context: RouteContext, side: Side, service: string
 async function controllerTookOver(context: RouteContext, side: Side, service: string): Promise<boolean> {
   const { plan, signal } = context;
   const slices = await controllerSlices(context, side, service);
-  const endpoints = slices.flatMap(endpointsOf);
-  if (side === 'target') return endpoints.some((endpoint) => endpoint.targetRef?.name === plan.target.pod);
-  if (endpoints.some(isSource(plan))) return true;
-  const { namespace, pod: name, uid } = plan.source;
-  const pod = await context.source.get(RESOURCES.pod, name, { namespace, signal });
-  return pod?.metadata.uid !== uid || pod.metadata.deletionTimestamp !== undefined;
+  const isTarget = ({ targetRef }: Endpoint) => targetRef?.name === plan.target.pod;
+  if (slices.flatMap(endpointsOf).some(side === 'target' ? isTarget : isSource(plan))) return true;
+  const { namespace, pod: name } = plan[side];
+  const pod = await context[side].get(RESOURCES.pod, name, { namespace, signal });
+  const isAnother = side === 'source' && pod?.metadata.uid !== plan.source.uid;
+  return pod === undefined || isAnother || pod.metadata.deletionTimestamp !== undefined;
 }

@@ -11,6 +11,7 @@ import { stepsOf } from '../steps/step.ts';
 import { endedAtHome } from '../steps/take-place.ts';
 import { type Begun, contextFor, lookingContext, type RunOptions } from './context.ts';
 import { expectSource } from './expect-source.ts';
+import { expectNotMovedOn } from './moved-on.ts';
 import { rollBack } from './roll-back.ts';
 import { goForward } from './run.ts';
 import { fateOfSource, type SourceFate } from './source-fate.ts';
@@ -151,6 +152,7 @@ function contradiction(
 async function back(options: TakenUp, record: JournalRecord, view: EngineView): Promise<Ending> {
   const results = resultsOf(record);
   const { context, discardTarget } = options;
+  if (heldIn(record)) await expectNotMovedOn(options, results);
   expectSource(options, await fateOfSource(options.context), view.target, discardTarget);
   const undo = undoOf(record);
   const begun: Begun[] = [];
@@ -196,6 +198,7 @@ async function backFromHold(options: TakenUp, record: JournalRecord, view: Engin
   const { context, journal, acceptLoss } = options;
   const change = await sourceChange({ ...context, signal: new AbortController().signal });
   if (change !== undefined) throw nothingToGoBackTo(options, change);
+  await expectNotMovedOn(options, resultsOf(record));
   const loss = lossOf(options, record);
   if (!(await acceptLoss?.(loss))) throw lossNotAccepted(options, loss);
   // From here on there is only the way back, whoever takes it up.

@@ -1,5 +1,6 @@
-import { failureCode } from '../domain/errors.ts';
+import { failureCode, MigrateError } from '../domain/errors.ts';
 import { need } from '../domain/need.ts';
+import type { Plan } from '../domain/plan.ts';
 import type { Pod } from '../kube/objects.ts';
 import { condition } from '../kube/pod-status.ts';
 import { RESOURCES } from '../kube/resources.ts';
@@ -11,7 +12,7 @@ import { targetIn } from './results.ts';
 import { sourceIsGone } from './source-pod.ts';
 import { removal } from './source-removal.ts';
 import type { Step, StepContext } from './step.ts';
-import { removeTargetPod } from './target-pod.ts';
+import { removeTargetPod, strangerInPlace } from './target-pod.ts';
 
 /** The target runs, the services lead to it, and connections to the source end at once. All three at the same time. */
 export const switchOver: Step<'switch'> = {
@@ -24,6 +25,8 @@ export const switchOver: Step<'switch'> = {
   plan: (draft) => (isHeld(draft) ? workloadOf(draft).asideEffects(draft) : [removal(draft, 'switch')]),
   async inspect(context) {
     const { results, plan } = context;
+    // What has become of the target since is no affair of the move that holds its source.
+    if (results.hold) return 'done';
     const [{ target }, routes, gone, pod] = await Promise.all([
       context.engine.look(context),
       inspectSwitch(context),
@@ -63,6 +66,8 @@ export const switchOver: Step<'switch'> = {
   /** A deliberate act within a hold: what the target did since the commit goes with it, before the source may go on. */
   async revert(context) {
     if (!context.results.hold) return;
+    const stranger = await strangerInPlace(context);
+    if (stranger !== undefined) throw notOurs(context.plan, stranger);
     await workloadOf(context.plan).giveBackTarget(context);
     await removeTargetPod(context);
     await workloadOf(context.plan).comeBack(context);
@@ -77,6 +82,14 @@ async function lead(context: StepContext, ...to: [readonly OwnSlice[], SwitchedP
   } catch (error) {
     if (failureCode(error) !== 'F314' || (await inspectSwitch(context)) !== 'done') throw error;
   }
+}
+
+function notOurs({ source }: Plan, stranger: string): MigrateError {
+  return new MigrateError('F372', {
+    detail: `${stranger}, and the source must not go on beside it`,
+    remedy: `leave pod ${source.namespace}/${source.pod} of ${source.context} stopped as it is`,
+    outcome: 'midway',
+  });
 }
 
 function targetPod({ plan, target, signal }: StepContext): Promise<Pod | undefined> {

@@ -12,6 +12,8 @@ export const takeIn: Step<'take-in'> = {
   plan: () => [],
   async inspect({ plan, target, results, signal }) {
     if (plan.workload.kind === 'bare-pod' || plan.workload.kind === 'bare-name') return 'done';
+    // Its owner may have made another in its place while the source was held.
+    if (results.hold) return 'done';
     const { namespace, pod: name } = plan.target;
     const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
     const adopted = found?.metadata.ownerReferences?.some(({ controller }) => controller === true) === true;

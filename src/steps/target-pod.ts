@@ -58,6 +58,16 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
   });
 }
 
+/** In words, that the pod in the target's place is what another migration made of it; undefined when it is not. Read-only. */
+export async function strangerInPlace({ plan, target, signal }: StepContext): Promise<string | undefined> {
+  const { namespace, context } = plan.target;
+  const { name } = targetPodRef(plan);
+  const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
+  const mark = found?.metadata.annotations?.[MIGRATION_ANNOTATION];
+  if (mark === undefined || mark === plan.id) return undefined;
+  return `pod ${namespace}/${name} of ${context} is what migration ${mark} made of it`;
+}
+
 function manifest(plan: Plan, commandLines: CommandLines, image: string | undefined): Pod {
   const planned = plan.manifest as unknown as Pod;
   const pod = withCommandLines(plan.rehearsal ? rehearsalPod(planned, plan.rehearsal.pod) : planned, commandLines);

@@ -5,7 +5,7 @@ import type { AuditEntry } from '../../src/audit/entry.ts';
 import { EXIT } from '../../src/domain/errors.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import type { FakeCluster } from '../fakes/fake-cluster.ts';
-import { leaveBegun } from '../fixtures/move.ts';
+import { leaveBegun, move } from '../fixtures/move.ts';
 import { type Served, serveClusters } from '../fixtures/served.ts';
 import { type Clusters, isAudit, twoClusters } from '../fixtures/two-clusters.ts';
 import { type Ended, kubectlMigrate } from '../support/cli.ts';
@@ -97,6 +97,24 @@ describe('a lock that is taken from another migration', () => {
     expect({ code, stderr }).toEqual({ code: EXIT.failed, stderr: expect.stringContaining('F351') });
     for (const cluster of [clusters.east, clusters.west])
       expect(lockOf(cluster)?.metadata.labels?.['kubectl-migrate.io/migration']).toBe('m-two');
+  });
+});
+
+describe('a lock of a migration that holds its source', () => {
+  const hold = 3_600_000;
+
+  it('is not taken by force, for nobody has to be at work on it, until it is given up', async () => {
+    await leaveBegun(clusters, { id: 'm-one' });
+    const { state } = await move(clusters, { id: 'm-two', request: { hold, forceUnlock: true } });
+    expect(state).toBe('held');
+    const taking = await run('resume', 'm-one', '--force-unlock', ...BOTH);
+    expect(taking).toMatchObject({ code: EXIT.locked, stderr: expect.stringContaining('F370') });
+    expect(taking.stderr).toContain('kubectl migrate finalize m-two');
+    for (const cluster of [clusters.east, clusters.west])
+      expect(lockOf(cluster)?.metadata.labels?.['kubectl-migrate.io/migration']).toBe('m-two');
+    expect(await run('cleanup', 'm-two', '--abandon', ...BOTH)).toMatchObject({ code: 0 });
+    expect(await run('status', 'm-one', ...BOTH)).toMatchObject({ code: 0 });
+    expect(lockOf(clusters.west)).toBeUndefined();
   });
 });
 

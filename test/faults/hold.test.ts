@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
-import type { Pod } from '../../src/kube/objects.ts';
+import { newConfigMap } from '../../src/journal/config-map-sink.ts';
+import { planDigest } from '../../src/journal/record.ts';
+import type { ConfigMap, Pod } from '../../src/kube/objects.ts';
 import { controllerOf } from '../../src/kube/owner-objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { settle } from '../fakes/fake-clock.ts';
@@ -20,6 +23,10 @@ async function moved(kind: string) {
   const world = await CrashWorld.of(kind);
   await world.begin();
   return world.snapshot();
+}
+
+function targetOf({ clusters: { east, west } }: CrashWorld) {
+  return east === west ? { cluster: east, name: 'cart-x' } : { cluster: west, name: 'cart-0' };
 }
 
 function source({ clusters }: CrashWorld): Pod | undefined {
@@ -69,6 +76,109 @@ describe.each(Object.keys(HOLDABLE))('%s whose source is held', (kind) => {
     expect(await world.takeUp('finalize')).toBe('moved');
     expect(world.program.running()).toEqual(['target']);
     expect(world.snapshot()).toEqual(await moved(kind));
+  });
+});
+
+/** What another migration leaves that has taken the target pod and moved it on; its lock has gone with its end. */
+const MOVED_ON = {
+  'within its cluster, under its name': ({ clusters: { west } }: CrashWorld) => {
+    west.change<Pod>(RESOURCES.pod, 'shop', 'cart-0', ({ metadata }) => {
+      Object.assign(metadata, { annotations: { ...metadata.annotations, 'kubectl-migrate.io/migration': 'm-other' } });
+    });
+  },
+  'out of its cluster': ({ clusters: { west } }: CrashWorld) => {
+    const moved = west.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
+    const record = west.peek<ConfigMap>(RESOURCES.configMap, 'kubectl-migrate', 'm-test');
+    const own = JSON.parse(record?.data?.['record'] ?? '');
+    const plan = { ...own.plan, id: 'm-other', source: { ...own.plan.source, uid: moved?.metadata.uid } };
+    const header = { ...own, id: 'm-other', lineage: randomUUID(), plan, planDigest: planDigest(plan) };
+    const end = { serial: 1, state: 'done', entries: [] };
+    const data = { ...newConfigMap(header).data, 'entry-0001': JSON.stringify(end) };
+    west.seed(RESOURCES.configMap, { ...newConfigMap(header), data });
+    west.remove(RESOURCES.pod, 'shop', 'cart-0');
+  },
+};
+
+describe('a held source whose target somebody else has', () => {
+  const kind = 'a pod that nobody calls';
+
+  it.each(Object.entries(MOVED_ON))('moved on %s does not go on beside it', async (_where, moveOn) => {
+    const { world } = await held(kind);
+    moveOn(world);
+    world.clusters.west.remove(RESOURCES.lease, 'kubectl-migrate', 'pod.shop.cart-0');
+    await expect(world.takeUp('rollback', undefined, true)).rejects.toMatchObject({
+      code: 'F373',
+      outcome: 'declined',
+      detail: expect.stringContaining('m-other'),
+      remedy: expect.stringContaining('finalize m-test'),
+    });
+    await world.wait(1000);
+    expect(world.program.running()).not.toContain('source');
+    expect(await world.takeUp('finalize')).toBe('moved');
+    expect(source(world)).toBeUndefined();
+  });
+
+  it.each(Object.entries(MOVED_ON))(
+    'moved on %s does not go on beside it, the way back having begun before that',
+    async (_where, moveOn) => {
+      const { world } = await held(kind);
+      await world.takeUp('rollback', undefined, true);
+      const act = world.acts.indexOf('begin taking back switch') + 1;
+      expect(act).toBeGreaterThan(0);
+      const { world: other } = await held(kind);
+      expect(await other.takeUp('rollback', { act, when: 'after' }, true)).toBe('killed');
+      moveOn(other);
+      for (const command of ['resume', 'rollback'] as const)
+        await expect(other.takeUp(command, undefined, true)).rejects.toMatchObject({
+          code: 'F373',
+          outcome: 'declined',
+          remedy: expect.stringContaining('cleanup m-test --abandon'),
+        });
+      await other.wait(1000);
+      expect(other.program.running()).not.toContain('source');
+    },
+  );
+});
+
+it('a held source stays stopped whose target is another migration’s by the time that it is to be removed', async () => {
+  const halfway = async () => {
+    const { world: other } = await held('a pod that nobody calls');
+    await other.takeUp('rollback', undefined, true);
+    const act = other.acts.indexOf('begin taking back switch') + 1;
+    const { world } = await held('a pod that nobody calls');
+    await world.takeUp('rollback', { act, when: 'after' }, true);
+    return world;
+  };
+  const undisturbed = await halfway();
+  expect(await undisturbed.takeUp('resume')).toBe('led-back');
+  const world = await halfway();
+  const act = undisturbed.acts.indexOf('begin taking back switch') + 1;
+  const thrown = await world.sleep(act, async () => MOVED_ON['within its cluster, under its name'](world), 'resume');
+  expect(thrown).toMatchObject({ code: 'F390', detail: expect.stringContaining('migration m-other made') });
+  await world.wait(1000);
+  expect(world.program.running()).toEqual(['target']);
+});
+
+describe.each(Object.keys(HOLDABLE))('%s whose target pod somebody deletes while its source is held', (kind) => {
+  const deleted = async () => {
+    const { world } = await held(kind);
+    const { name, cluster } = targetOf(world);
+    cluster.remove(RESOURCES.pod, 'shop', name);
+    await settle();
+    return world;
+  };
+
+  it('goes back all the same', async () => {
+    const world = await deleted();
+    expect(await world.takeUp('rollback', undefined, true)).toBe('led-back');
+    await world.wait(1000);
+    expect(world.program.running()).toEqual(['source']);
+  });
+
+  it('can be ended all the same', async () => {
+    const world = await deleted();
+    expect(await world.takeUp('finalize')).toBe('moved');
+    expect(source(world)).toBeUndefined();
   });
 });
 
