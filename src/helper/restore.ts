@@ -68,8 +68,7 @@ export function armRestore(placeholderPid: number, container: number, marks: rea
     ...['--open', `${NETWORK_FD}=r=/proc/${placeholderPid}/ns/net`],
     ...['--open', `${IPC_FD}=r=/proc/${placeholderPid}/ns/ipc`],
     ...[0, 1, 2].flatMap((fd) => ['--open', `${stdioFd(fd)}=${fd === 0 ? 'r' : 'w'}=/proc/${placeholderPid}/fd/${fd}`]),
-    ...marks.flatMap((mark) => ['--self', mark]),
-    ...['--writable', '/proc/sys', '--arguments', 'stdin'],
+    ...[...marks.flatMap((mark) => ['--self', mark]), '--arguments', 'stdin'],
   ];
   const command = [...criuCommand(`${ENGINE}/criu`), ...fixedOptions(container)];
   return arm(MOUNT_HELPER, [...enter, '--', ...command], { PATH: `${ENGINE}/criu/bin` });
