@@ -60,7 +60,7 @@ export function excesses(asked: Asked, granted: Granted): string[] {
 /** Reads /proc/PID/status (proc(5)) and the text of attr/current. Throws when a line that decides is not there. Pure. */
 export function parseGranted(status: string, label: string): Granted {
   const line = (name: string): string => {
-    const value = new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1];
+    const value = new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1];
     if (value === undefined) throw new Error(`/proc/PID/status has no line ${name}`);
     return value;
   };

@@ -76,6 +76,12 @@ describe('what the kernel tells of the placeholder', () => {
     expect(parseGranted(status.replace('Seccomp:\t2', 'Seccomp:\t0'), '').seccompFilters).toBe(0);
   });
 
+  it('has no groups but those of its own line', () => {
+    // The kernel ends the line with a blank, and namespaces' numbers follow.
+    const alone = status.replace(/^Groups:.*$/m, 'Groups:\t \nNStgid:\t29\t1');
+    expect(parseGranted(alone, '').gids).toEqual([1000, 1000, 1000, 1000]);
+  });
+
   it('is never guessed', () => {
     expect(() => parseGranted(status.replace(/^CapBnd.*$/m, ''), '')).toThrow(/CapBnd/);
   });
