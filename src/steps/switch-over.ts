@@ -12,7 +12,7 @@ import { targetIn } from './results.ts';
 import { sourceIsGone } from './source-pod.ts';
 import { removal } from './source-removal.ts';
 import type { Step, StepContext } from './step.ts';
-import { removeTargetPod, strangerInPlace } from './target-pod.ts';
+import { lookInPlace, removeTargetPod } from './target-pod.ts';
 
 /** The target runs, the services lead to it, and connections to the source end at once. All three at the same time. */
 export const switchOver: Step<'switch'> = {
@@ -66,7 +66,7 @@ export const switchOver: Step<'switch'> = {
   /** A deliberate act within a hold: what the target did since the commit goes with it, before the source may go on. */
   async revert(context) {
     if (!context.results.hold) return;
-    const stranger = await strangerInPlace(context);
+    const { stranger } = await lookInPlace(context);
     if (stranger !== undefined) throw notOurs(context.plan, stranger);
     await workloadOf(context.plan).giveBackTarget(context);
     await removeTargetPod(context);

@@ -11,6 +11,7 @@ import type { Verdict } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
 import { type CommandLines, withCommandLines } from '../workloads/placeholder-pod.ts';
 import { rehearsalPod } from '../workloads/rehearsal-pod.ts';
+import { targetIn } from './results.ts';
 import type { StepContext } from './step.ts';
 
 /** For the engine: it decides when the pod is needed, and whether with the planned image. */
@@ -58,14 +59,25 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
   });
 }
 
-/** In words, that the pod in the target's place is what another migration made of it; undefined when it is not. Read-only. */
-export async function strangerInPlace({ plan, target, signal }: StepContext): Promise<string | undefined> {
+/** What is in the place of the target after a commit. */
+interface InPlace {
+  /** The pod that was committed, with the mark of this migration. */
+  readonly isCommitted: boolean;
+  /** In words, that it is what another migration made of it; undefined when it is not. */
+  readonly stranger: string | undefined;
+}
+
+/** Looks at the pod of the target's name. Read-only. */
+export async function lookInPlace({ plan, target, results, signal }: StepContext): Promise<InPlace> {
   const { namespace, context } = plan.target;
   const { name } = targetPodRef(plan);
   const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
   const mark = found?.metadata.annotations?.[MIGRATION_ANNOTATION];
-  if (mark === undefined || mark === plan.id) return undefined;
-  return `pod ${namespace}/${name} of ${context} is what migration ${mark} made of it`;
+  const isStranger = mark !== undefined && mark !== plan.id;
+  return {
+    isCommitted: mark === plan.id && found?.metadata.uid === targetIn(results).uid,
+    stranger: isStranger ? `pod ${namespace}/${name} of ${context} is what migration ${mark} made of it` : undefined,
+  };
 }
 
 function manifest(plan: Plan, commandLines: CommandLines, image: string | undefined): Pod {
