@@ -32,7 +32,7 @@ const MAX_PATHS = 8 * 1024 * 1024;
 /** Documents and images are kept up to so many bytes each, and all of them together. */
 const MAX_KEPT = { each: 4 * 1024 * 1024, all: 64 * 1024 * 1024 };
 /** Images of CRIU that say what the processes may do, in which namespaces they are and what is mounted. */
-const IMAGE = /^checkpoint\/((?:core-\d+|ids-\d+|inventory|mountpoints-\d+|seccomp)\.img)$/;
+const IMAGE = /^checkpoint\/((?:core-\d+|ids-\d+|inventory|mountpoints-\d+|netns-\d+|pstree|seccomp)\.img)$/;
 const NEEDED = ['config.dump', 'spec.dump'] as const;
 /** Documents whose annotations a runtime has made the container's own. */
 const ANNOTATED = ['spec.dump', 'status.dump'] as const;

@@ -15,7 +15,7 @@ import { CriuImages, type Named } from '../../src/helper/trust/criu-image.ts';
 import { filtersIn, parseFilters, withFilters } from '../../src/helper/trust/filters.ts';
 import { rehearseFit, withoutCapabilities } from '../../src/helper/trust/fit.ts';
 import { coreExcesses, rehearseGuard, tasksIn } from '../../src/helper/trust/guard.ts';
-import { parseLimits, withinLimits } from '../../src/helper/trust/limits.ts';
+import { parseLimits, withinLimits, withinTurn } from '../../src/helper/trust/limits.ts';
 import {
   BESIDE_PLACEHOLDER,
   type GrantedMounts,
@@ -24,6 +24,7 @@ import {
   withGrantedMounts,
 } from '../../src/helper/trust/mounts.ts';
 import { namespaceExcesses } from '../../src/helper/trust/namespaces.ts';
+import { criuImage } from '../support/criu-image.ts';
 import { filesImage, forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -34,6 +35,8 @@ const fixture = (name: string): Named => ({
 });
 const restricted: Granted = {
   bounding: 0n,
+  permitted: 0n,
+  lowestNice: 0,
   uids: [1000],
   gids: [1000, 2000],
   noNewPrivileges: true,
@@ -68,7 +71,8 @@ describe('images of CRIU, read by its own definitions', () => {
     images = new CriuImages(descriptor);
   });
 
-  const asked = (cores: readonly Named[]) => coreExcesses(images, cores, fixture('seccomp.img'), restricted);
+  const asked = (cores: readonly Named[]) =>
+    coreExcesses(images, { cores, seccomp: fixture('seccomp.img') }, restricted);
 
   it('of a restricted program ask for nothing more', () => {
     expect(asked([fixture('core-1.img'), fixture('core-6.img')])).toEqual([]);
@@ -114,18 +118,20 @@ describe('images of CRIU, read by its own definitions', () => {
     });
 
     it('a task has it when its first filter is that one, whatever follows', () => {
-      expect(coreExcesses(images, cores, fixture('seccomp.img'), restricted, own())).toEqual([]);
+      expect(coreExcesses(images, { cores, seccomp: fixture('seccomp.img') }, restricted, own())).toEqual([]);
       const longer = forgedFilters((filters) => {
         Object.assign(filters[0] ?? {}, { prev: 1 });
         filters.push({ filter: ALLOW, flags: 1 });
       });
-      expect(coreExcesses(images, cores, longer, restricted, own())).toEqual([]);
+      expect(coreExcesses(images, { cores, seccomp: longer }, restricted, own())).toEqual([]);
     });
 
     it('a task lacks it by what CRIU takes from fields of old images', () => {
       for (const fields of [{ old_seccomp_mode: 0 }, { old_seccomp_mode: 2, old_seccomp_filter: 0 }]) {
         const old = forgedCore(({ tc }) => Object.assign(tc ?? {}, fields));
-        expect(coreExcesses(images, [old], fixture('seccomp.img'), restricted)).toEqual(unfiltered(['core-1.img']));
+        expect(coreExcesses(images, { cores: [old], seccomp: fixture('seccomp.img') }, restricted)).toEqual(
+          unfiltered(['core-1.img']),
+        );
       }
     });
 
@@ -133,15 +139,21 @@ describe('images of CRIU, read by its own definitions', () => {
       const other = forgedFilters((filters) => Object.assign(filters[0] ?? {}, { filter: ALLOW }));
       const circle = forgedFilters((filters) => Object.assign(filters[0] ?? {}, { prev: 0 }));
       for (const seccomp of [other, circle])
-        expect(coreExcesses(images, cores, seccomp, restricted, own())).toEqual(
+        expect(coreExcesses(images, { cores, seccomp }, restricted, own())).toEqual(
           unfiltered(['core-1.img', 'core-6.img']),
         );
       const out = forgedCore(({ thread_core }) => Object.assign(thread_core, { seccomp_filter: 1 }));
-      expect(coreExcesses(images, [out], fixture('seccomp.img'), restricted)).toEqual(unfiltered(['core-1.img']));
+      expect(coreExcesses(images, { cores: [out], seccomp: fixture('seccomp.img') }, restricted)).toEqual(
+        unfiltered(['core-1.img']),
+      );
       const alone = forgedFilters((filters) => Object.assign(filters[0] ?? {}, { flags: 0 }));
-      expect(coreExcesses(images, cores, alone, restricted, own())).toEqual(unfiltered(['core-6.img']));
+      expect(coreExcesses(images, { cores, seccomp: alone }, restricted, own())).toEqual(unfiltered(['core-6.img']));
+      const listener = forgedFilters((filters) => Object.assign(filters[0] ?? {}, { flags: 9 }));
+      expect(coreExcesses(images, { cores, seccomp: listener }, restricted, own())).toEqual(
+        unfiltered(['core-1.img', 'core-6.img']),
+      );
       const two = { ...restricted, seccompFilters: 2 };
-      expect(coreExcesses(images, cores, fixture('seccomp.img'), two)).toEqual(
+      expect(coreExcesses(images, { cores, seccomp: fixture('seccomp.img') }, two)).toEqual(
         unfiltered(['core-1.img', 'core-6.img']),
       );
     });
@@ -156,7 +168,7 @@ describe('images of CRIU, read by its own definitions', () => {
       });
       const data = withFilters(images, theirs, tasks, own());
       expect(filtersIn(images, { ...image, data }).map(({ filter }) => Buffer.from(filter))).toEqual([...own(), ALLOW]);
-      expect(coreExcesses(images, cores, { ...image, data }, restricted, own())).toEqual([]);
+      expect(coreExcesses(images, { cores, seccomp: { ...image, data } }, restricted, own())).toEqual([]);
     });
 
     it('is read from a process by the kernel, the first one first', async () => {
@@ -186,16 +198,19 @@ describe('images of CRIU, read by its own definitions', () => {
       const all = [Number(capabilitySet(['CHOWN', 'NET_RAW', 'SETFCAP'])), 0];
       Object.assign(thread_core.creds, { cap_eff: all, cap_prm: all, cap_bnd: all });
     });
-    const granted = { ...restricted, bounding: capabilitySet(['CHOWN']) };
+    const chown = capabilitySet(['CHOWN']);
+    const granted = { ...restricted, bounding: chown, permitted: chown };
     const image = { name, data: ofContainerd };
     const seccomp = fixture('seccomp.img');
-    expect(coreExcesses(images, [image], seccomp, granted)).toEqual(['core-1.img: capabilities NET_RAW, SETFCAP']);
+    expect(coreExcesses(images, { cores: [image], seccomp }, granted)).toEqual([
+      'core-1.img: capabilities NET_RAW, SETFCAP',
+    ]);
     const some = withoutCapabilities(images, image, capabilitySet(['NET_RAW']));
-    expect(coreExcesses(images, [{ name, data: some }], seccomp, granted)).toEqual([
+    expect(coreExcesses(images, { cores: [{ name, data: some }], seccomp }, granted)).toEqual([
       'core-1.img: capabilities SETFCAP',
     ]);
     const less = withoutCapabilities(images, image, capabilitySet(['NET_RAW', 'SETFCAP']));
-    expect(coreExcesses(images, [{ name, data: less }], seccomp, granted)).toEqual([]);
+    expect(coreExcesses(images, { cores: [{ name, data: less }], seccomp }, granted)).toEqual([]);
     expect(withoutCapabilities(images, { name, data: less }, capabilitySet(['NET_RAW']))).toBe(less);
   });
 
@@ -203,7 +218,7 @@ describe('images of CRIU, read by its own definitions', () => {
     const image = fixture('core-1.img');
     const limits = parseLimits(fixture('limits.txt').data.toString(), '996\n');
     const found = (data: Buffer) =>
-      coreExcesses(images, [{ ...image, data }], fixture('seccomp.img'), { ...restricted, limits });
+      coreExcesses(images, { cores: [{ ...image, data }], seccomp: fixture('seccomp.img') }, { ...restricted, limits });
     const [NPROC, NOFILE] = [6, 7];
 
     it('is enough for a program that had no more', () => {
@@ -230,8 +245,29 @@ describe('images of CRIU, read by its own definitions', () => {
         left = [NPROC, NOFILE].map((at) => String(tc?.rlimits?.rlimits[at]?.cur));
       });
       expect(left).toEqual(['96365', '10']);
-      const may = { ...restricted, limits, bounding: capabilitySet(['SYS_RESOURCE']) };
-      expect(coreExcesses(images, [{ ...image, data: more }], fixture('seccomp.img'), may)).toEqual([]);
+      const resource = capabilitySet(['SYS_RESOURCE']);
+      const may = { ...restricted, limits, bounding: resource, permitted: resource };
+      expect(coreExcesses(images, { cores: [{ ...image, data: more }], seccomp: fixture('seccomp.img') }, may)).toEqual(
+        [],
+      );
+    });
+
+    it('is a turn among others, not before them', () => {
+      const before = forgeCore(descriptor, image.data, ({ thread_core }) => {
+        Object.assign(thread_core, { sched_policy: 1, sched_prio: 99, sched_nice: -20 });
+      });
+      expect(found(before)).toEqual([
+        'core-1.img: to run before all others (scheduling policy 1)',
+        'core-1.img: a nice value of -20',
+      ]);
+      const data = withinTurn(images, { ...image, data: before }, 0);
+      expect(found(data)).toEqual([]);
+      expect(withinTurn(images, { ...image, data }, 0)).toBe(data);
+      const nice = capabilitySet(['SYS_NICE']);
+      const may = { ...restricted, limits, bounding: nice, permitted: nice };
+      expect(
+        coreExcesses(images, { cores: [{ ...image, data: before }], seccomp: fixture('seccomp.img') }, may),
+      ).toEqual([]);
     });
 
     it('is not had by a task whose image says nothing of limits', () => {
@@ -249,8 +285,8 @@ describe('images of CRIU, read by its own definitions', () => {
         delete (core as Partial<typeof core>).thread_core;
       }),
     });
-    expect(coreExcesses(images, [ended(2)], undefined, restricted)).toEqual([]);
-    expect(() => coreExcesses(images, [ended(1)], undefined, restricted)).toThrow(/damaged/);
+    expect(coreExcesses(images, { cores: [ended(2)] }, restricted)).toEqual([]);
+    expect(() => coreExcesses(images, { cores: [ended(1)] }, restricted)).toThrow(/damaged/);
   });
 
   describe('and namespaces', () => {
@@ -258,6 +294,11 @@ describe('images of CRIU, read by its own definitions', () => {
     const mounts = ['mountpoints-13.img'];
     const tasks = [fixture('ids-1.img')];
     const inventories = [fixture('inventory.img')];
+    const OUTSIDE = { net_ns_id: 2, ipc_ns_id: 3, uts_ns_id: 4 };
+    const network = (id: number, ext_key?: string) => ({
+      name: `netns-${id}.img`,
+      data: criuImage('netns_entry', [{ ext_key }], descriptor),
+    });
     const forgedIds = (name: string, change: Ids) => ({
       name,
       data: forge<Ids>(descriptor, 'task_kobj_ids_entry', fixture('ids-1.img').data, ([ids]) => {
@@ -265,7 +306,7 @@ describe('images of CRIU, read by its own definitions', () => {
       }),
     });
     const found = (more: Partial<Parameters<typeof namespaceExcesses>[1]>) =>
-      namespaceExcesses(images, { tasks, inventories, mounts, ...more });
+      namespaceExcesses(images, { tasks, inventories, networks: [network(10, 'extNetNs')], mounts, ...more });
 
     it('are those of a container', () => {
       expect(found({})).toEqual([]);
@@ -277,6 +318,25 @@ describe('images of CRIU, read by its own definitions', () => {
       expect(found({ tasks: [...tasks, forgedIds('ids-7.img', { net_ns_id: 20, mnt_ns_id: 21 })] })).toEqual([
         'ids-7.img: a network namespace of its own',
         'ids-7.img: a mount namespace of its own',
+      ]);
+      for (const [kind, name] of [
+        ...[['net_ns_id', 'network'] as const, ['ipc_ns_id', 'IPC'] as const, ['uts_ns_id', 'UTS'] as const],
+      ]) {
+        const outside = OUTSIDE[kind];
+        const shared = found({
+          tasks: [forgedIds('ids-1.img', { [kind]: outside })],
+          networks: [network(OUTSIDE.net_ns_id, 'x')],
+        });
+        expect(shared).toContain(`no ${name} namespace of its own`);
+      }
+      expect(found({ tasks: [...tasks, forgedIds('ids-7.img', { cgroup_ns_id: 20 })] })).toEqual([
+        'ids-7.img: a cgroup namespace of its own',
+      ]);
+      const unnamed = 'a network namespace that is not the pod’s';
+      expect(found({ networks: [] })).toEqual([unnamed]);
+      expect(found({ networks: [network(10)] })).toEqual([unnamed, 'netns-10.img: a network namespace of its own']);
+      expect(found({ networks: [network(10, 'extNetNs'), network(20, 'extNetNs')] })).toEqual([
+        'netns-20.img: a network namespace of its own',
       ]);
       expect(found({ mounts: [...mounts, 'mountpoints-21.img'] })).toEqual([
         'mountpoints-21.img: a mount namespace of its own',

@@ -43,9 +43,10 @@ export function guardArchive(images: readonly Named[], granted: Granted, mounts:
   if (trees.length !== 1) throw refused(`it has ${trees.length} tables of mounts`);
   const found = seen(() => [
     ...namespaceExcesses(criuImages(), {
-      ...{ tasks: named(/^ids-/), inventories: named(/^inventory/), mounts: trees.map(({ name }) => name) },
+      ...{ tasks: named(/^ids-/), inventories: named(/^inventory/), networks: named(/^netns-/) },
+      mounts: trees.map(({ name }) => name),
     }),
-    ...coreExcesses(criuImages(), cores, named(/^seccomp/)[0], granted),
+    ...coreExcesses(criuImages(), { cores, seccomp: named(/^seccomp/)[0], tree: named(/^pstree/)[0] }, granted),
     ...trees.flatMap((tree) => mountExcesses(criuImages(), tree, grantedMounts(mounts), BY_RUNTIME)),
   ]);
   if (found.length === 0) return;
@@ -56,10 +57,11 @@ export function guardArchive(images: readonly Named[], granted: Granted, mounts:
 /** Reads a sample of each image, which the first time takes long: ahead of the freeze. Idempotent. */
 export function rehearseArchiveGuard(granted: Granted): void {
   const sample = (message: string): Named => ({ name: 'sample', data: criuImages().sample(message) });
-  coreExcesses(criuImages(), [sample('core_entry')], sample('seccomp_entry'), granted);
+  const cores = [sample('core_entry')];
+  coreExcesses(criuImages(), { cores, seccomp: sample('seccomp_entry'), tree: sample('pstree_entry') }, granted);
   mountExcesses(criuImages(), sample('mnt_entry'), grantedMounts([]), BY_RUNTIME);
   const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
-  namespaceExcesses(criuImages(), { tasks, inventories, mounts: [] });
+  namespaceExcesses(criuImages(), { tasks, inventories, networks: [sample('netns_entry')], mounts: [] });
 }
 
 function seen(look: () => string[]): string[] {

@@ -29,9 +29,13 @@ export function grantedBy(plan: Plan, started: Started): Granted {
   const own: SecurityContext = spec.containers.find((each) => each.name === name)?.securityContext ?? {};
   const seccomp = (own.seccompProfile ?? ofPod.seccompProfile)?.type ?? 'Unconfined';
   const { fsGroup, supplementalGroups = [] } = ofPod;
+  const uid = own.runAsUser ?? ofPod.runAsUser ?? started.uid;
+  const bounding = own.privileged ? capabilitySet(CAPABILITIES) : boundingSet(own.capabilities ?? {});
   return {
-    bounding: own.privileged ? capabilitySet(CAPABILITIES) : boundingSet(own.capabilities ?? {}),
-    uids: [own.runAsUser ?? ofPod.runAsUser ?? started.uid],
+    bounding,
+    // Another user than root loses them as the runtime starts the program (capabilities(7), execve).
+    permitted: uid === 0 ? bounding : 0n,
+    uids: [uid],
     gids: [
       own.runAsGroup ?? ofPod.runAsGroup ?? started.gid,
       ...(fsGroup === undefined ? [] : [fsGroup]),
@@ -41,6 +45,7 @@ export function grantedBy(plan: Plan, started: Started): Granted {
     noNewPrivileges: own.allowPrivilegeEscalation === false,
     seccompFilters: own.privileged || seccomp === 'Unconfined' ? 0 : 1,
     profile: '',
+    lowestNice: 0,
   };
 }
 

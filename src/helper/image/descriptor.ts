@@ -2,7 +2,10 @@ import path from 'node:path';
 import protobuf from 'protobufjs';
 
 /** CRIU's definitions that the helper reads images by, and all that they import. */
-const DEFINITIONS = ['core.proto', 'mnt.proto', 'pagemap.proto', 'seccomp.proto', 'fdinfo.proto', 'inventory.proto'];
+const DEFINITIONS = [
+  ...['core.proto', 'mnt.proto', 'pagemap.proto', 'seccomp.proto', 'fdinfo.proto', 'inventory.proto'],
+  ...['netdev.proto', 'pstree.proto'],
+];
 
 /**
  * CRIU's own protobuf definitions as the JSON that protobufjs reads. `images`: the folder `images` of CRIU's source, as

@@ -10,6 +10,8 @@ const FILTERS = '/usr/bin/filters';
 const FILTERED = 2;
 /** SECCOMP_FILTER_FLAG_TSYNC: the filter holds for all threads, and CRIU leaves it out of theirs (criu/seccomp.c). */
 const TSYNC = 1;
+/** That one, and SECCOMP_FILTER_FLAG_LOG and SECCOMP_FILTER_FLAG_SPEC_ALLOW: those that change nothing of who is filtered. */
+const KNOWN_FLAGS = 7;
 
 const filters = z.looseObject({
   seccomp_filters: z
@@ -80,6 +82,17 @@ function placesOf({ seccomp_mode, seccomp_filter }: Restricted, all: readonly Fi
     places.push(at);
   }
   return places;
+}
+
+/**
+ * Whether a filter of the task's would hold for other threads of its process that are filtered, too: the kernel sets none
+ * then, and CRIU does not see it (criu/pie/restorer.c, restore_seccomp_filter). Or whether it has flags that CRIU never
+ * notes, of which one makes a listener in its place. Pure.
+ */
+export function isAstray(task: Restricted, all: readonly Filter[], others: readonly Restricted[]): boolean {
+  const flags = placesOf(task, all).reduce((found, at) => found | (all[at]?.flags ?? 0), 0);
+  const alone = others.every(({ seccomp_mode }) => seccomp_mode === 0);
+  return (flags & ~KNOWN_FLAGS) !== 0 || ((flags & TSYNC) !== 0 && !alone);
 }
 
 /**

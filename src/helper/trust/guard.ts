@@ -6,8 +6,8 @@ import { parseMountInfo } from '../mounts.ts';
 import { readProc } from '../processes.ts';
 import { type Asked, excesses, type Granted, parseGranted } from './credentials.ts';
 import type { CriuImages, Named } from './criu-image.ts';
-import { filtersIn, filtersOf, hasFilters } from './filters.ts';
-import { type AskedLimits, limitOf, parseLimits } from './limits.ts';
+import { type Filter, filtersIn, filtersOf, hasFilters, isAstray } from './filters.ts';
+import { type AskedLimits, limitOf, lowestNice, parseLimits, scheduleOf } from './limits.ts';
 import { BESIDE_PLACEHOLDER, type GrantedMounts, grantedMounts, mountExcesses } from './mounts.ts';
 import { namespaceExcesses } from './namespaces.ts';
 
@@ -17,6 +17,7 @@ const credentials = z.looseObject({
   ...{ uid: id, euid: id, suid: id, fsuid: id, gid: id, egid: id, sgid: id, fsgid: id },
   ...{ cap_inh: words, cap_prm: words, cap_eff: words, cap_bnd: words, cap_amb: words, groups: words },
   lsm_profile: z.string().default(''),
+  lsm_sockcreate: z.string().default(''),
   no_new_privs: z.int().default(0),
 });
 const core = z.looseObject({
@@ -39,16 +40,28 @@ const core = z.looseObject({
       creds: credentials,
       seccomp_mode: z.int().default(0),
       seccomp_filter: z.int().nonnegative().default(0),
+      sched_policy: id.optional(),
+      sched_nice: z.int().optional(),
     })
     .optional(),
 });
 /** A task that will run. */
 type Task = z.infer<typeof core> & { thread_core: NonNullable<z.infer<typeof core>['thread_core']> };
+/** Of the threads of a process, the leader is in it, too. */
+const tree = z.looseObject({ pid: id, threads: z.array(id).default([]) });
 /** TASK_DEAD of criu/include/pid.h: it has ended, and its parent has not looked yet. */
 const DEAD = 2;
 
 /** The images of mounts of a folder. */
 export const MOUNTS = /^mountpoints-\d+\.img$/;
+
+/** Images that say what the processes may do; there are no filters where nothing is filtered. */
+export interface TaskImages {
+  readonly cores: readonly Named[];
+  readonly seccomp?: Named | undefined;
+  /** Which threads belong together. */
+  readonly tree?: Named | undefined;
+}
 
 /**
  * Compares what the images in a folder ask for with what the placeholder was given by its runtime: user, groups,
@@ -67,12 +80,18 @@ export function guardImages(
   const named = (pattern: RegExp) => names.filter((name) => pattern.test(name)).map(read);
   const granted = grantedTo(placeholderPid);
   const own = filtersGrantedTo(placeholderPid, granted);
+  const [seccomp, pstree] = [named(/^seccomp\.img$/)[0], named(/^pstree\.img$/)[0]];
+  const tasks = { cores: named(/^core-\d+\.img$/), seccomp, tree: pstree };
   const found = [
     ...namespaceExcesses(images, {
-      ...{ tasks: named(/^ids-\d+\.img$/), inventories: named(/^inventory\.img$/) },
+      ...{
+        tasks: named(/^ids-\d+\.img$/),
+        inventories: named(/^inventory\.img$/),
+        networks: named(/^netns-\d+\.img$/),
+      },
       mounts: names.filter((name) => MOUNTS.test(name)),
     }),
-    ...coreExcesses(images, named(/^core-\d+\.img$/), named(/^seccomp\.img$/)[0], granted, own),
+    ...coreExcesses(images, tasks, granted, own),
     ...named(MOUNTS).flatMap((image) =>
       mountExcesses(images, image, mountsGrantedTo(placeholderPid, marks), BESIDE_PLACEHOLDER),
     ),
@@ -92,17 +111,18 @@ export function rehearseGuard(images: CriuImages, placeholderPid: number): void 
   const sample = (message: string): Named => ({ name: 'sample', data: images.sample(message) });
   const granted = grantedTo(placeholderPid);
   filtersGrantedTo(placeholderPid, granted);
-  coreExcesses(images, [sample('core_entry')], sample('seccomp_entry'), granted);
+  const cores = [sample('core_entry')];
+  coreExcesses(images, { cores, seccomp: sample('seccomp_entry'), tree: sample('pstree_entry') }, granted);
   mountExcesses(images, sample('mnt_entry'), mountsGrantedTo(placeholderPid), BESIDE_PLACEHOLDER);
   const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
-  namespaceExcesses(images, { tasks, inventories, mounts: [] });
+  namespaceExcesses(images, { tasks, inventories, networks: [sample('netns_entry')], mounts: [] });
 }
 
 /**
  * The tasks that images of cores hold, each with its image's name; those that have ended are left out, for CRIU makes them
  * end at once. Throws `not-movable` for what is no such image. Pure.
  */
-export function tasksIn(images: CriuImages, cores: readonly Named[]): { name: string; task: Task }[] {
+export function tasksIn(images: CriuImages, cores: readonly Named[]): NamedTask[] {
   return cores.flatMap(({ name, data }) =>
     images
       .entries(name, data, 'core_entry', core)
@@ -115,36 +135,74 @@ export function tasksIn(images: CriuImages, cores: readonly Named[]): { name: st
 }
 
 /**
- * What images of tasks ask for beyond what is granted, each with the image's name. `seccomp`: the image of filters. `own`:
- * the filters that the runtime set, where they are known. Pure.
+ * What images of tasks ask for beyond what is granted, each with the image's name. `own`: the filters that the runtime set,
+ * where they are known. Pure.
  */
 export function coreExcesses(
   images: CriuImages,
-  cores: readonly Named[],
-  seccomp: Named | undefined,
+  { cores, seccomp, tree: pstree }: TaskImages,
   granted: Granted,
   own: readonly Buffer[] = [],
 ): string[] {
-  const tasks = tasksIn(images, cores);
   const all = seccomp ? filtersIn(images, seccomp) : [];
-  const leaders = tasks.filter(({ task }) => task.tc !== undefined).map(({ task }) => task.thread_core);
-  const limits = { count: granted.seccompFilters, own };
-  const synced = leaders.every((leader) => hasFilters(leader, all, { ...limits, forThreads: true }));
-  return tasks.flatMap(({ name, task }) => {
-    const filtered = hasFilters(task.thread_core, all, limits) || (task.tc === undefined && synced);
-    return excesses(askedBy(task, filtered), granted).map((what) => `${name}: ${what}`);
+  return processesIn(images, tasksIn(images, cores), pstree).flatMap((threads) => {
+    const filtered = filteredOf(threads, all, { count: granted.seccompFilters, own });
+    return threads.flatMap(({ name, task }) =>
+      excesses(askedBy(task, filtered.has(task)), granted).map((what) => `${name}: ${what}`),
+    );
   });
 }
 
-function askedBy({ tc, thread_core: { creds } }: Task, filtered: boolean): Asked {
-  const sets = [creds.cap_inh, creds.cap_prm, creds.cap_eff, creds.cap_bnd, creds.cap_amb].map(bits);
+interface NamedTask {
+  readonly name: string;
+  readonly task: Task;
+}
+
+/** The tasks by their processes; all of them as those of one where nothing says which belong together. */
+function processesIn(images: CriuImages, tasks: readonly NamedTask[], pstree: Named | undefined): NamedTask[][] {
+  const entries = pstree ? images.entries(pstree.name, pstree.data, 'pstree_entry', tree) : [];
+  const leaderOf = new Map(entries.flatMap(({ pid, threads }) => threads.map((thread) => [thread, pid] as const)));
+  const processes = new Map<number | undefined, NamedTask[]>();
+  for (const task of tasks) {
+    const process = leaderOf.get(Number(/\d+/.exec(task.name)?.[0]));
+    processes.set(process, [...(processes.get(process) ?? []), task]);
+  }
+  return [...processes.values()];
+}
+
+/** Those of a process that have the filters, or whose leader has them for all. */
+function filteredOf(
+  threads: readonly NamedTask[],
+  all: readonly Filter[],
+  limits: { count: number; own: readonly Buffer[] },
+): ReadonlySet<Task> {
+  const cores = threads.map(({ task }) => task.thread_core);
+  const sound = threads.filter(({ task: { thread_core } }) => {
+    const others = cores.filter((other) => other !== thread_core);
+    return !isAstray(thread_core, all, others);
+  });
+  const leaders = sound.filter(({ task }) => task.tc !== undefined);
+  const synced =
+    leaders.length > 0 &&
+    leaders.every(({ task }) => hasFilters(task.thread_core, all, { ...limits, forThreads: true }));
+  const has = ({ task }: NamedTask) => hasFilters(task.thread_core, all, limits) || (task.tc === undefined && synced);
+  return new Set(sound.filter(has).map(({ task }) => task));
+}
+
+function askedBy({ tc, thread_core }: Task, filtered: boolean): Asked {
+  const { creds } = thread_core;
+  const union = (...sets: readonly (readonly number[])[]) => sets.map(bits).reduce((all, set) => all | set, 0n);
+  const permitted = union(creds.cap_prm, creds.cap_eff, creds.cap_amb);
   return {
-    capabilities: sets.reduce((all, set) => all | set, 0n),
+    capabilities: permitted | union(creds.cap_inh, creds.cap_bnd),
+    permitted,
     uids: [creds.uid, creds.euid, creds.suid, creds.fsuid],
     gids: [creds.gid, creds.egid, creds.sgid, creds.fsgid, ...creds.groups],
     noNewPrivileges: creds.no_new_privs === 1,
     filtered: filtered && tc?.old_seccomp_mode === undefined && tc?.old_seccomp_filter === undefined,
     profile: creds.lsm_profile,
+    socketLabel: creds.lsm_sockcreate,
+    schedule: scheduleOf(thread_core),
     limits: tc && limitsAskedBy(tc),
   };
 }
@@ -168,5 +226,6 @@ export function mountsGrantedTo(pid: number, marks: readonly string[] = []): Gra
 export function grantedTo(pid: number): Granted {
   const label = readProc(pid, 'attr/apparmor/current') ?? readProc(pid, 'attr/current') ?? '';
   const limits = parseLimits(readProc(pid, 'limits') ?? '', readProc(pid, 'oom_score_adj') ?? '');
-  return { ...parseGranted(readProc(pid, 'status') ?? '', label), limits };
+  const more = { limits, lowestNice: lowestNice(readProc(pid, 'stat') ?? '', limits) };
+  return parseGranted(readProc(pid, 'status') ?? '', label, more);
 }

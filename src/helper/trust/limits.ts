@@ -1,3 +1,4 @@
+import type { Core, Long } from './core-entry.ts';
 import type { CriuImages, Named } from './criu-image.ts';
 
 /** What a container's processes may have of their node, as far as a process can be given more of it. */
@@ -50,15 +51,43 @@ export function limitExcesses(asked: AskedLimits, granted: Limits): string[] {
   ];
 }
 
-/** A 64-bit number as protobufjs has it, written as such or as any other. */
-interface Long {
-  toString(): string;
+/** How a task is scheduled (sched(7)), as an image says it. */
+export interface Schedule {
+  readonly policy: number;
+  readonly nice: number;
 }
-interface Core {
-  readonly tc?: {
-    oom_score_adj?: number;
-    readonly rlimits?: { readonly rlimits: { cur: Long | number; max: Long | number }[] };
-  };
+
+/** SCHED_OTHER, SCHED_BATCH and SCHED_IDLE, which leave every other task its turn. */
+const YIELDING = new Set([0, 3, 5]);
+/** SCHED_RESET_ON_FORK, which CRIU tells beside the policy. */
+const RESET_ON_FORK = 0x40000000;
+/** RLIMIT_NICE */
+const NICE = 13;
+
+/** The lowest nice value that a process may have by its limits: the one that it has, by /proc/PID/stat, or a lower one. Pure. */
+export function lowestNice(stat: string, { hard }: Limits): number {
+  const nice = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+  if (Number.isNaN(nice)) throw new Error('/proc/PID/stat cannot be read');
+  return Math.min(nice, 20 - (hard[NICE] ?? 0));
+}
+
+/** What CRIU makes of an image: without a policy it takes all for unsaid. */
+export function scheduleOf(thread: {
+  readonly sched_policy?: number | undefined;
+  readonly sched_nice?: number | undefined;
+}): Schedule {
+  const { sched_policy: policy, sched_nice: nice = 0 } = thread;
+  return policy === undefined ? { policy: 0, nice: 0 } : { policy, nice };
+}
+
+const yields = ({ policy }: Schedule) => YIELDING.has(policy & ~RESET_ON_FORK);
+
+/** What a task asks for beyond its turn among others, in words. Pure. */
+export function scheduleExcesses(asked: Schedule, lowest: number): string[] {
+  return [
+    ...(yields(asked) ? [] : [`to run before all others (scheduling policy ${asked.policy})`]),
+    ...(asked.nice < lowest ? [`a nice value of ${asked.nice}`] : []),
+  ];
 }
 
 /**
@@ -85,5 +114,20 @@ export function withinLimits(images: CriuImages, { name, data }: Named, granted:
       changed = true;
     }
     return changed;
+  });
+}
+
+/** The image of a task that yields to others and has no lower nice value; the very one where it does, as {@link withinLimits}. Pure. */
+export function withinTurn(images: CriuImages, { name, data }: Named, lowest: number): Buffer {
+  return images.rewritten<Core>(name, data, 'core_entry', ({ thread_core }) => {
+    if (!thread_core) return false;
+    const schedule = scheduleOf(thread_core);
+    if (scheduleExcesses(schedule, lowest).length === 0) return false;
+    if (!yields(schedule)) {
+      thread_core.sched_policy = 0;
+      thread_core.sched_prio = 0;
+    }
+    thread_core.sched_nice = Math.max(schedule.nice, lowest);
+    return true;
   });
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { guardArchive } from '../../../src/engines/kubelet/archive-guard.ts';
 import type { Granted } from '../../../src/helper/trust/credentials.ts';
 import { namespaces } from '../../fixtures/kubelet-move.ts';
-import { changedImage } from '../../support/criu-image.ts';
+import { changedImage, criuImage } from '../../support/criu-image.ts';
 import { outcomeOf } from '../../support/outcome.ts';
 
 // Images of a restricted redis (user 1234, groups 1235, 2000 and 3000, no capabilities, seccomp RuntimeDefault) out of an
@@ -16,10 +16,15 @@ const NAMES = [
 ];
 const TABLE = 'mountpoints-13.img';
 type Images = Readonly<Record<string, Buffer>>;
-const REAL: Images = Object.fromEntries(NAMES.map((name) => [name, readFileSync(path.join(FOLDER, name))]));
+const REAL: Images = {
+  ...Object.fromEntries(NAMES.map((name) => [name, readFileSync(path.join(FOLDER, name))])),
+  'netns-10.img': criuImage('netns_entry', [{ ext_key: 'extRootNetNS' }]),
+};
 
 const RESTRICTED: Granted = {
   bounding: 0n,
+  permitted: 0n,
+  lowestNice: 0,
   uids: [1234],
   gids: [1235, 2000, 3000],
   noNewPrivileges: true,
@@ -81,6 +86,28 @@ function mountAt(point: string): Mount {
   return found.find(({ mountpoint }) => mountpoint === point) ?? { mountpoint: '', mnt_id: 0, root_dev: 0, flags: 0 };
 }
 
+/** An image of a task with its thread's part changed. */
+function withThread(name: string, change: (thread: Core['thread_core']) => void): Buffer {
+  return changedImage('core_entry', REAL[name] ?? Buffer.alloc(0), (entry: Core) => {
+    change(entry.thread_core);
+    return entry;
+  });
+}
+
+interface Filters {
+  readonly seccomp_filters: { readonly filter: Uint8Array; readonly flags: number }[];
+}
+
+/** The only filter, as often as there are flags. */
+function withFlags(...flags: readonly number[]): Buffer {
+  return changedImage('seccomp_entry', REAL['seccomp.img'] ?? Buffer.alloc(0), ({ seccomp_filters }: Filters) => ({
+    seccomp_filters: flags.map((each) => ({ ...seccomp_filters[0], flags: each })),
+  }));
+}
+
+const filteredBy = (place: number) => (thread: Core['thread_core']) =>
+  Object.assign(thread, { seccomp_mode: 2, seccomp_filter: place });
+
 const refusedFor = (why: RegExp) => expect.objectContaining({ code: 'F347', detail: expect.stringMatching(why) });
 
 describe('the processes in an archive', () => {
@@ -101,9 +128,59 @@ describe('the processes in an archive', () => {
     ['no table of mounts', { 'core-1.img': REAL['core-1.img'] ?? Buffer.alloc(0) }, /it has 0 tables of mounts/],
     ['two tables of mounts', { ...REAL, 'mountpoints-14.img': REAL[TABLE] ?? Buffer.alloc(0) }, /it has 2 tables/],
     ['a user namespace', { ...REAL, 'ids-1.img': namespaces({ user_ns_id: 14 }) }, /user namespace of its own/],
+    ['the node’s network', { ...REAL, 'ids-1.img': namespaces({ net_ns_id: 2 }) }, /no network namespace of its own/],
+    [
+      'a network namespace that CRIU would make',
+      { ...REAL, 'netns-10.img': criuImage('netns_entry', [{}]) },
+      /a network namespace that is not the pod’s/,
+    ],
     ['the node’s processes', { ...REAL, 'ids-1.img': namespaces({ pid_ns_id: 1 }) }, /no PID namespace of its own/],
   ])('are refused with %s', (_name, images, why) => {
     expect(() => guard(images)).toThrow(refusedFor(why));
+  });
+
+  it('have as root what the pod grants, and not as a user that no_new_privs keeps from it', () => {
+    const DEFAULTS = 0xa80425fb;
+    const rooted = withThread('core-1.img', ({ creds }) => {
+      Object.assign(creds, { uid: 0, euid: 0, cap_prm: [DEFAULTS, 0], cap_eff: [DEFAULTS, 0], cap_bnd: [DEFAULTS, 0] });
+    });
+    const images = { ...REAL, 'core-1.img': rooted };
+    const root = { ...RESTRICTED, uids: [0, 1234], bounding: BigInt(DEFAULTS), permitted: BigInt(DEFAULTS) };
+    expect(() => guard(images, root)).not.toThrow();
+    const user = { ...root, uids: [1234], permitted: 0n };
+    expect(() => guard(images, user)).toThrow(refusedFor(/core-1\.img: capabilities CHOWN, .*; core-1\.img: user 0/));
+  });
+
+  it('each have a filter of system calls of their own, or the leader’s, and not both in one process', () => {
+    const thread = withThread('core-11.img', filteredBy(1));
+    const own = { ...REAL, 'core-11.img': thread, 'seccomp.img': withFlags(0, 0) };
+    expect(() => guard(own)).not.toThrow();
+    const why = refusedFor(/: core-1\.img: system calls without a seccomp filter$/);
+    expect(() => guard({ ...own, 'seccomp.img': withFlags(1, 0) })).toThrow(why);
+    // Of another process they say nothing.
+    const second = withThread('core-1.img', filteredBy(1));
+    const both = { ...REAL, 'core-20.img': second, 'core-21.img': withThread('core-11.img', filteredBy(1)) };
+    const pstree = criuImage('pstree_entry', [
+      { pid: 1, ppid: 0, pgid: 1, sid: 1, threads: [1, 11] },
+      { pid: 20, ppid: 1, pgid: 1, sid: 1, threads: [20, 21] },
+    ]);
+    expect(() => guard({ ...both, 'pstree.img': pstree, 'seccomp.img': withFlags(1, 0) })).not.toThrow();
+    expect(() => guard({ ...both, 'seccomp.img': withFlags(1, 0) })).toThrow(refusedFor(/core-1\.img: system calls/));
+  });
+
+  it.each([8, 16, 32])('are refused with a filter whose flags CRIU never notes: %i', (flags) => {
+    expect(() => guard({ ...REAL, 'seccomp.img': withFlags(1 | flags) })).toThrow(
+      refusedFor(/without a seccomp filter/),
+    );
+  });
+
+  it('are refused with a turn before all others', () => {
+    const before = withThread('core-11.img', (each) => Object.assign(each, { sched_policy: 1, sched_prio: 99 }));
+    expect(() => guard({ ...REAL, 'core-11.img': before })).toThrow(
+      refusedFor(/core-11\.img: to run before all others/),
+    );
+    const nicer = withThread('core-1.img', (each) => Object.assign(each, { sched_policy: 0, sched_nice: -1 }));
+    expect(() => guard({ ...REAL, 'core-1.img': nicer })).toThrow(refusedFor(/core-1\.img: a nice value of -1/));
   });
 
   it('are refused with more than the pod grants, in a thread too, and five differences are told', () => {

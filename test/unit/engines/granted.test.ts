@@ -58,6 +58,12 @@ describe('what a pod grants its container', () => {
     expect(but).toEqual(all.filter((name) => name !== 'SYS_ADMIN'));
   });
 
+  it('has them itself as root, and as another user only where it may come to them', () => {
+    expect(granted({ runAsUser: 0 })).toMatchObject({ permitted: granted().bounding });
+    expect(granted({ runAsUser: 1000 })).toMatchObject({ permitted: 0n, bounding: granted().bounding });
+    expect(granted()).toMatchObject({ permitted: 0n });
+  });
+
   it('has no new privileges only where the container says so', () => {
     expect(granted({ allowPrivilegeEscalation: false }).noNewPrivileges).toBe(true);
     expect(granted({ allowPrivilegeEscalation: true }).noNewPrivileges).toBe(false);
