@@ -169,7 +169,10 @@ export function contextFor(
   const found = [wanted.context, ...listContexts(kubeconfig)].find(isSame);
   if (found !== undefined) return found;
   const now = serverOf(wanted.context);
-  const why = now === undefined ? 'there is no context of that name' : `the context of that name leads to ${now}`;
+  const why =
+    now === undefined
+      ? 'there is no context of that name'
+      : `the context of that name leads to ${now || 'what is no URL'}`;
   throw new MigrateError('F302', {
     detail: `no context of ${kubeconfig.files.join(', ')} leads to ${wanted.server}, which was ${wanted.context}; ${why}`,
     remedy: `name the context of that cluster with ${flag}`,

@@ -12,6 +12,7 @@ import type { Cluster } from '../../../src/kube/connect.ts';
 import { createCredentials } from '../../../src/kube/credentials.ts';
 import { createHttpClient } from '../../../src/kube/http-client.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
+import { withoutUserInfo } from '../../../src/kube/server-address.ts';
 import { connectLocal } from '../../fakes/exec-server.ts';
 import { LOCALHOST } from '../../fixtures/localhost-tls.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -329,7 +330,16 @@ describe('credentials', () => {
     expect(urls).toEqual([`http://127.0.0.1:${port}/version`]);
   });
 
+  it.each(['https:me:secret@host', ' https://me:secret@host', 'https:/me:secret@host', 'https:\\\\me:secret@host'])(
+    'are told apart from an address wherever whoever connects finds them: %s',
+    (address) => {
+      expect(withoutUserInfo(address)).toEqual({ address: 'https://host', auth: 'me:secret' });
+    },
+  );
+
   it('in an address that is no URL are not shown either', () => {
+    expect(withoutUserInfo('https://admin:hunter2@ho st')).toEqual({ address: '' });
+
     const of = (address: string) => () =>
       createCredentials({ name: 'east', namespace: 'default', cluster: { server: address }, user: {} });
     for (const address of [
