@@ -44,6 +44,7 @@ import { timed } from './timing.ts';
 import { fitImages, rehearseFit } from './trust/fit.ts';
 import { guardImages, rehearseGuard } from './trust/guard.ts';
 import { criuImages } from './trust/installed.ts';
+import { checkOutcome, rehearseOutcome } from './trust/outcome.ts';
 
 type Known = Exclude<TargetRecord, { state: 'idle' }>;
 type Armory = { restore: (Armed | undefined)[]; abort?: Armed | undefined; unlock?: Armed | undefined };
@@ -126,7 +127,10 @@ export class Target {
       unlock: armNetwork(network),
     };
     rehearseFit(criuImages(), network);
-    for (const { placeholderPid } of places) rehearseGuard(criuImages(), placeholderPid);
+    for (const { placeholderPid } of places) {
+      rehearseGuard(criuImages(), placeholderPid);
+      rehearseOutcome(placeholderPid);
+    }
     return {};
   }
 
@@ -190,7 +194,7 @@ export class Target {
       const { value, ms } = await timed(() => armed.run(restoreArguments(whole, stands.length > 0)));
       wallMs += ms;
       if (value.status !== 0) throw refusal(readLog(restoreLog(container)) || value.stderr, value.stderr);
-      const { root, count } = await checkRestored(place.placeholderPid, handover.innerPids);
+      const { root, count } = await checkRestored(place.placeholderPid, handover.innerPids, marks);
       restored.unshift({ ...place, rootPid: root });
       processes += count;
     }
@@ -316,7 +320,8 @@ async function restoredPlace(containerId: string, handover: Handover | undefined
   };
   if (isTold(place)) return [place];
   try {
-    await checkRestored(first.pid, handover?.innerPids ?? []);
+    const marks = handover ? missingMarks(first.pid, handover) : [];
+    await checkRestored(first.pid, handover?.innerPids ?? [], marks);
     return [place];
   } catch (error) {
     if (error instanceof HelperFailure) return [];
@@ -373,9 +378,9 @@ async function restoredTree(placeholderPid: number) {
 
 /**
  * The restored root: a child of the placeholder that is pid 1 in a namespace of its own. Throws unless all processes of
- * the dump are there and stopped.
+ * the dump are there and stopped, and none has more than the placeholder was given.
  */
-async function checkRestored(placeholderPid: number, innerPids: readonly number[]) {
+async function checkRestored(placeholderPid: number, innerPids: readonly number[], marks: readonly string[]) {
   const restored = await restoredTree(placeholderPid);
   const root = restored.find((each) => each.parent === placeholderPid && each.innerPid === 1);
   if (!root) throw new HelperFailure('criu-refused-restore', 'CRIU restored no process');
@@ -386,8 +391,10 @@ async function checkRestored(placeholderPid: number, innerPids: readonly number[
   }
   const present = new Set(restored.map((each) => each.innerPid));
   const missing = innerPids.filter((pid) => !present.has(pid));
-  if (missing.length === 0) return { root: root.pid, count: innerPids.length };
-  throw new HelperFailure('criu-refused-restore', `processes are missing: ${missing.join(' ')}`);
+  if (missing.length > 0)
+    throw new HelperFailure('criu-refused-restore', `processes are missing: ${missing.join(' ')}`);
+  checkOutcome(placeholderPid, restored, marks);
+  return { root: root.pid, count: innerPids.length };
 }
 
 /** Kills what CRIU left behind; the root of a PID namespace takes all of it along. Waits until it is gone. */
