@@ -12,6 +12,7 @@ import { compiledNative } from '../../src/helper/image/toolchain.ts';
 import { parseMountInfo } from '../../src/helper/mounts.ts';
 import type { Granted } from '../../src/helper/trust/credentials.ts';
 import { CriuImages, type Named } from '../../src/helper/trust/criu-image.ts';
+import { unprivilegedPortsFrom } from '../../src/helper/trust/descriptors.ts';
 import { filtersIn, parseFilters, withFilters } from '../../src/helper/trust/filters.ts';
 import { rehearseFit, withoutCapabilities } from '../../src/helper/trust/fit.ts';
 import { coreExcesses, rehearseGuard, tasksIn } from '../../src/helper/trust/guard.ts';
@@ -511,6 +512,12 @@ describe('images of CRIU, read by its own definitions', () => {
       expect(found(marked)).toEqual([`a mount of its own at ${mark}`]);
       expect(found(marked, grantedMounts(parseMountInfo(lines), [mark]))).toEqual([]);
     });
+  });
+
+  it('are looked at with the ports that everybody may bind to in a network', () => {
+    const here = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8');
+    expect(unprivilegedPortsFrom(process.pid)).toBe(Number(here));
+    expect(() => unprivilegedPortsFrom(2 ** 30)).toThrow(HelperFailure);
   });
 
   it('that have more than the definitions know of are not rewritten', () => {

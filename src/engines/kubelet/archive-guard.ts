@@ -2,6 +2,7 @@ import { refused } from '../../archive/checkpoint-archive.ts';
 import { HelperFailure } from '../../helper/failure.ts';
 import type { Granted } from '../../helper/trust/credentials.ts';
 import { CriuImages, type Named } from '../../helper/trust/criu-image.ts';
+import { descriptorExcesses } from '../../helper/trust/descriptors.ts';
 import { coreExcesses } from '../../helper/trust/guard.ts';
 import { grantedMounts, type MountRules, mountExcesses } from '../../helper/trust/mounts.ts';
 import { namespaceExcesses } from '../../helper/trust/namespaces.ts';
@@ -22,6 +23,8 @@ const BY_RUNTIME: MountRules = {
   },
   isNeeded: () => true,
 };
+/** containerd lets everybody in a pod bind to any port (`enable_unprivileged_ports`), unless it is told otherwise. */
+const anyPort = () => 0;
 /** So many differences are told. */
 const TOLD = 5;
 
@@ -47,6 +50,7 @@ export function guardArchive(images: readonly Named[], granted: Granted, mounts:
       mounts: trees.map(({ name }) => name),
     }),
     ...coreExcesses(criuImages(), { cores, seccomp: named(/^seccomp/)[0], tree: named(/^pstree/)[0] }, granted),
+    ...descriptorExcesses(criuImages(), named(/^files\.img$/)[0], granted, anyPort),
     ...trees.flatMap((tree) => mountExcesses(criuImages(), tree, grantedMounts(mounts), BY_RUNTIME)),
   ]);
   if (found.length === 0) return;
@@ -59,6 +63,7 @@ export function rehearseArchiveGuard(granted: Granted): void {
   const sample = (message: string): Named => ({ name: 'sample', data: criuImages().sample(message) });
   const cores = [sample('core_entry')];
   coreExcesses(criuImages(), { cores, seccomp: sample('seccomp_entry'), tree: sample('pstree_entry') }, granted);
+  descriptorExcesses(criuImages(), sample('file_entry'), granted, anyPort);
   mountExcesses(criuImages(), sample('mnt_entry'), grantedMounts([]), BY_RUNTIME);
   const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
   namespaceExcesses(criuImages(), { tasks, inventories, networks: [sample('netns_entry')], mounts: [] });

@@ -41,6 +41,7 @@ export async function debianEntries(root: string): Promise<LayerEntry[]> {
     '/usr/bin/getfattr',
     '/usr/bin/nsenter',
     '/usr/bin/sync',
+    '/usr/bin/cat',
   ];
   const entries = [
     ...['etc', 'dev', 'proc', 'sys', 'run', 'images', '.kubectl-migrate', 'opt'].map((name) => directory(name)),

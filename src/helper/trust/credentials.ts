@@ -51,7 +51,7 @@ const SYS_NICE = capabilitySet(['SYS_NICE']);
  * Capabilities that a process, or one that it starts, can ever use. With no_new_privs they are those that it has: neither the
  * user root nor a file gives it others (`cap_bprm_creds_from_file` of the kernel's security/commoncap.c). Pure.
  */
-function attainable({ bounding, permitted, noNewPrivileges }: Granted): bigint {
+export function attainable({ bounding, permitted, noNewPrivileges }: Granted): bigint {
   return noNewPrivileges ? bounding & permitted : bounding;
 }
 

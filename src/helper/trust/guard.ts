@@ -6,6 +6,7 @@ import { parseMountInfo } from '../mounts.ts';
 import { readProc } from '../processes.ts';
 import { type Asked, excesses, type Granted, parseGranted } from './credentials.ts';
 import type { CriuImages, Named } from './criu-image.ts';
+import { descriptorExcesses, unprivilegedPortsFrom } from './descriptors.ts';
 import { type Filter, filtersIn, filtersOf, hasFilters, isAstray } from './filters.ts';
 import { type AskedLimits, limitOf, lowestNice, parseLimits, scheduleOf } from './limits.ts';
 import { BESIDE_PLACEHOLDER, type GrantedMounts, grantedMounts, mountExcesses } from './mounts.ts';
@@ -65,7 +66,7 @@ export interface TaskImages {
 
 /**
  * Compares what the images in a folder ask for with what the placeholder was given by its runtime: user, groups,
- * capabilities, no_new_privs, seccomp, security profile, limits, mounts, namespaces. Read-only. Throws `not-movable` naming
+ * capabilities, no_new_privs, seccomp, security profile, limits, mounts, namespaces, open files that take a capability. Read-only. Throws `not-movable` naming
  * all of it, before anything is restored: an image is believed in nothing that the pod's spec decides (CVE-2026-53492 came
  * from that). `marks`: files of the placeholder that will count as mounts on themselves.
  */
@@ -92,6 +93,7 @@ export function guardImages(
       mounts: names.filter((name) => MOUNTS.test(name)),
     }),
     ...coreExcesses(images, tasks, granted, own),
+    ...descriptorExcesses(images, named(/^files\.img$/)[0], granted, () => unprivilegedPortsFrom(placeholderPid)),
     ...named(MOUNTS).flatMap((image) =>
       mountExcesses(images, image, mountsGrantedTo(placeholderPid, marks), BESIDE_PLACEHOLDER),
     ),
@@ -113,6 +115,7 @@ export function rehearseGuard(images: CriuImages, placeholderPid: number): void 
   filtersGrantedTo(placeholderPid, granted);
   const cores = [sample('core_entry')];
   coreExcesses(images, { cores, seccomp: sample('seccomp_entry'), tree: sample('pstree_entry') }, granted);
+  descriptorExcesses(images, sample('file_entry'), granted, () => 0);
   mountExcesses(images, sample('mnt_entry'), mountsGrantedTo(placeholderPid), BESIDE_PLACEHOLDER);
   const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
   namespaceExcesses(images, { tasks, inventories, networks: [sample('netns_entry')], mounts: [] });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { guardArchive } from '../../../src/engines/kubelet/archive-guard.ts';
+import { capabilitySet } from '../../../src/helper/capabilities.ts';
 import type { Granted } from '../../../src/helper/trust/credentials.ts';
 import { namespaces } from '../../fixtures/kubelet-move.ts';
 import { changedImage, criuImage } from '../../support/criu-image.ts';
@@ -15,10 +16,18 @@ const NAMES = [
   ...(['core-1.img', 'core-11.img', 'ids-1.img', 'inventory.img', 'seccomp.img', 'mountpoints-13.img'] as const),
 ];
 const TABLE = 'mountpoints-13.img';
-type Images = Readonly<Record<string, Buffer>>;
+type Images = Readonly<Record<string, Buffer | undefined>>;
+
+/** A socket at port 80, as CRIU notes it. */
+function internetSocket(type: number): object {
+  const isk = { id: 2, ino: 3, family: 2, proto: 6, state: 10, src_port: 80, dst_port: 0, flags: 2, backlog: 1, type };
+  return { type: 4, id: 2, isk: { ...isk, fown: {}, opts: {} } };
+}
+
 const REAL: Images = {
   ...Object.fromEntries(NAMES.map((name) => [name, readFileSync(path.join(FOLDER, name))])),
   'netns-10.img': criuImage('netns_entry', [{ ext_key: 'extRootNetNS' }]),
+  'files.img': criuImage('file_entry', [{ type: 1, id: 1 }, internetSocket(1)]),
 };
 
 const RESTRICTED: Granted = {
@@ -57,7 +66,7 @@ const MOUNTS = [
 ];
 
 function guard(images: Images, granted = RESTRICTED, mounts = MOUNTS): void {
-  const named = Object.entries(images).map(([name, data]) => ({ name, data }));
+  const named = Object.entries(images).flatMap(([name, data]) => (data ? [{ name, data }] : []));
   guardArchive(named, granted, mounts);
 }
 
@@ -124,6 +133,7 @@ describe('the processes in an archive', () => {
 
   it.each<[string, Images, RegExp]>([
     ['no process', { ...REAL, 'core-1.img': Buffer.alloc(0) }, /cannot be read/],
+    ['open files as old images have them', { ...REAL, 'files.img': undefined }, /no open files/],
     ['no core', { [TABLE]: REAL[TABLE] ?? Buffer.alloc(0) }, /it has no process/],
     ['no table of mounts', { 'core-1.img': REAL['core-1.img'] ?? Buffer.alloc(0) }, /it has 0 tables of mounts/],
     ['two tables of mounts', { ...REAL, 'mountpoints-14.img': REAL[TABLE] ?? Buffer.alloc(0) }, /it has 2 tables/],
@@ -172,6 +182,20 @@ describe('the processes in an archive', () => {
     expect(() => guard({ ...REAL, 'seccomp.img': withFlags(1 | flags) })).toThrow(
       refusedFor(/without a seccomp filter/),
     );
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a packet socket', { type: 10, id: 2 }, /files\.img: packet sockets without NET_RAW/],
+    ['a raw socket', internetSocket(3), /files\.img: raw sockets without NET_RAW/],
+    ['a raw socket that does not block', internetSocket(0x803), /files\.img: raw sockets without NET_RAW/],
+    ['a network device', { type: 15, id: 2 }, /files\.img: network devices without NET_ADMIN/],
+    ['a map of BPF', { type: 19, id: 2 }, /files\.img: maps of BPF without BPF or SYS_ADMIN/],
+  ])('are refused with %s open that nobody in the container can make', (_name, file, why) => {
+    const open = { ...REAL, 'files.img': criuImage('file_entry', [{ type: 1, id: 1 }, file]) };
+    expect(() => guard(open)).toThrow(refusedFor(why));
+    const all = capabilitySet(['NET_RAW', 'NET_ADMIN', 'BPF']);
+    expect(() => guard(open, { ...RESTRICTED, bounding: all, permitted: all })).not.toThrow();
+    expect(() => guard(open, { ...RESTRICTED, bounding: all })).toThrow(refusedFor(why));
   });
 
   it('are refused with a turn before all others', () => {
