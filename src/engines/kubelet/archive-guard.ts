@@ -3,7 +3,7 @@ import { HelperFailure } from '../../helper/failure.ts';
 import type { Granted } from '../../helper/trust/credentials.ts';
 import { CriuImages, type Named } from '../../helper/trust/criu-image.ts';
 import { descriptorExcesses } from '../../helper/trust/descriptors.ts';
-import { coreExcesses } from '../../helper/trust/guard.ts';
+import { coreExcesses, policyExcesses } from '../../helper/trust/guard.ts';
 import { grantedMounts, type MountRules, mountExcesses } from '../../helper/trust/mounts.ts';
 import { namespaceExcesses } from '../../helper/trust/namespaces.ts';
 import type { StartedMount } from '../engine.ts';
@@ -50,6 +50,7 @@ export function guardArchive(images: readonly Named[], granted: Granted, mounts:
       mounts: trees.map(({ name }) => name),
     }),
     ...coreExcesses(criuImages(), { cores, seccomp: named(/^seccomp/)[0], tree: named(/^pstree/)[0] }, granted),
+    ...policyExcesses(named(/^apparmor\.img$/)[0]),
     ...descriptorExcesses(criuImages(), named(/^files\.img$/)[0], granted, anyPort),
     ...trees.flatMap((tree) => mountExcesses(criuImages(), tree, grantedMounts(mounts), BY_RUNTIME)),
   ]);

@@ -93,6 +93,7 @@ export function guardImages(
       mounts: names.filter((name) => MOUNTS.test(name)),
     }),
     ...coreExcesses(images, tasks, granted, own),
+    ...policyExcesses(named(/^apparmor\.img$/)[0]),
     ...descriptorExcesses(images, named(/^files\.img$/)[0], granted, () => unprivilegedPortsFrom(placeholderPid)),
     ...named(MOUNTS).flatMap((image) =>
       mountExcesses(images, image, mountsGrantedTo(placeholderPid, marks), BESIDE_PLACEHOLDER),
@@ -104,6 +105,17 @@ export function guardImages(
     'the process image asks for more than the target’s pod allows; nothing was restored',
     found.join('\n'),
   );
+}
+
+/** What an image of none has: its two magic numbers. */
+const EMPTY = 8;
+
+/**
+ * Policies of AppArmor that an image has, whatever they are: CRIU would load them, as root, into what may be the node's own
+ * (criu/apparmor.c). It notes only those of namespaces that a container made of its own, which none may. Pure.
+ */
+export function policyExcesses(image: Named | undefined): string[] {
+  return image && image.data.length > EMPTY ? [`${image.name}: policies of AppArmor`] : [];
 }
 
 const filtersGrantedTo = (pid: number, { seccompFilters }: Granted) => (seccompFilters > 0 ? filtersOf(pid) : []);

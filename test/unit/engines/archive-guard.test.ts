@@ -28,6 +28,7 @@ const REAL: Images = {
   ...Object.fromEntries(NAMES.map((name) => [name, readFileSync(path.join(FOLDER, name))])),
   'netns-10.img': criuImage('netns_entry', [{ ext_key: 'extRootNetNS' }]),
   'files.img': criuImage('file_entry', [{ type: 1, id: 1 }, internetSocket(1)]),
+  'apparmor.img': criuImage('file_entry', []),
 };
 
 const RESTRICTED: Granted = {
@@ -133,6 +134,11 @@ describe('the processes in an archive', () => {
 
   it.each<[string, Images, RegExp]>([
     ['no process', { ...REAL, 'core-1.img': Buffer.alloc(0) }, /cannot be read/],
+    [
+      'policies of AppArmor',
+      { ...REAL, 'apparmor.img': criuImage('netns_entry', [{ ext_key: 'any' }]) },
+      /apparmor\.img: policies of AppArmor/,
+    ],
     ['open files as old images have them', { ...REAL, 'files.img': undefined }, /no open files/],
     ['no core', { [TABLE]: REAL[TABLE] ?? Buffer.alloc(0) }, /it has no process/],
     ['no table of mounts', { 'core-1.img': REAL['core-1.img'] ?? Buffer.alloc(0) }, /it has 0 tables of mounts/],
