@@ -11,6 +11,8 @@ export interface StartedMount {
   readonly root: string;
   /** Of this mount alone, as mountinfo has them: `ro`, `nosuid`. */
   readonly options: readonly string[];
+  /** With whom it shares that something is mounted in it, as mountinfo has it: `shared:1`, `master:2`. */
+  readonly sharing: readonly string[];
 }
 
 /** How a container was started, as its node tells. */

@@ -60,6 +60,7 @@ const mountSchema = z.strictObject({
   source: z.string(),
   root: z.string(),
   options: z.array(z.string()),
+  sharing: z.array(z.string()),
 });
 
 /** How a socket fares in a move. */

@@ -12,6 +12,8 @@ export type MountInfo = {
   /** Of this mount alone. */
   options: string[];
   superOptions: string[];
+  /** With whom it shares that something is mounted in it: `shared:1`, `master:2`. */
+  sharing: string[];
 };
 
 /** Undoes the kernel's octal escapes of blank, tab, newline and backslash (seq_path, fs/seq_file.c). */
@@ -24,7 +26,7 @@ export function parseMountInfo(text: string): MountInfo[] {
   const mounts: MountInfo[] = [];
   for (const line of text.split('\n')) {
     const [before, after] = line.split(' - ');
-    const [, , device, root, mountPoint, options] = before?.split(' ') ?? [];
+    const [, , device, root, mountPoint, options, ...sharing] = before?.split(' ') ?? [];
     const [fsType, source, superOptions] = after?.split(' ') ?? [];
     if (!device || !root || !mountPoint || !options || !fsType || source === undefined) continue;
     mounts.push({
@@ -35,6 +37,7 @@ export function parseMountInfo(text: string): MountInfo[] {
       source: unescapePath(source),
       options: options.split(','),
       superOptions: (superOptions ?? '').split(','),
+      sharing,
     });
   }
   return mounts;

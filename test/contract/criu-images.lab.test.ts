@@ -498,6 +498,10 @@ describe('images of CRIU, read by its own definitions', () => {
         Object.assign(at('/etc/hosts'), { shared_id: 7 });
         Object.assign(at('/'), { master_id: 8 });
       });
+      expect(found(sharing)).toEqual([
+        'the mount at /etc/hosts with the node’s in it',
+        'the mount at / with the node’s in it',
+      ]);
       const { data } = withGrantedMounts(images, sharing, granted);
       expect(data).not.toBe(sharing.data);
       expect(found({ ...sharing, data })).toEqual([]);

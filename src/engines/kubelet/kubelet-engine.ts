@@ -134,7 +134,13 @@ async function probe(
 function startedAs({ process: { uid, gid, groups }, mounts }: ContainerFacts): Started {
   return {
     ...{ uid, gid, groups },
-    mounts: mounts.map(({ mountPoint, fsType, root, options }) => ({ mountPoint, fsType, root, options })),
+    mounts: mounts.map(({ mountPoint, fsType, root, options, sharing }) => ({
+      mountPoint,
+      fsType,
+      root,
+      options,
+      sharing,
+    })),
   };
 }
 

@@ -75,8 +75,8 @@ export async function probeContainer(
     process,
     hostName: hostNameOf(rootPid),
     addresses,
-    mounts: mounts.map(({ mountPoint, fsType, source, root, options }) => ({
-      ...{ mountPoint, fsType, source, root, options },
+    mounts: mounts.map(({ mountPoint, fsType, source, root, options, sharing }) => ({
+      ...{ mountPoint, fsType, source, root, options, sharing },
     })),
     processes,
     memoryBytes: processes.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),

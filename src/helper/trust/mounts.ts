@@ -31,6 +31,7 @@ const MOST = 4096;
 const id = z.int().nonnegative();
 const mount = z.looseObject({
   ...{ mnt_id: id, parent_mnt_id: id, root_dev: id, fstype: id, flags: id, sb_flags: id.optional() },
+  ...{ shared_id: id.default(0), master_id: id.default(0) },
   ...{ mountpoint: z.string(), root: z.string(), ext_key: z.string().optional() },
   ...{ with_plugin: z.boolean().default(false), ext_mount: z.boolean().default(false) },
 });
@@ -53,6 +54,9 @@ export interface GrantedMount {
   readonly root: string;
   /** As mount(2) takes them. */
   readonly flags: number;
+  /** Whether others see what is mounted in it, and whether it shows what is mounted elsewhere. */
+  readonly shared: boolean;
+  readonly follows: boolean;
   /** How many are on top of each other there; all else is said of the uppermost. */
   readonly count: number;
 }
@@ -60,18 +64,33 @@ export type GrantedMounts = ReadonlyMap<string, GrantedMount>;
 
 /** The mounts of a container by their places. `marks`: files that count as mounts on themselves. Pure. */
 export function grantedMounts(
-  mounts: readonly (Pick<MountInfo, 'mountPoint' | 'fsType' | 'root'> & { readonly options: readonly string[] })[],
+  mounts: readonly (Pick<MountInfo, 'mountPoint' | 'fsType' | 'root'> & {
+    readonly options: readonly string[];
+    readonly sharing: readonly string[];
+  })[],
   marks: readonly string[] = [],
 ): GrantedMounts {
   const granted = new Map<string, GrantedMount>();
-  for (const { mountPoint, fsType, root, options } of mounts) {
+  for (const { mountPoint, fsType, root, options, sharing } of mounts) {
     const flag = (flags: Readonly<Record<string, number>>) =>
       options.reduce((all, option) => all | (flags[option] ?? 0), 0);
     const flags = flag(LIMITING) | (flag(TIMES) || STRICT_TIMES);
-    granted.set(mountPoint, { mountPoint, fsType, root, flags, count: (granted.get(mountPoint)?.count ?? 0) + 1 });
+    const shares = (how: string) => sharing.some((each) => each.startsWith(`${how}:`));
+    granted.set(mountPoint, {
+      ...{ mountPoint, fsType, root, flags, count: (granted.get(mountPoint)?.count ?? 0) + 1 },
+      ...{ shared: shares('shared'), follows: shares('master') },
+    });
   }
   for (const mountPoint of marks)
-    granted.set(mountPoint, { mountPoint, fsType: '', root: mountPoint, flags: 0, count: 1 });
+    granted.set(mountPoint, {
+      mountPoint,
+      fsType: '',
+      root: mountPoint,
+      flags: 0,
+      count: 1,
+      shared: false,
+      follows: false,
+    });
   return granted;
 }
 
@@ -135,6 +154,8 @@ function excessesOf(each: Mount, mounts: readonly Mount[], granted: GrantedMount
     found.push(`the mount at ${mountpoint} with flags that no mount has`);
   const less = Object.entries(LIMITING).filter(([, flag]) => (place.flags & ~flags & flag) !== 0);
   if (less.length > 0) found.push(`the mount at ${mountpoint} without ${less.map(([name]) => name).join(', ')}`);
+  if ((each.shared_id !== 0 && !place.shared) || (each.master_id !== 0 && !place.follows))
+    found.push(`the mount at ${mountpoint} with the node’s in it`);
   if (mountpoint === '/proc' && (flags & ~place.flags & ALL_LIMITS) !== 0)
     found.push('the mount at /proc with more limits than it has');
   if (mounts.filter((other) => other.mountpoint === mountpoint).length > place.count)

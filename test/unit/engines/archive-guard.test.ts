@@ -45,7 +45,8 @@ const RESTRICTED: Granted = {
 const seen = (fsType: string, options: string, ...points: readonly (string | readonly [string, string])[]) =>
   points.map((point) => {
     const [mountPoint, root] = typeof point === 'string' ? [point, '/'] : point;
-    return { mountPoint, fsType, root, options: options.split(',') };
+    const sharing = fsType === 'cgroup' ? ['master:39'] : [];
+    return { mountPoint, fsType, root, options: options.split(','), sharing };
   });
 const CONTROLLERS = ['systemd', 'pids', 'blkio', 'freezer', 'devices', 'memory', 'cpuset', 'cpuacct', 'cpu'];
 const MASKED = ['timer_list', 'keys', 'interrupts'];
@@ -283,6 +284,16 @@ describe('the processes in an archive', () => {
         flags: mountAt('/proc/sys').flags,
       })),
       /\/proc\/sys as the one at \/etc\/hosts/,
+    ],
+    [
+      'that show what is mounted on the node',
+      withMount('/etc/hosts', (mount) => ({ ...mount, master_id: 40 })),
+      /\/etc\/hosts with the node’s in it/,
+    ],
+    [
+      'that show the node what is mounted',
+      withMount('/etc/hosts', (mount) => ({ ...mount, shared_id: 40 })),
+      /\/etc\/hosts with the node’s in it/,
     ],
     ['at another place', withMount('/etc/hosts', (mount) => ({ ...mount, mountpoint: '/x' })), /its own at \/x/],
     [

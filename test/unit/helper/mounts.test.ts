@@ -19,6 +19,13 @@ describe('mountinfo', () => {
     expect(unescapePath('/we\\040ird/a\\134b')).toBe('/we ird/a\\b');
   });
 
+  it('tells what shares events with the node', () => {
+    const [alone, both] = parseMountInfo(
+      '1 2 8:1 / /a rw - ext4 x rw\n1 2 8:1 / /b rw shared:3 master:4 - ext4 x rw\n',
+    );
+    expect([alone?.sharing, both?.sharing]).toEqual([[], ['shared:3', 'master:4']]);
+  });
+
   it('leaves out what is no mount', () => {
     expect(parseMountInfo('\nnonsense\n1 2 3\n')).toEqual([]);
   });

@@ -14,6 +14,7 @@ const mount = (mountPoint: string, fsType = 'ext4'): MountInfo => ({
     source: 'none',
     options: ['ro'],
     superOptions: [],
+    sharing: [],
   },
 });
 
