@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isMigrateError } from '../../src/domain/errors.ts';
 import type { Side } from '../../src/domain/refs.ts';
+import type { ContainerStatus, Pod } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { allReady } from '../fixtures/two-clusters.ts';
 import { CrashWorld } from './crash.ts';
@@ -138,5 +139,30 @@ it('a target that was told to go on and did not, its helper being gone since, is
   expect(await world.takeUp('resume')).toBe('moved');
   await world.wait(1000);
   expect(world.program.running()).toEqual(['target']);
+  expect(world.program.count('target')).toBe(world.program.acknowledged);
+});
+
+it('helpers whose programs ended stay, and are attached to once kubelet has started them anew', async () => {
+  const { acts, after } = await undisturbed('a pod of a StatefulSet, to another node');
+  const freed = { act: acts.indexOf('begin place') + 1, when: 'after' } as const;
+  const world = await killedWithHelpers('a pod of a StatefulSet, to another node', freed, []);
+  const { east } = world.clusters;
+  const become = (state: ContainerStatus['state']) => {
+    for (const { metadata } of east.all(RESOURCES.pod, 'kubectl-migrate'))
+      east.change<Pod>(RESOURCES.pod, 'kubectl-migrate', metadata.name, ({ status }) => {
+        for (const each of status?.containerStatuses ?? []) Object.assign(each, { state });
+      });
+  };
+  become({ waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s restarting failed container' } });
+  // Once somebody waits for them.
+  east.faults.add({
+    when: ({ query }) => {
+      if (query?.['watch'] !== undefined && String(query['fieldSelector']).includes('helper-')) become({ running: {} });
+      return false;
+    },
+    fault: { kind: 'status', code: 500 },
+  });
+  expect(await world.takeUp('resume')).toBe('moved');
+  expect(alike(world.snapshot())).toEqual(alike(after));
   expect(world.program.count('target')).toBe(world.program.acknowledged);
 });

@@ -13,7 +13,7 @@ import { HELPER_SIDES } from '../helper-sides.ts';
 import { sameDigest } from './both-ends.ts';
 import { helperPod, helperRef } from './helper-pod.ts';
 import { type CallOptions, HelperSession } from './session.ts';
-import { ensureRunning, type WaitReport } from './start-pod.ts';
+import { ensureRunning, isRunning, runsAgain, type WaitReport } from './start-pod.ts';
 import { ensureNamespace } from './system-namespace.ts';
 
 type Received = HelperResult<'receive'>;
@@ -93,14 +93,15 @@ export class HelperPods {
   }
 
   /**
-   * A helper that can be asked, whatever has become of the one of that side. One that runs is never removed, for the only
-   * image may be in it: where it cannot be attached to, throws what that says.
+   * A helper that can be asked, whatever has become of the one of that side. One that runs, or will again, is never removed,
+   * for the only image may be in it: where it cannot be attached to, throws what that says, and F320 where it does not run.
    */
   async replace(side: Side, report: WaitReport): Promise<void> {
     this.#sessions.get(side)?.close();
     this.#sessions.delete(side);
-    const pod = await this.#find(side, report.signal);
-    if (isRunning(pod) && pod?.metadata.deletionTimestamp === undefined) return this.#attach(side);
+    const { plan } = this.#options;
+    const ref = helperRef(plan, side);
+    if (await runsAgain(this.#options[side], ref, plan.deadlines.helperTimeout, report)) return this.#attach(side);
     await this.#remove(side, report);
     await this.#start(side, report);
   }
@@ -246,8 +247,4 @@ export class HelperPods {
     const { namespace, name } = helperRef(plan, side);
     return gateway.exec(side, { namespace, pod: name, container: HELPER_CONTAINER, command });
   }
-}
-
-function isRunning(pod: Pod | undefined): boolean {
-  return pod?.status?.containerStatuses?.[0]?.state?.running !== undefined;
 }
