@@ -5,10 +5,10 @@ import { compiledCriu, criuDefinitions, debianRoot } from '../../src/helper/imag
 import { cacheFolder } from '../lab/cache.ts';
 import { criuImage } from './criu-image.ts';
 
-/** CRIU's definitions as the helper image has them. */
+/** CRIU's definitions as the helper image has them, and those that only the plugin reads images by. */
 export async function labDescriptor(): Promise<string> {
   const cache = path.join(cacheFolder(), 'helper-image');
-  return criuDescriptor(criuDefinitions(await compiledCriu(cache, await debianRoot(cache))));
+  return criuDescriptor(criuDefinitions(await compiledCriu(cache, await debianRoot(cache))), ['cgroup.proto']);
 }
 
 /** What of a core is forged here. */

@@ -7,6 +7,7 @@ import { coreExcesses, policyExcesses } from '../../helper/trust/guard.ts';
 import { grantedMounts, type MountRules, mountExcesses } from '../../helper/trust/mounts.ts';
 import { namespaceExcesses } from '../../helper/trust/namespaces.ts';
 import type { StartedMount } from '../engine.ts';
+import { cgroupExcesses } from './cgroups.ts';
 import definitions from './criu/definitions.json' with { type: 'json' };
 
 /** What a runtime mounts over files of /proc and /sys, and the name by which it tells CRIU of it. */
@@ -51,6 +52,7 @@ export function guardArchive(images: readonly Named[], granted: Granted, mounts:
     }),
     ...coreExcesses(criuImages(), { cores, seccomp: named(/^seccomp/)[0], tree: named(/^pstree/)[0] }, granted),
     ...policyExcesses(named(/^apparmor\.img$/)[0]),
+    ...cgroupExcesses(criuImages(), named(/^cgroup\.img$/)[0]),
     ...descriptorExcesses(criuImages(), named(/^files\.img$/)[0], granted, anyPort),
     ...trees.flatMap((tree) => mountExcesses(criuImages(), tree, grantedMounts(mounts), BY_RUNTIME)),
   ]);
@@ -65,6 +67,7 @@ export function rehearseArchiveGuard(granted: Granted): void {
   const cores = [sample('core_entry')];
   coreExcesses(criuImages(), { cores, seccomp: sample('seccomp_entry'), tree: sample('pstree_entry') }, granted);
   descriptorExcesses(criuImages(), sample('file_entry'), granted, anyPort);
+  cgroupExcesses(criuImages(), sample('cgroup_entry'));
   mountExcesses(criuImages(), sample('mnt_entry'), grantedMounts([]), BY_RUNTIME);
   const [tasks, inventories] = [[sample('task_kobj_ids_entry')], [sample('inventory_entry')]];
   namespaceExcesses(criuImages(), { tasks, inventories, networks: [sample('netns_entry')], mounts: [] });

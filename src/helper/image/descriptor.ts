@@ -9,13 +9,13 @@ const DEFINITIONS = [
 
 /**
  * CRIU's own protobuf definitions as the JSON that protobufjs reads. `images`: the folder `images` of CRIU's source, as
- * it was compiled. The same for the same source.
+ * it was compiled. `besides`: files there that the helper has no use for. The same for the same source.
  */
-export function criuDescriptor(images: string): string {
+export function criuDescriptor(images: string, besides: readonly string[] = []): string {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) => path.join(images, target.replace(/^.*\/images\//, ''));
   root.loadSync(
-    DEFINITIONS.map((name) => path.join(images, name)),
+    [...DEFINITIONS, ...besides].map((name) => path.join(images, name)),
     { keepCase: true },
   );
   return JSON.stringify(root.toJSON());

@@ -118,11 +118,15 @@ function encoded(type: protobuf.Type): Uint8Array {
   return type.encode(type.fromObject(emptyOf(type))).finish();
 }
 
-function emptyOf(type: protobuf.Type): Record<string, unknown> {
+/** `outer`: messages that it is in, which are not in it once more. */
+function emptyOf(type: protobuf.Type, outer: readonly protobuf.Type[] = []): Record<string, unknown> {
+  const around = [...outer, type];
+  const fields = type.fieldsArray.map((field) => field.resolve());
+  const finite = fields.filter(({ resolvedType }) => !around.some((each) => each === resolvedType));
   return Object.fromEntries(
-    type.fieldsArray.map((field) => {
-      const { name, repeated, resolvedType } = field.resolve();
-      const value = resolvedType instanceof protobuf.Type ? emptyOf(resolvedType) : emptyValue(field);
+    finite.map((field) => {
+      const { name, repeated, resolvedType } = field;
+      const value = resolvedType instanceof protobuf.Type ? emptyOf(resolvedType, around) : emptyValue(field);
       return [name, repeated ? [value] : value];
     }),
   );

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { guardArchive } from '../../../src/engines/kubelet/archive-guard.ts';
+import { guardArchive, rehearseArchiveGuard } from '../../../src/engines/kubelet/archive-guard.ts';
 import { capabilitySet } from '../../../src/helper/capabilities.ts';
 import type { Granted } from '../../../src/helper/trust/credentials.ts';
 import { namespaces } from '../../fixtures/kubelet-move.ts';
@@ -14,6 +14,8 @@ import { outcomeOf } from '../../support/outcome.ts';
 const FOLDER = path.join(import.meta.dirname, '../../fixtures/criu-images/containerd');
 const NAMES = [
   ...(['core-1.img', 'core-11.img', 'ids-1.img', 'inventory.img', 'seccomp.img', 'mountpoints-13.img'] as const),
+  // Of another container, a Node.js program.
+  'cgroup.img',
 ];
 const TABLE = 'mountpoints-13.img';
 type Images = Readonly<Record<string, Buffer | undefined>>;
@@ -119,6 +121,46 @@ function withFlags(...flags: readonly number[]): Buffer {
 const filteredBy = (place: number) => (thread: Core['thread_core']) =>
   Object.assign(thread, { seccomp_mode: 2, seccomp_filter: place });
 
+interface Cgroups {
+  readonly sets: { readonly ctls: { name: string; path: string; cgns_prefix?: number }[] }[];
+  readonly controllers: { cnames: string[]; dirs: { dir_name: string; dir_perms: object }[] }[];
+}
+
+/** With another account of the container's cgroups. */
+function withCgroups(change: (cgroups: Cgroups) => void): Images {
+  const image = changedImage('cgroup_entry', REAL['cgroup.img'] ?? Buffer.alloc(0), (entry: Cgroups) => {
+    change(entry);
+    return entry;
+  });
+  return { ...REAL, 'cgroup.img': image };
+}
+
+/** The head of a field of that number that is so many bytes long, as protobuf has it. */
+function head(number: number, bytes: number): Buffer {
+  const length: number[] = [];
+  for (let rest = bytes; rest > 0 || length.length === 0; rest = Math.floor(rest / 128))
+    length.push((rest % 128) | (rest >= 128 ? 128 : 0));
+  return Buffer.of((number << 3) | 2, ...length);
+}
+
+/** A directory within a directory, and so on. */
+function nestedCgroups(depth: number): Buffer {
+  const heads: Buffer[] = [];
+  let bytes = 0;
+  for (let each = 0; each < depth; each++) bytes += heads[heads.push(head(2, bytes)) - 1]?.length ?? 0;
+  const entry = Buffer.concat([head(2, bytes), ...heads.reverse()]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(entry.length);
+  return Buffer.concat([(REAL['cgroup.img'] ?? Buffer.alloc(0)).subarray(0, 8), length, entry]);
+}
+
+/** With another cgroup of one controller, said in both places. */
+const withCgroup = (path: string) =>
+  withCgroups(({ sets, controllers }) => {
+    for (const each of sets[0]?.ctls ?? []) if (each.name === 'memory') each.path = path;
+    for (const { cnames, dirs } of controllers) if (cnames[0] === 'memory' && dirs[0]) dirs[0].dir_name = path.slice(1);
+  });
+
 const refusedFor = (why: RegExp) => expect.objectContaining({ code: 'F347', detail: expect.stringMatching(why) });
 
 describe('the processes in an archive', () => {
@@ -131,6 +173,90 @@ describe('the processes in an archive', () => {
     ['another group', { gids: [1235, 2000] }, /group 3000/],
   ])('are refused where the pod has them run as %s', (_name, less, why) => {
     expect(() => guard(REAL, { ...RESTRICTED, ...less })).toThrow(refusedFor(why));
+  });
+
+  it('are compared ahead with samples of all that is looked at', () => {
+    expect(() => rehearseArchiveGuard(RESTRICTED)).not.toThrow();
+  });
+
+  it('pass where their cgroup is the root of a namespace', () => {
+    const whole = withCgroups(({ sets }) => {
+      for (const each of sets[0]?.ctls ?? []) each.cgns_prefix = each.path.length;
+    });
+    expect(() => guard(whole)).not.toThrow();
+  });
+
+  // CRIU makes directories of these names as root, chowns them, and puts processes there.
+  it.each<[string, Images, RegExp]>([
+    ['a path that climbs', withCgroup('/kubepods/../../../etc'), /more than one cgroup/],
+    [
+      'a directory that climbs',
+      withCgroups(({ controllers: [first] }) => {
+        if (first?.dirs[0]) first.dirs[0].dir_name = '../../etc';
+      }),
+      /more than one cgroup/,
+    ],
+    [
+      'the cgroup of all',
+      withCgroups(({ sets }) => {
+        for (const each of sets[0]?.ctls ?? []) each.path = '/';
+      }),
+      /more than one cgroup/,
+    ],
+    [
+      'a prefix that is longer than the path',
+      withCgroups(({ sets }) => {
+        for (const each of sets[0]?.ctls ?? []) each.cgns_prefix = 4096;
+      }),
+      /more than one cgroup/,
+    ],
+    [
+      'a second cgroup',
+      withCgroups(({ sets }) => {
+        if (sets[0]) sets.push({ ...sets[0] });
+      }),
+      /more than one cgroup/,
+    ],
+    [
+      'a cgroup within',
+      withCgroups(({ controllers }) => {
+        for (const { dirs } of controllers) Object.assign(dirs[0] ?? {}, { children: [{ dir_name: '../..' }] });
+      }),
+      /more than one cgroup/,
+    ],
+    ['cgroups within each other', { ...REAL, 'cgroup.img': nestedCgroups(100_000) }, /cannot be read/],
+    [
+      'a second directory',
+      withCgroups(({ controllers: [first] }) => {
+        if (first?.dirs[0]) first.dirs.push({ ...first.dirs[0], dir_name: '../../etc' });
+      }),
+      /more than one cgroup/,
+    ],
+    [
+      'a cgroup that somebody else owns',
+      withCgroups(({ controllers: [first] }) => {
+        if (first?.dirs[0]) first.dirs[0].dir_perms = { mode: 0o755, uid: 1234, gid: 0 };
+      }),
+      /a cgroup that is not root’s/,
+    ],
+    [
+      'a controller whose name climbs',
+      withCgroups(({ sets, controllers: [first] }) => {
+        const [before] = first?.cnames ?? [];
+        if (first) first.cnames = ['../../etc'];
+        for (const each of sets[0]?.ctls ?? []) if (each.name === before) each.name = '../../etc';
+      }),
+      /a controller of another name/,
+    ],
+    [
+      'a controller that no process is in',
+      withCgroups(({ controllers: [first] }) => {
+        if (first) first.cnames = ['rdma'];
+      }),
+      /no cgroup of rdma/,
+    ],
+  ])('are refused with %s', (_name, images, why) => {
+    expect(() => guard(images)).toThrow(refusedFor(why));
   });
 
   it.each<[string, Images, RegExp]>([
