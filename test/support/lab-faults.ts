@@ -53,6 +53,8 @@ export interface LabFault {
   readonly notInSoak?: true;
   /** It lasts until the move is over, however long that takes. */
   readonly throughout?: true;
+  /** So long, in ms, and no longer: what goes on without it has gone on by then. */
+  readonly atMostMs?: number;
   inflict(struck: Struck): Promise<Undo | undefined>;
 }
 
@@ -88,11 +90,13 @@ const REMEMBERED_MS = 11_000;
 
 const HOUR_S = 3600;
 /**
- * A clock that is wrong keeps nobody waiting, and changes nothing. It stays wrong for the whole move: kubelet does not probe
- * a container that started in what is the future once its clock is set back (pkg/kubelet/prober/worker.go, doProbe), so that
- * a target which is not Ready by then, or whose kubelet starts anew, would not be until the hour has passed.
+ * A clock that is wrong keeps nobody waiting, and changes nothing. But kubelet does not probe a container that started in what
+ * is the future (pkg/kubelet/prober/worker.go, doProbe): a target is not Ready for an hour that starts while the clock is
+ * ahead, once that is set right, or before it is set behind. So one goes on until the move is over, and the other does not.
  */
-const CLOCK = { throughout: true, ends: inAll(UNDISTURBED) } as const;
+const CLOCK = { ends: inAll(UNDISTURBED) } as const;
+const AHEAD = { ...CLOCK, throughout: true } as const;
+const BEHIND = { ...CLOCK, atMostMs: 6_000 } as const;
 
 const node = (context: Context): NodeName => `${context}-2`;
 const control = (context: Context): NodeName => `${context}-1`;
@@ -123,15 +127,15 @@ const MACHINE_FAULTS: readonly LabFault[] = [
     inflict: ({ from }) => cutNetwork({ from: 'this machine', to: from }),
   },
   { name: 'network to the target cut', ends: FELT, inflict: ({ to }) => cutNetwork({ from: 'this machine', to }) },
-  { name: 'clock of the source an hour ahead', ...CLOCK, inflict: (struck) => shiftClock(struck, 'source', HOUR_S) },
-  { name: 'clock of the source an hour behind', ...CLOCK, inflict: (struck) => shiftClock(struck, 'source', -HOUR_S) },
+  { name: 'clock of the source an hour ahead', ...AHEAD, inflict: (struck) => shiftClock(struck, 'source', HOUR_S) },
+  { name: 'clock of the source an hour behind', ...BEHIND, inflict: (struck) => shiftClock(struck, 'source', -HOUR_S) },
   {
     name: 'clock of the target an hour ahead',
-    ...CLOCK,
+    ...AHEAD,
     notInSoak: true,
     inflict: (struck) => shiftClock(struck, 'target', HOUR_S),
   },
-  { name: 'clock of the target an hour behind', ...CLOCK, inflict: (struck) => shiftClock(struck, 'target', -HOUR_S) },
+  { name: 'clock of the target an hour behind', ...BEHIND, inflict: (struck) => shiftClock(struck, 'target', -HOUR_S) },
   {
     name: 'disk of the target full',
     only: ['begin'],

@@ -103,7 +103,7 @@ async function inflict(
   });
   const struck = !move.isOver();
   if (undo === undefined) return { struck, outlasted: false };
-  if (!fault.throughout) await pause(lastsMs);
+  if (!fault.throughout) await pause(Math.min(lastsMs, fault.atMostMs ?? lastsMs));
   while (fault.throughout && !move.isOver()) await pause(100);
   const outlasted = !move.isOver();
   await undo();
