@@ -54,7 +54,7 @@ describe('what the kernel says of a process that is in namespaces of its own', (
   async function excesses(before: { outside?: string; inside?: string }, ...more: string[]): Promise<string[]> {
     const ready = path.join(here, `ready-${started.length}-${Date.now()}`);
     const inside = `${before.inside ?? ':'}; exec "$0" "$@"`;
-    const outside = `sleep 60 & ${before.outside ?? ':'}; exec unshare -m -p -f --mount-proc sh -c '${inside}' "$@"`;
+    const outside = `sleep 60 & ${before.outside ?? ':'}; exec unshare -m -p -f --kill-child --mount-proc sh -c '${inside}' "$@"`;
     const words = ['-m', '--kill-child', '-f', 'sh', '-c', outside, 'sh', program, ready, ...more];
     const child = spawn('/usr/bin/unshare', words, { stdio: 'ignore' });
     started.push(child);
