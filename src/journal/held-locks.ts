@@ -1,17 +1,15 @@
-import { failureCode, MigrateError } from '../domain/errors.ts';
+import { MigrateError } from '../domain/errors.ts';
 import { COMMAND } from '../domain/names.ts';
-import type { Side } from '../domain/refs.ts';
 import { afterHold, isFinished } from '../domain/standing.ts';
 import type { ClusterReader } from '../kube/ports.ts';
+import { ifReachable, type ReachOptions } from './if-reachable.ts';
 import { recordsInCluster } from './list-records.ts';
 import { isOfNewerVersion, type JournalRecord } from './record.ts';
 
-export interface HeldLocksOptions {
+export interface HeldLocksOptions extends ReachOptions {
   readonly source: ClusterReader;
   readonly target: ClusterReader;
   readonly signal: AbortSignal;
-  /** Told of a cluster that cannot be asked; without it such a cluster is a failure. */
-  readonly onUnreachable?: (side: Side, error: unknown) => void;
 }
 
 /**
@@ -20,19 +18,15 @@ export interface HeldLocksOptions {
  * F370; F350 where a newer version keeps its record. Read-only.
  */
 export async function expectNoneHeld(ids: readonly string[], options: HeldLocksOptions): Promise<void> {
-  const { source, target, signal, onUnreachable } = options;
+  const { source, target, signal } = options;
   for (const reader of [source, target]) {
-    try {
+    await ifReachable(reader.side, options, async () => {
       const { records, unreadable } = await recordsInCluster(reader, { signal });
       const held = records.find((record) => ids.includes(record.id) && isHeld(record));
       if (held) throw stillHeld(held.id);
       const newer = unreadable.find(({ id, error }) => ids.includes(id) && isOfNewerVersion(error));
       if (newer) throw newer.error;
-    } catch (error) {
-      const code = failureCode(error);
-      if (!onUnreachable || (code !== 'F310' && code !== 'F311' && code !== 'F314')) throw error;
-      onUnreachable(reader.side, error);
-    }
+    });
   }
 }
 

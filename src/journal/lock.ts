@@ -8,6 +8,7 @@ import { isRefusal } from '../kube/errors.ts';
 import type { Lease } from '../kube/objects.ts';
 import type { ClusterReader, Gateway } from '../kube/ports.ts';
 import { RESOURCES } from '../kube/resources.ts';
+import { ifReachable, type ReachOptions } from './if-reachable.ts';
 import {
   heldBy,
   holderOf,
@@ -36,7 +37,7 @@ const LOOK_MS = 1000;
 /** How often somebody else may be faster. */
 const TRIES = 5;
 
-export interface LockOptions {
+export interface LockOptions extends ReachOptions {
   readonly plan: Plan;
   readonly source: ClusterReader;
   readonly target: ClusterReader;
@@ -49,8 +50,6 @@ export interface LockOptions {
   readonly force: boolean;
   readonly signal: AbortSignal;
   readonly onWait?: (why: string) => void;
-  /** Told of a cluster that cannot be asked; without it such a cluster is a failure. */
-  readonly onUnreachable?: (side: Side, error: unknown) => void;
 }
 
 type LookOptions = Pick<LockOptions, 'plan' | 'source' | 'target' | 'signal' | 'onUnreachable'>;
@@ -101,7 +100,7 @@ export async function takeLock(options: LockOptions): Promise<Lock> {
     for (const { ref, found } of looked) {
       const taking: Taking = { ref, before: found, lease: undefined, unsure: false };
       takings.push(taking);
-      await ifReachable(ref, options, () => take(taking, options));
+      await ifReachable(ref.side, options, () => take(taking, options));
     }
   } catch (error) {
     throw await afterGivingBack(takings, options, error);
@@ -121,7 +120,7 @@ interface Looked {
 async function lookAtAll(options: LockOptions): Promise<Looked[]> {
   const looked: Looked[] = [];
   for (const ref of leaseRefs(options.plan)) {
-    const one = await ifReachable(ref, options, async () => ({ ref, found: await look(options, ref) }));
+    const one = await ifReachable(ref.side, options, async () => ({ ref, found: await look(options, ref) }));
     if (one) looked.push(one);
   }
   for (const { ref, found } of looked) expectAllowed(ref, found, options);
@@ -129,7 +128,7 @@ async function lookAtAll(options: LockOptions): Promise<Looked[]> {
   const over = new AbortController();
   const watching = { ...options, signal: AbortSignal.any([options.signal, over.signal]) };
   const idle = ({ ref, found }: Looked) =>
-    ifReachable(ref, options, async () => {
+    ifReachable(ref.side, options, async () => {
       await expectIdle(ref, found, watching);
       return { ref, found };
     });
@@ -137,19 +136,6 @@ async function lookAtAll(options: LockOptions): Promise<Looked[]> {
     return (await Promise.all(looked.map(idle))).filter((one) => one !== undefined);
   } finally {
     over.abort();
-  }
-}
-
-/** Undefined for a cluster that cannot be asked, where that is told of. */
-async function ifReachable<T>(ref: LeaseRef, options: LookOptions, act: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await act();
-  } catch (error) {
-    const code = failureCode(error);
-    // F314: its namespace is gone, and with it everything that was ever there.
-    if (!options.onUnreachable || (code !== 'F310' && code !== 'F311' && code !== 'F314')) throw error;
-    options.onUnreachable(ref.side, error);
-    return undefined;
   }
 }
 
@@ -431,7 +417,7 @@ async function removeLease(options: LockOptions, { ref }: Taking, signal: AbortS
 export async function othersWithLocks(options: LookOptions): Promise<string[]> {
   const ids = new Set<string>();
   for (const ref of leaseRefs(options.plan)) {
-    const found = await ifReachable(ref, options, () => look(options, ref));
+    const found = await ifReachable(ref.side, options, () => look(options, ref));
     if (found) ids.add(holderOf(found).migration);
   }
   ids.delete(options.plan.id);

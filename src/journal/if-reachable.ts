@@ -1,0 +1,24 @@
+import { failureCode } from '../domain/errors.ts';
+import type { Side } from '../domain/refs.ts';
+
+export interface ReachOptions {
+  /** Told of a cluster that cannot be asked; without it such a cluster is a failure. */
+  readonly onUnreachable?: (side: Side, error: unknown) => void;
+}
+
+/** Undefined for a cluster that cannot be asked, where that is told of. */
+export async function ifReachable<T>(
+  side: Side,
+  { onUnreachable }: ReachOptions,
+  act: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    const code = failureCode(error);
+    // F314: its namespace is gone, and with it everything that was ever there.
+    if (!onUnreachable || (code !== 'F310' && code !== 'F311' && code !== 'F314')) throw error;
+    onUnreachable(side, error);
+    return undefined;
+  }
+}
