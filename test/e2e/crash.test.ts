@@ -53,8 +53,15 @@ function killsOf(writes: readonly RecordedWrite[]): Kill[][] {
   );
 }
 
-/** Made by controllers for a Service, under another name each time; and what they say of how things go. */
-const OF_CONTROLLERS = [/^\w+ (Endpoints|EndpointSlice)\//, /^\S+ \S+ status\./];
+/**
+ * Made by controllers for a Service, under another name each time; what they say of how things go; and the number of a
+ * revision of a StatefulSet, which counts how often the set has come back to it.
+ */
+const OF_CONTROLLERS = [
+  /^\w+ (Endpoints|EndpointSlice)\//,
+  /^\S+ \S+ status\./,
+  /^\w+ ControllerRevision\/\S+ revision: /,
+];
 
 interface Place {
   readonly context: Context;

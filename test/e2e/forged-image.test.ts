@@ -3,15 +3,14 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 import { forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { imagesFolder } from '../support/images-folder.ts';
-import type { Ended, Kubectl } from '../support/kubectl.ts';
+import type { Ended, Kubectl, ProcessOptions } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
 /** So much memory that carrying it over leaves time to forge a small image that is there already. */
-const FILL = "for i=1,200000 do redis.call('set','k'..i,string.rep('x',1000)) end return redis.call('incr','count')";
+const SET = 'head -c 80000000 /dev/urandom | redis-cli -x set filling > /dev/null';
 /** All of it is another at every moment, so that nothing that was copied ahead is still right in the freeze. */
-const CHANGE = "for i=1,200000 do redis.call('setrange','k'..i,0,string.rep(ARGV[1],500)) end";
-const KEEP_CHANGING = `n=0; while [ -z "$(redis-cli get over)" ]; do n=$((n+1)); redis-cli eval "${CHANGE}" 0 $((n%10)); done`;
+const KEEP_SETTING = `while [ -z "$(redis-cli get over)" ]; do ${SET}; done`;
 
 async function redis(kubectl: Kubectl, context: 'east' | 'west', namespace: string, words: readonly string[]) {
   return (await kubectl.run(context, ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', ...words])).trim();
@@ -21,6 +20,7 @@ async function redis(kubectl: Kubectl, context: 'east' | 'west', namespace: stri
 const MOUNTS_OF_REDIS =
   'for each in /proc/[0-9]*; do case "$(cat $each/cmdline)" in redis-server*) cat $each/mounts;; esac; done';
 
+type Child = Parameters<NonNullable<ProcessOptions['onStart']>>[0];
 type Forge = (descriptor: string, image: Buffer) => Buffer;
 
 /** Makes the process one with all capabilities and without a filter. */
@@ -37,26 +37,37 @@ const unmasked: Forge = (descriptor, image) =>
     for (const mount of mounts) if (mount.mountpoint === '/proc/sys') mount.flags &= ~1;
   });
 
-/** Changes an image in the folder, once, as soon as it is there. Returns whether it was before all was over. */
-async function forgeIn(
-  folder: string,
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Changes an image once, as soon as the one after it has begun. Until then the program that carries them goes on in small
+ * pieces, and they are looked at while it stands still: what it asks for next comes after that.
+ */
+async function forgeBetween(
+  child: Child,
+  folder: () => Promise<string>,
   name: RegExp,
   change: (image: Buffer) => Buffer,
-  over: AbortSignal,
-): Promise<boolean> {
-  while (!over.aborted) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    const found = existsSync(folder) ? readdirSync(folder).find((each) => name.test(each)) : undefined;
-    if (found === undefined) continue;
-    const file = path.join(folder, found);
-    try {
-      writeFileSync(file, change(readFileSync(file)));
-      return true;
-    } catch {
-      // Half of it has arrived.
+) {
+  child.kill('SIGSTOP');
+  try {
+    const at = await folder();
+    while (child.exitCode === null) {
+      const images = existsSync(at) ? readdirSync(at).toSorted() : [];
+      const found = images.slice(0, -1).find((each) => name.test(each));
+      if (found !== undefined) {
+        const file = path.join(at, found);
+        writeFileSync(file, change(readFileSync(file)));
+        return true;
+      }
+      child.kill('SIGCONT');
+      await pause(5);
+      child.kill('SIGSTOP');
     }
+    return false;
+  } finally {
+    child.kill('SIGCONT');
   }
-  return false;
 }
 
 interface Forged {
@@ -77,29 +88,33 @@ function moveForged(called: string, name: RegExp, change: Forge, check: (forged:
       pod({ namespace, name: 'redis', image, node: 'east-2', port: 6379, container: { securityContext } }),
     ]);
     await kubectl.ready('east', namespace, 'redis');
-    expect(await redis(kubectl, 'east', namespace, ['eval', FILL, '0'])).toBe('1');
-    const changing = kubectl.try('east', ['-n', namespace, 'exec', 'redis', '--', 'sh', '-c', KEEP_CHANGING]);
+    const inRedis = (script: string) =>
+      kubectl.try('east', ['-n', namespace, 'exec', 'redis', '--', 'sh', '-c', script]);
+    expect(await inRedis(SET)).toMatchObject({ code: 0 });
+    expect(await redis(kubectl, 'east', namespace, ['incr', 'count'])).toBe('1');
+    const setting = inRedis(KEEP_SETTING);
     const descriptor = await labDescriptor();
-    const over = new AbortController();
+    let child: Child | undefined;
     let forging: Promise<boolean> | undefined;
     let seen = '';
     const ended = await migrate(
       ['pod/redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'],
       {
+        onStart: (started) => {
+          child = started;
+        },
         onStderr: (text) => {
           seen += text;
           const migration = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
-          if (forging || !migration || !seen.includes('prepare the target: done')) return;
-          forging = imagesFolder(scene, migration, 'west-1').then((folder) =>
-            forgeIn(folder, name, (whole) => change(descriptor, whole), over.signal),
-          );
+          if (forging || !child || !migration || !seen.includes('prepare the target: done')) return;
+          const folder = () => imagesFolder(scene, migration, 'west-1');
+          forging = forgeBetween(child, folder, name, (whole) => change(descriptor, whole));
         },
       },
     );
-    over.abort();
     expect(await forging).toBe(true);
     await check({ scene, ended });
-    await changing;
+    await setting;
   });
 }
 
