@@ -30,6 +30,8 @@ export interface SwitchedPod {
 export interface RouteBefore {
   readonly service: string;
   readonly selector: Record<string, string>;
+  /** The migration whose mark the Service had: an earlier one, which made it. */
+  readonly madeBy?: string | undefined;
 }
 
 /** A slice of our own as it was made or found: its endpoints still lead to the source pod. */
@@ -46,7 +48,8 @@ export async function captureRoutes(context: RouteContext): Promise<RouteBefore[
     plan.route.services.map(async (route) => {
       const found = await read<Service>(context, 'source', RESOURCES.service, route.service);
       if (found && route.ownInSource.length === 0) checkSelector(plan, route, found);
-      return { service: route.service, selector: { ...route.selector } };
+      const madeBy = found?.metadata.annotations?.[MIGRATION_ANNOTATION];
+      return { service: route.service, selector: { ...route.selector }, ...(madeBy !== undefined && { madeBy }) };
     }),
   );
 }
@@ -211,11 +214,11 @@ function referenceTo({ target }: Plan, { uid, node: nodeName }: SwitchedPod): Pa
 /** The way back of `prepareRoutes`: touches only what this migration has made or changed. Idempotent. */
 export async function revertRoutes(context: RouteContext, before: readonly RouteBefore[]): Promise<void> {
   const { plan } = context;
-  await forEach(before, async ({ service, selector }) => {
-    const route = plan.route.services.find((candidate) => candidate.service === service);
+  await forEach(before, async (was) => {
+    const route = plan.route.services.find((candidate) => candidate.service === was.service);
     if (!route) return;
-    if (route.ownInSource.length === 0) await revertRoute(context, route, selector);
-    if (route.inTarget === 'create') await removeOwn(context, 'target', RESOURCES.service, service);
+    if (route.ownInSource.length === 0) await revertRoute(context, route, was);
+    if (route.inTarget === 'create') await removeOwn(context, 'target', RESOURCES.service, was.service);
   });
 }
 
@@ -225,7 +228,7 @@ async function forEach<T>(all: readonly T[], act: (each: T) => Promise<void>): P
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
 }
 
-async function revertRoute(context: RouteContext, route: PlannedRoute, selector: RouteBefore['selector']) {
+async function revertRoute(context: RouteContext, route: PlannedRoute, { selector, madeBy }: RouteBefore) {
   const { plan } = context;
   const service = await read<Service>(context, 'source', RESOURCES.service, route.service);
   const names = route.slices.map((slice) => slice.own);
@@ -233,7 +236,7 @@ async function revertRoute(context: RouteContext, route: PlannedRoute, selector:
     names.map((name) => read<EndpointSlice>(context, 'source', RESOURCES.endpointSlice, name)),
   );
   const intact = isDeepStrictEqual(service?.spec.selector, selector) && slices.some((slice) => isOf(plan, slice));
-  if (isOf(plan, service)) await handBack(context, 'source', route.service, selector);
+  if (isOf(plan, service)) await handBack(context, 'source', { service: route.service, selector, madeBy });
   // Stopped before the selector was taken, or after it was given back.
   else if (intact) await letControllers(context, 'source', route.service);
   for (const name of names) await removeOwn(context, 'source', RESOURCES.endpointSlice, name);
@@ -254,7 +257,7 @@ export async function restoreInTarget(context: RouteContext): Promise<void> {
   await forEach(plan.route.services, async ({ service, inTarget, ownInTarget, selectorInTarget }) => {
     if (inTarget !== 'restore' && inTarget !== 'same') return;
     if (await read(context, 'target', RESOURCES.service, service)) {
-      await handBack(context, 'target', service, selectorInTarget);
+      await handBack(context, 'target', { service, selector: selectorInTarget });
     }
     for (const name of ownInTarget) {
       await gateway.delete(ref(plan, 'target', RESOURCES.endpointSlice, name), { signal });
@@ -263,9 +266,9 @@ export async function restoreInTarget(context: RouteContext): Promise<void> {
 }
 
 /** Selector back, then the controller's slices come; only then may our own go. */
-async function handBack(context: RouteContext, side: Side, service: string, selector: PlannedRoute['selector']) {
+async function handBack(context: RouteContext, side: Side, { service, selector, madeBy }: Readonly<RouteBefore>) {
   const { plan, gateway, signal } = context;
-  const annotations = { [SELECTOR_ANNOTATION]: null, [MIGRATION_ANNOTATION]: null };
+  const annotations = { [SELECTOR_ANNOTATION]: null, [MIGRATION_ANNOTATION]: madeBy ?? null };
   const back = { metadata: { annotations }, spec: { selector } };
   await gateway.patch(ref(plan, side, RESOURCES.service, service), 'merge', back, { signal });
   await letControllers(context, side, service);

@@ -6,7 +6,13 @@ import { inspectRoutes } from '../routes/inspect.ts';
 import { routeEffects } from '../routes/plan-routes.ts';
 import type { Step } from './step.ts';
 
-const beforeSchema = z.array(z.strictObject({ service: z.string(), selector: z.record(z.string(), z.string()) }));
+const beforeSchema = z.array(
+  z.strictObject({
+    service: z.string(),
+    selector: z.record(z.string(), z.string()),
+    madeBy: z.string().optional(),
+  }),
+);
 
 function plannedRoutes({ route }: Plan): RouteBefore[] {
   return route.services.map(({ service, selector }) => ({ service, selector: { ...selector } }));

@@ -134,6 +134,14 @@ describe('the way back', () => {
     expect(both(clusters)).toEqual(was);
   });
 
+  it('leaves a service with the mark of the earlier move that made it', async () => {
+    const clusters = shop([service('cart', {}, { annotations: { [MIGRATION_ANNOTATION]: 'm-abc234' } })]);
+    const was = both(clusters);
+    const { context, before } = await prepared(clusters);
+    await inFakeTime(() => revertRoutes(context, before));
+    expect(both(clusters)).toEqual(was);
+  });
+
   it.each([1, 2, 3, 4, 5])('is right after the writing stopped at write %d', async (from) => {
     const clusters = shop();
     const was = both(clusters);
