@@ -12,6 +12,7 @@ import { filesSink, volumesOf } from './files/apply.ts';
 import { outline } from './files/outline.ts';
 import { rememberAddresses, writeInto } from './former-addresses.ts';
 import { BASE_FILE, baseSink } from './memory/base.ts';
+import { watchMemory } from './memory-limit.ts';
 import { parseMountInfo } from './mounts.ts';
 import {
   abortOutside,
@@ -191,8 +192,10 @@ export class Target {
       await alignRoot(place.placeholderPid, marks, handover);
       const armed = this.#armedFor(place, container, marks);
       const whole = { ...handover, externalMounts: [...handover.externalMounts, ...added] };
+      const lacksMemory = watchMemory(place.placeholderPid);
       const { value, ms } = await timed(() => armed.run(restoreArguments(whole, stands.length > 0)));
       wallMs += ms;
+      if (lacksMemory()) throw outOfMemory();
       if (value.status !== 0) throw refusal(readLog(restoreLog(container)) || value.stderr, value.stderr);
       const { root, count } = await checkRestored(place.placeholderPid, handover.innerPids, marks);
       restored.unshift({ ...place, rootPid: root });
@@ -332,6 +335,12 @@ async function restoredPlace(containerId: string, handover: Handover | undefined
 const isTold = ({ placeholderPid }: Place) => existsSync(markerOf(placeholderPid));
 
 const startTimeOf = (pid: number) => readProcess(pid)?.startTime ?? 0;
+
+const outOfMemory = () =>
+  new HelperFailure(
+    'criu-refused-restore',
+    'CRIU cannot restore the container: the memory limit of the target’s pod is too low for what it has to hold: raise it',
+  );
 
 function refusal(log: string, stderr: string): HelperFailure {
   const summary = `CRIU cannot restore the container: ${causeOf(log)}`;
