@@ -27,10 +27,11 @@ import { raiseWatchLimit } from './watch-limit.ts';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
 
-/** Digest of the lab's own code. */
+/** Digest of the lab's own code and of the helper's, whose image is in its registry. */
 function codeDigest(): string {
   const hash: Hash = createHash('sha256');
   hashTree(hash, import.meta.dirname, 'lab');
+  hashTree(hash, path.join(checkout, 'src/helper'), 'helper');
   return hash.digest('hex').slice(0, 16);
 }
 
