@@ -45,24 +45,28 @@ export async function resume(options: TakenUp): Promise<Ending> {
 }
 
 /**
- * Leads an unfinished migration back, also from a hold. Throws F373 when it is committed and the source is not held: then
- * there is no way back; and for a held one unless the loss is accepted.
+ * Leads an unfinished migration back, also from a hold. Throws F373 when it is committed and the source is not held, or has
+ * ended so: then there is no way back; and for a held one unless the loss is accepted.
  */
 export async function rollBackUnfinished(options: TakenUp): Promise<Ending> {
-  return takenUp(options, async (record, view) => {
+  const ending = await takenUp(options, async (record, view) => {
     if (record.state === 'committed') throw committed(options);
     if (record.state === 'held') return backFromHold(options, record, view);
     return back(options, record, view);
   });
+  if (ending.kind === 'moved') throw hasMoved(options);
+  return ending;
 }
 
-/** Goes forward to the end of a committed migration. Throws F373 when it is not committed. */
+/** Goes forward to the end of a committed migration. Throws F373 when it is not committed, or was led back. */
 export async function finalizeCommitted(options: TakenUp): Promise<Ending> {
-  return takenUp(options, async (record) => {
+  const ending = await takenUp(options, async (record) => {
     if (record.state !== 'committed' && record.state !== 'held') throw notCommitted(options);
     const ending = await forward(options, record);
     return ending.kind === 'held' ? forward(options, options.journal.record()) : ending;
   });
+  if (ending.kind === 'led-back') throw wasLedBack(options);
+  return ending;
 }
 
 async function takenUp(
@@ -234,6 +238,23 @@ function committed({ context: { plan } }: RunOptions): MigrateError {
   return new MigrateError('F373', {
     detail: `${plan.id} is committed: ${pod} has run or is about to run in ${context}/${node}, and what it did since would be lost`,
     remedy: `go forward: ${COMMAND} resume ${plan.id}; to have it back, move it back as it is then`,
+    outcome: 'declined',
+  });
+}
+
+function hasMoved({ context: { plan } }: RunOptions): MigrateError {
+  const { pod, context, node } = plan.target;
+  return new MigrateError('F373', {
+    detail: `${plan.id} has ended: ${pod} serves from ${context}/${node}, and nothing is left in ${plan.source.context} to go back to`,
+    remedy: `to have it back, move it back as it is; to remove the record: ${COMMAND} cleanup ${plan.id}`,
+    outcome: 'declined',
+  });
+}
+
+function wasLedBack({ context: { plan } }: RunOptions): MigrateError {
+  return new MigrateError('F373', {
+    detail: `${plan.id} has ended: it was led back, and there is nothing to finalize`,
+    remedy: `to see where ${plan.source.pod} is: kubectl --context ${plan.source.context} -n ${plan.source.namespace} get pods`,
     outcome: 'declined',
   });
 }

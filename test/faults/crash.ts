@@ -142,6 +142,11 @@ export class CrashWorld {
     return isCommitted(recordIn(this.clusters.east));
   }
 
+  /** Whether that record says that the move has come to its end in the target. */
+  get hasEnded(): boolean {
+    return recordIn(this.clusters.east) === 'done';
+  }
+
   /** What the move has left of the namespaces of helpers and records, and in them: `KIND NAME in CLUSTER`. */
   leftWithRecords(): string[] {
     return this.#withRecords().filter((object) => !this.#there.includes(object));

@@ -71,6 +71,20 @@ describe('a committed move whose source goes on, as its helper knows', () => {
   });
 });
 
+describe('a move that has ended', () => {
+  it('is not led back by a rollback, which says so and takes the lock away', async () => {
+    const { taken, journal } = await committed();
+    await resume(taken);
+    expect(journal.record().state).toBe('done');
+    await expect(rollBackUnfinished(taken)).rejects.toMatchObject({
+      code: 'F373',
+      outcome: 'declined',
+      detail: expect.stringContaining('cart-0 serves from west/west-1'),
+      remedy: expect.stringContaining('kubectl migrate cleanup m-test'),
+    });
+  });
+});
+
 describe('a resume of a move that ended where it began', () => {
   it('brings it to its end and says that the pod goes on at home: a failure with the source serving', async () => {
     const { taken, journal } = await committed();
