@@ -8,16 +8,29 @@ import type { CriuImages, Named } from './criu-image.ts';
 const file = z.looseObject({
   /** Of CRIU's enum fd_types. */
   type: z.int(),
-  /** Of an internet socket: as socket(2) takes it, and the port that it is bound to, 0 for none. */
-  isk: z.looseObject({ type: z.int(), src_port: z.int() }).optional(),
+  /** Of an internet socket: as socket(2) takes it, the port that it is bound to, and what it marks packets with, 0 for none. */
+  isk: z
+    .looseObject({
+      type: z.int(),
+      src_port: z.int(),
+      opts: z.looseObject({ so_mark: z.int().default(0) }),
+    })
+    .optional(),
 });
 type File = z.infer<typeof file>;
 
+/** Something open, in words, and the capabilities of which one makes it. */
+type Taken = readonly [what: string, ...capabilities: Capability[]];
+
 /** INETSK of CRIU's enum fd_types. */
 const INTERNET = 4;
-/** PACKETSK, TUNF and BPFMAP: what they are, and the capabilities of which one makes them. */
-const TAKEN: ReadonlyMap<number, readonly [what: string, ...capabilities: Capability[]]> = new Map([
+/**
+ * PACKETSK, FANOTIFY, TUNF and BPFMAP. A group of fanotify(7) gets open what others open, anywhere in a file system that some
+ * mount is a part of, such as the node's. Those that everybody may make get less; made by CRIU they are none of these.
+ */
+const TAKEN: ReadonlyMap<number, Taken> = new Map<number, Taken>([
   [10, ['packet sockets', 'NET_RAW']],
+  [12, ['fanotify groups', 'SYS_ADMIN']],
   [15, ['network devices', 'NET_ADMIN']],
   [19, ['maps of BPF', 'BPF', 'SYS_ADMIN']],
 ]);
@@ -42,18 +55,24 @@ export function descriptorExcesses(
   const usable = attainable(granted);
   const may = (...capabilities: readonly Capability[]) => (usable & capabilitySet(capabilities)) !== 0n;
   const beyond = images.entries(files.name, files.data, 'file_entry', file).flatMap((each) => {
-    const [what, ...capabilities] = TAKEN.get(each.type) ?? socketTakes(each, unprivilegedFrom);
-    return what === undefined || may(...capabilities) ? [] : [`${what} without ${capabilities.join(' or ')}`];
+    const one = TAKEN.get(each.type);
+    return (one ? [one] : socketTakes(each, unprivilegedFrom)).flatMap(([what, ...capabilities]) =>
+      may(...capabilities) ? [] : [`${what} without ${capabilities.join(' or ')}`],
+    );
   });
   return [...new Set(beyond)].map((what) => `${files.name}: ${what}`);
 }
 
-function socketTakes({ type, isk }: File, unprivilegedFrom: () => number): readonly [string?, ...Capability[]] {
+function socketTakes({ type, isk }: File, unprivilegedFrom: () => number): Taken[] {
   if (type !== INTERNET || !isk) return [];
-  if (!PLAIN.has(isk.type & TYPE)) return ['raw sockets', 'NET_RAW'];
-  const { src_port: port } = isk;
-  const isPrivileged = port > 0 && port < PRIVILEGED && port < unprivilegedFrom();
-  return isPrivileged ? [`a socket at port ${port}`, 'NET_BIND_SERVICE'] : [];
+  if (!PLAIN.has(isk.type & TYPE)) return [['raw sockets', 'NET_RAW']];
+  const { src_port: port, opts } = isk;
+  const found: Taken[] = [];
+  if (port > 0 && port < PRIVILEGED && port < unprivilegedFrom())
+    found.push([`a socket at port ${port}`, 'NET_BIND_SERVICE']);
+  // By its mark rules of the network tell a packet from others (socket(7)).
+  if (opts.so_mark !== 0) found.push(['sockets with a mark', 'NET_ADMIN', 'NET_RAW']);
+  return found;
 }
 
 /** The first port that everybody may bind to in the network of a process. Throws `tool-failed` when it is not told. */

@@ -21,9 +21,9 @@ const TABLE = 'mountpoints-13.img';
 type Images = Readonly<Record<string, Buffer | undefined>>;
 
 /** A socket at port 80, as CRIU notes it. */
-function internetSocket(type: number): object {
+function internetSocket(type: number, opts: object = {}): object {
   const isk = { id: 2, ino: 3, family: 2, proto: 6, state: 10, src_port: 80, dst_port: 0, flags: 2, backlog: 1, type };
-  return { type: 4, id: 2, isk: { ...isk, fown: {}, opts: {} } };
+  return { type: 4, id: 2, isk: { ...isk, fown: {}, opts } };
 }
 
 const REAL: Images = {
@@ -321,12 +321,18 @@ describe('the processes in an archive', () => {
     ['a packet socket', { type: 10, id: 2 }, /files\.img: packet sockets without NET_RAW/],
     ['a raw socket', internetSocket(3), /files\.img: raw sockets without NET_RAW/],
     ['a raw socket that does not block', internetSocket(0x803), /files\.img: raw sockets without NET_RAW/],
+    ['a fanotify group', { type: 12, id: 2 }, /files\.img: fanotify groups without SYS_ADMIN/],
+    [
+      'a socket that marks its packets',
+      internetSocket(1, { so_mark: 1337 }),
+      /files\.img: sockets with a mark without NET_ADMIN or NET_RAW/,
+    ],
     ['a network device', { type: 15, id: 2 }, /files\.img: network devices without NET_ADMIN/],
     ['a map of BPF', { type: 19, id: 2 }, /files\.img: maps of BPF without BPF or SYS_ADMIN/],
   ])('are refused with %s open that nobody in the container can make', (_name, file, why) => {
     const open = { ...REAL, 'files.img': criuImage('file_entry', [{ type: 1, id: 1 }, file]) };
     expect(() => guard(open)).toThrow(refusedFor(why));
-    const all = capabilitySet(['NET_RAW', 'NET_ADMIN', 'BPF']);
+    const all = capabilitySet(['NET_RAW', 'NET_ADMIN', 'BPF', 'SYS_ADMIN']);
     expect(() => guard(open, { ...RESTRICTED, bounding: all, permitted: all })).not.toThrow();
     expect(() => guard(open, { ...RESTRICTED, bounding: all })).toThrow(refusedFor(why));
   });
