@@ -31,9 +31,9 @@ const MAX_ENTRIES = 100_000;
 const MAX_PATHS = 8 * 1024 * 1024;
 /** Documents and images are kept up to so many bytes each, and all of them together: an open file takes some 100. */
 const MAX_KEPT = { each: 32 * 1024 * 1024, all: 64 * 1024 * 1024 };
-/** Images of CRIU that say what the processes may do, in which namespaces and cgroups they are, what is mounted and what is open. */
+/** Images of CRIU that say what the processes may do, in which namespaces and cgroups they are, what is mounted, open and connected. */
 const IMAGE =
-  /^checkpoint\/((?:apparmor|cgroup|core-\d+|ids-\d+|inventory|mountpoints-\d+|netns-\d+|files|pstree|seccomp)\.img)$/;
+  /^checkpoint\/((?:apparmor|cgroup|core-\d+|ids-\d+|inventory|mountpoints-\d+|netns-(?:ct-|exp-)?\d+|files|pstree|seccomp)\.img)$/;
 const NEEDED = ['config.dump', 'spec.dump'] as const;
 /** Documents whose annotations a runtime has made the container's own. */
 const ANNOTATED = ['spec.dump', 'status.dump'] as const;

@@ -61,7 +61,7 @@ const CONFINED: Readonly<Record<string, string>> = {
 
 /** The files of src/helper that are its contract, and what both know of CRIU's images; everything else runs in the helper pod. */
 const HELPER_CONTRACT =
-  /^src\/helper\/(protocol|facts|envelope|placeholder-spec|pod-spec|capabilities|failure|trust\/(credentials|criu-image|descriptors|guard|mounts|namespaces))\.ts$/;
+  /^src\/helper\/(protocol|facts|envelope|placeholder-spec|pod-spec|capabilities|failure|trust\/(credentials|criu-image|descriptors|guard|mounts|namespaces|tracked))\.ts$/;
 
 interface Import {
   readonly file: string;

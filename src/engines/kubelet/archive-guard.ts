@@ -6,6 +6,7 @@ import { descriptorExcesses } from '../../helper/trust/descriptors.ts';
 import { coreExcesses, policyExcesses } from '../../helper/trust/guard.ts';
 import { grantedMounts, type MountRules, mountExcesses } from '../../helper/trust/mounts.ts';
 import { namespaceExcesses } from '../../helper/trust/namespaces.ts';
+import { TRACKED, trackedExcesses } from '../../helper/trust/tracked.ts';
 import type { StartedMount } from '../engine.ts';
 import { cgroupExcesses } from './cgroups.ts';
 import definitions from './criu/definitions.json' with { type: 'json' };
@@ -47,11 +48,12 @@ export function guardArchive(images: readonly Named[], granted: Granted, mounts:
   if (trees.length !== 1) throw refused(`it has ${trees.length} tables of mounts`);
   const found = seen(() => [
     ...namespaceExcesses(criuImages(), {
-      ...{ tasks: named(/^ids-/), inventories: named(/^inventory/), networks: named(/^netns-/) },
+      ...{ tasks: named(/^ids-/), inventories: named(/^inventory/), networks: named(/^netns-\d/) },
       mounts: trees.map(({ name }) => name),
     }),
     ...coreExcesses(criuImages(), { cores, seccomp: named(/^seccomp/)[0], tree: named(/^pstree/)[0] }, granted),
     ...policyExcesses(named(/^apparmor\.img$/)[0]),
+    ...trackedExcesses(named(TRACKED)),
     ...cgroupExcesses(criuImages(), named(/^cgroup\.img$/)[0]),
     ...descriptorExcesses(criuImages(), named(/^files\.img$/)[0], granted, anyPort),
     ...trees.flatMap((tree) => mountExcesses(criuImages(), tree, grantedMounts(mounts), BY_RUNTIME)),

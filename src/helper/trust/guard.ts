@@ -11,6 +11,7 @@ import { type Filter, filtersIn, filtersOf, hasFilters, isAstray } from './filte
 import { type AskedLimits, limitOf, lowestNice, parseLimits, scheduleOf } from './limits.ts';
 import { BESIDE_PLACEHOLDER, type GrantedMounts, grantedMounts, mountExcesses } from './mounts.ts';
 import { namespaceExcesses } from './namespaces.ts';
+import { TRACKED, trackedExcesses } from './tracked.ts';
 
 const words = z.array(z.int().nonnegative()).default([]);
 const id = z.int().nonnegative();
@@ -94,6 +95,7 @@ export function guardImages(
     }),
     ...coreExcesses(images, tasks, granted, own),
     ...policyExcesses(named(/^apparmor\.img$/)[0]),
+    ...trackedExcesses(named(TRACKED)),
     ...descriptorExcesses(images, named(/^files\.img$/)[0], granted, () => unprivilegedPortsFrom(placeholderPid)),
     ...named(MOUNTS).flatMap((image) =>
       mountExcesses(images, image, mountsGrantedTo(placeholderPid, marks), BESIDE_PLACEHOLDER),

@@ -337,6 +337,22 @@ describe('the processes in an archive', () => {
     expect(() => guard(open, { ...RESTRICTED, bounding: all })).toThrow(refusedFor(why));
   });
 
+  it('come with tracked connections, and with no other message to netfilter', () => {
+    const message = (type: number, length = 20) => {
+      const data = Buffer.alloc(20);
+      data.writeUInt32LE(length, 0);
+      data.writeUInt16LE(type, 4);
+      return data;
+    };
+    const guardWith = (...messages: readonly Buffer[]) =>
+      guard({ ...REAL, 'netns-ct-10.img': Buffer.alloc(0), 'netns-exp-10.img': Buffer.concat(messages) });
+    expect(() => guardWith(message(0x100), message(0x200))).not.toThrow();
+    // A connection is forgotten, a set of addresses destroyed; what is none at all.
+    const others = [message(0x102), message(0x603), message(0x100, 0), message(0x100, 24), Buffer.alloc(4)];
+    const why = refusedFor(/netns-exp-10\.img: something other than tracked connections$/);
+    for (const other of others) expect(() => guardWith(message(0x100), other)).toThrow(why);
+  });
+
   it('are refused with a turn before all others', () => {
     const before = withThread('core-11.img', (each) => Object.assign(each, { sched_policy: 1, sched_prio: 99 }));
     expect(() => guard({ ...REAL, 'core-11.img': before })).toThrow(
