@@ -10,7 +10,7 @@ import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/sy
 import { type ConfigMapSink, createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
 import { createJournalStore } from '../src/journal/journal-store.ts';
 import type { Worker } from '../src/journal/lease.ts';
-import { dropLocks, type Lock, takeLock } from '../src/journal/lock.ts';
+import { dropLocks, type Lock, type LockOptions, takeLock } from '../src/journal/lock.ts';
 import type { Journal, JournalSink, JournalStore } from '../src/journal/ports.ts';
 import { dropWithheld, keepWithheld, recordedForm, withWithheld } from '../src/journal/withheld-secret.ts';
 import type { ApiClient } from '../src/kube/api-client.ts';
@@ -90,7 +90,7 @@ export async function takeUpSession(recorded: Plan, place: Workplace): Promise<S
     const text = `${plan[side].context} cannot be asked: what is there stays as it is`;
     place.reporter.notify({ code: 'W421', text });
   };
-  const lock = await lockFor(plan, place, gateway, onUnreachable);
+  const lock = await lockFor(plan, place, gateway, { takingUp: true, onUnreachable });
   try {
     const journal = await store.reopen(plan.id);
     if (!journal) throw noRecord(plan.id, 'any of its places any more');
@@ -219,7 +219,7 @@ function lockFor(
   plan: Plan,
   place: Workplace,
   gateway: Gateway,
-  onUnreachable?: (side: Side, error: unknown) => void,
+  takingUp: Pick<LockOptions, 'takingUp' | 'onUnreachable'> = {},
 ): Promise<Lock> {
   const { source, target, clock, worker, newUuid, forceUnlock, interrupt, reporter } = place;
   return takeLock({
@@ -233,7 +233,7 @@ function lockFor(
     force: forceUnlock,
     signal: interrupt,
     onWait: (text) => reporter.notify({ code: 'I406', text }),
-    ...(onUnreachable && { onUnreachable }),
+    ...takingUp,
   });
 }
 

@@ -9,6 +9,8 @@ import type { Lease } from '../kube/objects.ts';
 import { RESOURCES } from '../kube/resources.ts';
 
 const PREFIX = 'kubectl-migrate.io';
+/** On a Lease, see `LockHolder.lapsed`. */
+export const LAPSED_ANNOTATION = `${PREFIX}/lapsed`;
 const NAME_LIMIT = 253;
 
 /** Who is at work on a migration, and with which command. */
@@ -29,6 +31,8 @@ export interface LockHolder extends Worker {
   readonly since: string;
   /** RFC 3339, when it was last heard of. */
   readonly renewed: string;
+  /** Whoever took the migration up once found this lock gone, or with another migration. */
+  readonly lapsed?: true;
 }
 
 /** The two places that a migration keeps to itself. */
@@ -108,11 +112,12 @@ export function holderOf(lease: Lease): LockHolder {
     version: note('version'),
     since: spec.acquireTime,
     renewed: spec.renewTime,
+    ...(metadata.annotations[LAPSED_ANNOTATION] !== undefined && { lapsed: true }),
   };
 }
 
 /** A Lease, or what a takeover changes of one. Pure. */
-export function leaseFor(ref: LeaseRef, holder: Omit<LockHolder, 'since' | 'renewed'>, now: number): Lease {
+export function leaseFor(ref: LeaseRef, holder: Omit<LockHolder, 'since' | 'renewed' | 'lapsed'>, now: number): Lease {
   const { migration, process, operation, user, host, version } = holder;
   const notes = Object.entries({ operation, user, host, version }).map(([name, value]) => [`${PREFIX}/${name}`, value]);
   return {

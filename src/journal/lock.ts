@@ -12,6 +12,7 @@ import { ifReachable, type ReachOptions } from './if-reachable.ts';
 import {
   heldBy,
   holderOf,
+  LAPSED_ANNOTATION,
   type LeaseRef,
   type LockHolder,
   type LockPlaces,
@@ -48,6 +49,8 @@ export interface LockOptions extends ReachOptions {
   readonly process: string;
   /** `--force-unlock`: another migration's lock is taken as well, if nobody is at work on that. */
   readonly force: boolean;
+  /** The migration was begun before: a lock of it that is gone, or another one's, has lapsed, and the Lease says so. */
+  readonly takingUp?: boolean;
   readonly signal: AbortSignal;
   readonly onWait?: (why: string) => void;
 }
@@ -60,6 +63,8 @@ export interface Lock {
   readonly lost: AbortSignal;
   /** Who held them before, where that was somebody else. */
   readonly takenFrom: readonly LockHolder[];
+  /** Where a cluster could not be asked, so that nothing is known of who has the lock there. */
+  readonly unasked: readonly Side[];
   /**
    * Returns when that side's lock is known to be this process's still: at once while it was renewed a moment ago, or once
    * the lock was removed or left, else when it has been renewed again, as after this machine slept. Throws F371 when
@@ -93,7 +98,8 @@ interface Held extends Taking {
  * nobody is at work on it; another migration's only with `force`. None is taken before all have been looked at. Throws F370
  * with who has it, and then all are as they were.
  */
-export async function takeLock(options: LockOptions): Promise<Lock> {
+export async function takeLock(given: LockOptions): Promise<Lock> {
+  const { options, unasked } = noting(given);
   const looked = await lookAtAll(options);
   const takings: Taking[] = [];
   try {
@@ -108,7 +114,20 @@ export async function takeLock(options: LockOptions): Promise<Lock> {
   return keep(
     takings.filter((taking): taking is Held => taking.lease !== undefined),
     options,
+    [...unasked],
   );
+}
+
+/** The same options, which note where a cluster could not be asked. F314: there is nothing that could be. */
+function noting(given: LockOptions): { readonly options: LockOptions; readonly unasked: Set<Side> } {
+  const unasked = new Set<Side>();
+  const { onUnreachable } = given;
+  if (!onUnreachable) return { options: given, unasked };
+  const note = (side: Side, error: unknown): void => {
+    if (failureCode(error) !== 'F314') unasked.add(side);
+    onUnreachable(side, error);
+  };
+  return { options: { ...given, onUnreachable: note }, unasked };
 }
 
 interface Looked {
@@ -141,11 +160,11 @@ async function lookAtAll(options: LockOptions): Promise<Looked[]> {
 
 /** Takes one that was found to be free as `before` tells. */
 async function take(taking: Taking, options: LockOptions): Promise<void> {
-  const { plan, gateway, clock, worker, process, signal } = options;
+  const { gateway, signal } = options;
   const { ref } = taking;
   for (let tries = 1; ; tries++) {
     const { before } = taking;
-    const wanted = leaseFor(ref, { migration: plan.id, process, ...worker }, clock.now());
+    const wanted = wantedLease(taking, options);
     try {
       taking.lease = before
         ? await takeOver(before, wanted, ref, options)
@@ -162,6 +181,15 @@ async function take(taking: Taking, options: LockOptions): Promise<void> {
     expectAllowed(ref, taking.before, options);
     await expectIdle(ref, taking.before, options);
   }
+}
+
+/** The lock as this process’s; one that had lapsed says so for as long as the migration has it. */
+function wantedLease({ ref, before }: Taking, { plan, process, worker, clock, takingUp }: LockOptions): Lease {
+  const wanted = leaseFor(ref, { migration: plan.id, process, ...worker }, clock.now());
+  const isOwn = before !== undefined && holderOf(before).migration === plan.id;
+  if (isOwn || !takingUp) return wanted;
+  const { annotations } = wanted.metadata;
+  return { ...wanted, metadata: { ...wanted.metadata, annotations: { ...annotations, [LAPSED_ANNOTATION]: 'true' } } };
 }
 
 function look(
@@ -188,13 +216,18 @@ async function afterGivingBack(takings: readonly Taking[], options: LockOptions,
   return new MigrateError(code, { detail: [detail, ...kept].join('; '), remedy, outcome, cause: why });
 }
 
+/** Whether a lock whose taking was answered to nobody is this process’s. */
+async function isTaken(taking: Taking, options: LockOptions): Promise<boolean> {
+  const now = await look(options, taking.ref);
+  if (!now || holderOf(now).process !== options.process) return false;
+  taking.lease = now;
+  return true;
+}
+
 /** Conditional: a lock that somebody else has taken meanwhile is theirs. */
 async function giveBack(taking: Taking, options: LockOptions, signal: AbortSignal): Promise<void> {
   const { ref, before, unsure } = taking;
-  if (unsure) {
-    const now = await look({ ...options, signal }, ref);
-    if (now && holderOf(now).process === options.process) taking.lease = now;
-  }
+  if (unsure) await isTaken(taking, { ...options, signal });
   const { lease } = taking;
   if (!lease) return;
   if (!before) return removeLease(options, taking, signal);
@@ -217,9 +250,16 @@ function changeBack(now: object = {}, before: object = {}): { readonly [key: str
 
 /** Conditional on what was looked at, so that of two that take it one does. */
 function takeOver(found: Lease, wanted: Lease, ref: LeaseRef, { gateway, signal }: LockOptions): Promise<Lease> {
-  const { labels, annotations } = wanted.metadata;
+  const { labels } = wanted.metadata;
+  const isOwn = holderOf(found).migration === holderOf(wanted).migration;
+  // What another migration’s says of itself goes.
+  const annotations = { ...(!isOwn && { [LAPSED_ANNOTATION]: null }), ...wanted.metadata.annotations };
   const { resourceVersion } = found.metadata;
-  const metadata = { labels, annotations, ...(resourceVersion !== undefined && { resourceVersion }) };
+  const metadata = {
+    ...(labels && { labels }),
+    annotations,
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
   const leaseTransitions = (found.spec?.leaseTransitions ?? 0) + 1;
   return gateway.patch<Lease>(ref, 'merge', { metadata, spec: { ...wanted.spec, leaseTransitions } }, { signal });
 }
@@ -270,7 +310,7 @@ interface Hold {
   over: boolean;
 }
 
-function keep(held: readonly Held[], options: LockOptions): Lock {
+function keep(held: readonly Held[], options: LockOptions, unasked: readonly Side[]): Lock {
   const hold: Hold = { lost: new AbortController(), over: false };
   // One each: a cluster that does not answer must not keep the other's from being renewed.
   const stops = held.map((each) => keepRenewed(each, options, hold));
@@ -282,6 +322,7 @@ function keep(held: readonly Held[], options: LockOptions): Lock {
   return {
     lost: hold.lost.signal,
     takenFrom: held.flatMap(({ before }) => (before ? [holderOf(before)] : [])),
+    unasked,
     confirm: async (side) => {
       if (hold.over) return;
       const there = mine.filter(({ ref }) => ref.side === side);

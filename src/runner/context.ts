@@ -12,7 +12,7 @@ export interface RunOptions {
   /** Aborted by the first interrupt: before the commit the run turns back, after it the run goes on to its end. */
   readonly interrupt: AbortSignal;
   /** Kept from other migrations of the same pod while this runs; removed when the migration has ended. */
-  readonly lock: Pick<Lock, 'lost' | 'takenFrom' | 'confirm' | 'remove' | 'leave'>;
+  readonly lock: Pick<Lock, 'lost' | 'takenFrom' | 'unasked' | 'confirm' | 'remove' | 'leave'>;
   /** Takes back what was made for journal and lock themselves, after a complete way back. */
   readonly forget: (signal: AbortSignal) => Promise<void>;
 }

@@ -78,7 +78,9 @@ async function takenUp(
     const { state } = journal.record();
     if (state === 'rolled-back' || state === 'done') return await tidyUp(options, state);
     // Whoever wrote to the record before can no longer: should they still be at work, their next write stops them.
-    const data = { operation, from: lock.takenFrom.map((holder) => ({ ...holder })) };
+    const { takenFrom, unasked } = lock;
+    const from = takenFrom.map((holder) => ({ ...holder }));
+    const data = { operation, from, ...(unasked.length > 0 && { unasked: [...unasked] }) };
     await journal.append([{ step: 'lock', kind: 'resumed', data }]);
     const looking = lookingContext(options, resultsOf(journal.record()));
     await context.engine.attach(looking);

@@ -3,6 +3,7 @@ import process from 'node:process';
 import { describe, expect, it } from 'vitest';
 import { newConfigMap } from '../../src/journal/config-map-sink.ts';
 import { planDigest } from '../../src/journal/record.ts';
+import type { ApiRequest } from '../../src/kube/api-client.ts';
 import type { ConfigMap, Pod } from '../../src/kube/objects.ts';
 import { controllerOf } from '../../src/kube/owner-objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
@@ -144,6 +145,76 @@ describe('a held source whose target somebody else has', () => {
       });
     await other.wait(1000);
     expect(other.program.running()).not.toContain('source');
+  });
+});
+
+/** A hold in which the target pod and its lock are gone, without another trace of whoever had them. */
+async function heldWithoutLock() {
+  const { world } = await held('a pod that nobody calls');
+  moveOn('without a trace but for the lock', world);
+  return world;
+}
+
+const isLease = ({ path }: ApiRequest) => path.includes('/leases');
+
+describe('the lock of a held source whose target pod is gone', () => {
+  const kind = 'a pod that nobody calls';
+  const isGone = ({ clusters: { west } }: CrashWorld) => west.remove(RESOURCES.pod, 'shop', 'cart-0');
+  const back = (world: CrashWorld) => world.takeUp('rollback', undefined, true);
+
+  it('was not kept where whoever made it anew was killed before the record told of that', async () => {
+    const other = await heldWithoutLock();
+    await expect(back(other)).rejects.toMatchObject({ code: 'F373' });
+    const act = other.acts.indexOf('POST leases in west') + 1;
+    expect(act).toBeGreaterThan(0);
+    const world = await heldWithoutLock();
+    expect(await world.takeUp('rollback', { act, when: 'after' }, true)).toBe('killed');
+    await expect(back(world)).rejects.toMatchObject({
+      code: 'F373',
+      detail: expect.stringContaining('there would be two of it'),
+    });
+    await world.wait(1000);
+    expect(world.program.running()).toEqual([]);
+  });
+
+  it.each(['resume', 'rollback'] as const)(
+    'was kept although its cluster could not be asked by an earlier %s',
+    async (command) => {
+      const { world } = await held(kind);
+      const { west } = world.clusters;
+      west.faults.add({ when: () => true, fault: { kind: 'refused' }, times: 1_000_000 });
+      await world.takeUp(command, undefined, true).catch(() => undefined);
+      west.faults.clear();
+      isGone(world);
+      expect(await back(world)).toBe('led-back');
+      await world.wait(1000);
+      expect(world.program.running()).toEqual(['source']);
+    },
+  );
+
+  it('keeps the source stopped until its cluster tells whose it is', async () => {
+    const { world } = await held(kind);
+    const { west } = world.clusters;
+    isGone(world);
+    west.faults.add({ when: isLease, fault: { kind: 'refused' }, times: 1_000_000 });
+    await expect(back(world)).rejects.toMatchObject({
+      code: 'F373',
+      detail: expect.stringContaining('west did not tell'),
+      remedy: expect.stringContaining('again: kubectl migrate rollback m-test'),
+    });
+    expect(world.program.running()).toEqual([]);
+    west.faults.clear();
+    expect(await back(world)).toBe('led-back');
+  });
+
+  it('may have been gone before the hold began', async () => {
+    const { acts } = await (await CrashWorld.of(`${kind}, held`)).begin();
+    const world = await CrashWorld.of(`${kind}, held`);
+    await world.begin({ act: acts.indexOf('begin switch') + 1, when: 'after' });
+    world.clusters.west.remove(RESOURCES.lease, 'kubectl-migrate', 'pod.shop.cart-0');
+    expect(await world.takeUp('resume')).toBe('held');
+    isGone(world);
+    expect(await back(world)).toBe('led-back');
   });
 });
 
