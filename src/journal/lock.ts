@@ -107,6 +107,9 @@ export async function takeLock(given: LockOptions): Promise<Lock> {
       const taking: Taking = { ref, before: found, lease: undefined, unsure: false };
       takings.push(taking);
       await ifReachable(ref.side, options, () => take(taking, options));
+      // The cluster can be asked by now, perhaps: a lock that is this process’s without its knowledge would never go.
+      if (taking.unsure && (await ifReachable(ref.side, options, () => isTaken(taking, options))))
+        unasked.delete(ref.side);
     }
   } catch (error) {
     throw await afterGivingBack(takings, options, error);

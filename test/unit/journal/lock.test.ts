@@ -272,6 +272,25 @@ describe('a lock whose taking was answered to nobody', () => {
     expect([leaseIn(east), leaseIn(west)].map(told)).toEqual(before);
   });
 
+  it.each(places)(
+    'of the %s is that of whoever takes a migration up all the same, and is renewed and removed',
+    async (_side, where) => {
+      await (await takeLock(options('m-one'))).leave();
+      loseAnswer(where(), 'PATCH');
+      const lock = await takeLock(
+        options('m-one', { process: 'lap/2', takingUp: true, onUnreachable: () => undefined }),
+      );
+      expect(lock.takenFrom).toMatchObject([{ migration: 'm-one' }, { migration: 'm-one' }]);
+      expect(lock.unasked).toEqual([]);
+      await clock.sleep(LOCK_MS);
+      const before = leaseIn(where())?.spec?.renewTime;
+      await lock.confirm(where() === east ? 'source' : 'target');
+      expect(leaseIn(where())?.spec?.renewTime).not.toBe(before);
+      await lock.remove(never);
+      expect([leaseIn(east), leaseIn(west)]).toEqual([undefined, undefined]);
+    },
+  );
+
   it('is given back also when the command was interrupted meanwhile', async () => {
     const interrupt = new AbortController();
     const { gateway } = options('m-one');
