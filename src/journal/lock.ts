@@ -450,11 +450,27 @@ async function letGo({ gateway }: LockOptions, { ref, lease }: Held): Promise<vo
 }
 
 /** Only as long as it is this process's: what another has taken stays. */
-async function removeLease(options: LockOptions, { ref }: Taking, signal: AbortSignal): Promise<void> {
-  const now = await look({ ...options, signal }, ref);
-  if (!now || holderOf(now).process !== options.process) return;
-  const { uid } = now.metadata;
-  await options.gateway.delete(ref, { signal, ...(uid !== undefined && { uid }) });
+function removeLease(options: LockOptions, { ref }: Taking, signal: AbortSignal): Promise<void> {
+  return drop({ ...options, signal }, ref, ({ process }) => process === options.process);
+}
+
+type DropOptions = Pick<LockOptions, 'plan' | 'source' | 'target' | 'gateway' | 'signal'>;
+
+/** Removes a Lease of such a holder, on condition that it is as it was looked at. */
+async function drop(options: DropOptions, ref: LeaseRef, isOurs: (holder: LockHolder) => boolean): Promise<void> {
+  const { gateway, signal } = options;
+  for (let tries = 1; ; tries++) {
+    const now = await look(options, ref);
+    if (!now || !isOurs(holderOf(now))) return;
+    const { uid, resourceVersion } = now.metadata;
+    const asSeen = { ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) };
+    try {
+      return await gateway.delete(ref, { signal, ...asSeen });
+    } catch (error) {
+      // Renewed, or taken by another: the next look tells.
+      if (failureCode(error) !== 'F315' || tries >= TRIES) throw error;
+    }
+  }
 }
 
 /** Other migrations that have the places of this one, by id. Read-only. */
@@ -469,16 +485,9 @@ export async function othersWithLocks(options: LookOptions): Promise<string[]> {
 }
 
 /** Removes the Leases that name a migration which has ended; what names another one stays. Idempotent. */
-export async function dropLocks(
-  options: Pick<LockOptions, 'plan' | 'source' | 'target' | 'gateway' | 'signal'>,
-): Promise<void> {
-  const { plan, gateway, signal } = options;
-  for (const ref of leaseRefs(plan)) {
-    const { namespace, name, side } = ref;
-    const found = await options[side].get<Lease>(RESOURCES.lease, name, { namespace, signal });
-    const uid = found?.metadata.uid;
-    if (found && uid !== undefined && holderOf(found).migration === plan.id) await gateway.delete(ref, { signal, uid });
-  }
+export async function dropLocks(options: DropOptions): Promise<void> {
+  const { plan } = options;
+  for (const ref of leaseRefs(plan)) await drop(options, ref, ({ migration }) => migration === plan.id);
 }
 
 /** Throws F370 when a migration holds one of the places of a plan that is still to be made. Read-only. */

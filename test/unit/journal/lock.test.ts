@@ -3,7 +3,7 @@ import { EXIT, type MigrateError } from '../../../src/domain/errors.ts';
 import { LOCK_MS, SYSTEM_NAMESPACE } from '../../../src/domain/names.ts';
 import type { Plan } from '../../../src/domain/plan.ts';
 import { leaseName, lockEffects } from '../../../src/journal/lease.ts';
-import { expectUnlocked, type LockOptions, takeLock } from '../../../src/journal/lock.ts';
+import { dropLocks, expectUnlocked, type LockOptions, takeLock } from '../../../src/journal/lock.ts';
 import { createReader } from '../../../src/kube/client.ts';
 import { createGateway } from '../../../src/kube/gateway.ts';
 import type { Lease } from '../../../src/kube/objects.ts';
@@ -112,6 +112,38 @@ describe('the lock of a pod', () => {
     await lock.remove(never);
     await lock.leave();
     expect([leaseIn(east), leaseIn(west)]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('a lock that another takes between the look at it and its removal', () => {
+  /** A gateway whose deletions are late: somebody has forced the lock of the target from us by then. */
+  const late = (given: LockOptions): LockOptions['gateway'] => ({
+    ...given.gateway,
+    delete: (ref, ...rest) => {
+      if (ref.side === 'target')
+        west.change<Lease>(RESOURCES.lease, SYSTEM_NAMESPACE, NAME, ({ metadata, spec }) => {
+          metadata.labels = { ...metadata.labels, 'kubectl-migrate.io/migration': 'm-two' };
+          if (spec) spec.holderIdentity = 'lap/m-two';
+        });
+      return given.gateway.delete(ref, ...rest);
+    },
+  });
+  const isTheirs = () => expect(leaseIn(west)?.spec?.holderIdentity).toBe('lap/m-two');
+
+  it('is the other’s when a migration has ended', async () => {
+    const given = options('m-one');
+    const lock = await takeLock({ ...given, gateway: late(given) });
+    await lock.remove(never);
+    expect(leaseIn(east)).toBeUndefined();
+    isTheirs();
+  });
+
+  it('is the other’s when a migration is cleaned up', async () => {
+    const given = options('m-one');
+    await (await takeLock(given)).leave();
+    await dropLocks({ ...given, gateway: late(given) });
+    expect(leaseIn(east)).toBeUndefined();
+    isTheirs();
   });
 });
 
