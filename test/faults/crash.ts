@@ -6,10 +6,11 @@ import type { MigrationRequest, Plan } from '../../src/domain/plan.ts';
 import type { Side } from '../../src/domain/refs.ts';
 import { isCommitted, type RecordState } from '../../src/domain/standing.ts';
 import { withhold } from '../../src/domain/withheld.ts';
+import { isRunning } from '../../src/engines/helper/start-pod.ts';
 import { CONTROL_SOCKET } from '../../src/helper/pod-spec.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import { createReader } from '../../src/kube/client.ts';
-import type { ConfigMap, KubeObject, Lease } from '../../src/kube/objects.ts';
+import type { ConfigMap, KubeObject, Lease, Pod } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { type Ending, finalizeCommitted, resume, rollBackUnfinished } from '../../src/runner/resume.ts';
 import { run } from '../../src/runner/run.ts';
@@ -217,9 +218,10 @@ export class CrashWorld {
       if (!command.includes(CONTROL_SOCKET)) return await helper.run(command, io);
       const lines = createInterface({ input: io.stdin });
       let gone = false;
-      // With the pod goes whoever is asked, and the stream.
-      cluster.onChange((type, { kind, metadata }) => {
-        if (type !== 'DELETED' || kind !== 'Pod' || metadata.name !== pod) return;
+      // With the pod, or its program, goes whoever is asked, and the stream.
+      cluster.onChange((type, object) => {
+        const { kind, metadata } = object;
+        if (kind !== 'Pod' || metadata.name !== pod || (type !== 'DELETED' && isRunning(object as Pod))) return;
         gone = true;
         lines.close();
       });

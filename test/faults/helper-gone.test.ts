@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isMigrateError } from '../../src/domain/errors.ts';
 import type { Side } from '../../src/domain/refs.ts';
+import type { ApiRequest } from '../../src/kube/api-client.ts';
 import type { ContainerStatus, Pod } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import { allReady } from '../fixtures/two-clusters.ts';
@@ -165,4 +166,41 @@ it('helpers whose programs ended stay, and are attached to once kubelet has star
   expect(await world.takeUp('resume')).toBe('moved');
   expect(alike(world.snapshot())).toEqual(alike(after));
   expect(world.program.count('target')).toBe(world.program.acknowledged);
+});
+
+it('a helper whose program ended while it kept the source is waited for, and the source goes on', async () => {
+  const world = await CrashWorld.of('a pod that nobody calls');
+  const before = world.snapshot();
+  const { east, west, helpers } = world.clusters;
+  const become = (state: ContainerStatus['state']) =>
+    east.change<Pod>(RESOURCES.pod, 'kubectl-migrate', 'helper-m-test-source', ({ status }) => {
+      for (const each of status?.containerStatuses ?? []) Object.assign(each, { state });
+    });
+  const { source, target } = helpers;
+  const [onSource, onTarget] = [source.on, target.on];
+  target.on = (op) => {
+    onTarget(op);
+    // It cannot be committed.
+    if (op === 'restore') west.remove(RESOURCES.pod, 'shop', 'cart-0');
+  };
+  source.on = (op) => {
+    onSource(op);
+    if (op !== 'seal') return;
+    become({ waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s restarting failed container' } });
+    const isExec = ({ path }: ApiRequest) => path.endsWith('/exec');
+    // As kubelet says it of a container that does not run.
+    east.faults.add({ when: isExec, fault: { kind: 'status', code: 500 }, times: AGAIN_AND_AGAIN });
+    east.faults.add({
+      when: ({ query }) => {
+        if (query?.['watch'] === undefined || !String(query['fieldSelector']).includes('helper-')) return false;
+        east.faults.clear();
+        become({ running: {} });
+        return false;
+      },
+      fault: { kind: 'status', code: 500 },
+    });
+  };
+  await expect(world.begin()).rejects.toMatchObject({ outcome: 'failed' });
+  expect(world.program.running()).toEqual(['source']);
+  expect(alike(world.snapshot())).toEqual(alike(before));
 });

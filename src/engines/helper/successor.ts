@@ -29,7 +29,10 @@ export async function bySuccessor<T>(
   }
 }
 
-/** F314 is what the API server says of a pod that is gone. Pure. */
+/**
+ * F314 is what the API server says of a pod that is gone, F316 of one that has ended, F317 of one whose program kubelet has not
+ * started anew yet. Pure.
+ */
 export function isNobodyThere(error: unknown): boolean {
-  return ['F331', 'F314'].includes(failureCode(error) ?? '');
+  return ['F331', 'F314', 'F316', 'F317'].includes(failureCode(error) ?? '');
 }
