@@ -1,8 +1,8 @@
-import { MigrateError } from '../domain/errors.ts';
+import { asMigrateError, MigrateError } from '../domain/errors.ts';
 import { COMMAND } from '../domain/names.ts';
 import { isAfterCommit } from '../domain/phase.ts';
 import type { Plan } from '../domain/plan.ts';
-import { isCommitted } from '../domain/standing.ts';
+import { isCommitted, isFinished } from '../domain/standing.ts';
 import type { EngineView } from '../engines/engine.ts';
 import type { JournalRecord } from '../journal/record.ts';
 import type { StepResults } from '../steps/results.ts';
@@ -90,11 +90,22 @@ async function takenUp(
     if (journal.record().state === 'committed' && heldIn(journal.record())) await journal.close('held');
     return await act(journal.record(), view);
   } catch (error) {
-    throw thrownBy(options, error);
+    throw leftMidway(options, thrownBy(options, error));
   } finally {
     context.engine.close();
     await lock.leave();
   }
+}
+
+/**
+ * Of a migration that has not ended nobody may say that its source serves, as the outcome `failed` does: it may be frozen,
+ * held or gone.
+ */
+function leftMidway({ context, journal, operation }: TakenUp, error: unknown): unknown {
+  const { code, detail, remedy, outcome } = asMigrateError(error);
+  if (outcome !== 'failed' || isFinished(journal.record().state)) return error;
+  const next = `${COMMAND} ${operation} ${context.plan.id}`;
+  return new MigrateError(code, { detail, remedy: `${remedy}; then: ${next}`, outcome: 'midway', cause: error });
 }
 
 /** The end was reached; only what is left of the migration itself goes. */

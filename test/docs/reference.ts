@@ -10,7 +10,7 @@ const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   done: 'done',
   failed: 'failed; the source serves',
   usage: 'the command line is not understood',
-  midway: 'committed and not finished',
+  midway: 'stopped on its way: committed and not finished, or not known to be',
   rollbackIncomplete: 'the way back could not be finished; what is left is named',
   declined: 'declined before anything was changed',
   locked: 'another migration is at work on the pod, or the plan is stale',

@@ -183,7 +183,9 @@ describe('the lock of a held source whose target pod is gone', () => {
       const { world } = await held(kind);
       const { west } = world.clusters;
       west.faults.add({ when: () => true, fault: { kind: 'refused' }, times: 1_000_000 });
-      await world.takeUp(command, undefined, true).catch(() => undefined);
+      const thrown = await world.takeUp(command, undefined, true).catch((error: unknown) => error);
+      // Exit code 1 would say that the source serves.
+      if (command === 'rollback') expect(thrown).toMatchObject({ code: 'F310', outcome: 'midway' });
       west.faults.clear();
       isGone(world);
       expect(await back(world)).toBe('led-back');

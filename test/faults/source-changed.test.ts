@@ -83,7 +83,11 @@ describe('a source that cannot be looked at after the restore', () => {
     const world = await deaf();
     const when = ({ method, path }: ApiRequest) => method === 'GET' && path.endsWith('/shop/pods/cart-0');
     world.clusters.east.faults.add({ when, fault: { kind: 'status', code: 403 }, times: 1_000_000 });
-    await expect(world.takeUp('resume')).rejects.toMatchObject({ code: 'F313' });
+    await expect(world.takeUp('resume')).rejects.toMatchObject({
+      code: 'F313',
+      outcome: 'midway',
+      remedy: expect.stringContaining('; then: kubectl migrate '),
+    });
     expect(targetPod(world)).toBeDefined();
     world.clusters.east.faults.clear();
     expect(await world.takeUp('resume')).toBe('led-back');
