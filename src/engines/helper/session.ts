@@ -61,6 +61,10 @@ export class HelperSession {
   /** Opens the stream. Throws F331 or what the API server says. */
   async attach(): Promise<void> {
     const stream = await this.#open(ATTACH_COMMAND);
+    if (this.#closed) {
+      stream.close();
+      throw this.#lost('the session was closed');
+    }
     this.#stream = stream;
     this.#down = false;
     this.#read(stream);

@@ -9,14 +9,14 @@ const containers = { containerIds: ['c0'.repeat(32)] };
 const seal = { ...containers, podLogs: 'shop_cart-0_135323d2-210e-4783-85a6-c7afaa8b01fa' };
 
 /** A session whose streams are opened one after the other; `opened` yields the n-th, from 1. */
-async function session(refuse: (attempt: number) => Error | undefined = () => undefined) {
+async function session(refuse: (attempt: number) => Error | undefined | Promise<undefined> = () => undefined) {
   const lines: Line[] = [];
   const waiting = new Set<() => void>();
   let attempts = 0;
   const talk = new HelperSession('source', async (command) => {
     expect(command).toEqual(ATTACH_COMMAND);
     attempts += 1;
-    const error = refuse(attempts);
+    const error = await refuse(attempts);
     if (error) throw error;
     const line = openLine();
     lines.push(line);
@@ -245,5 +245,20 @@ describe('a call', () => {
     line.end(0);
     await expect(talk.call('continue', containers)).rejects.toMatchObject({ code: 'F331' });
     expect(lines).toHaveLength(1);
+  });
+
+  it('leaves no stream open that comes to be after the session was closed', async () => {
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<undefined>()];
+    const { talk, line, opened } = await session((attempt) => {
+      if (attempt === 1) return undefined;
+      asked.resolve();
+      return answered.promise;
+    });
+    line.cut();
+    await asked.promise;
+    talk.close();
+    answered.resolve(undefined);
+    const again = await opened(2);
+    await expect.poll(() => again.closed()).toBe(true);
   });
 });
