@@ -113,6 +113,8 @@ export function frozenWith(innerPids: number[]): NonNullable<Results['freeze']> 
 export class FakeHelper {
   readonly asked: HelperOp[] = [];
   readonly fail = new Map<HelperOp, HelperErrorBody>();
+  /** What it never answers. */
+  readonly deafTo = new Set<HelperOp>();
   readonly answers: Results = {};
   /** What lies in the archive of a checkpoint; `halt` tells its length. */
   archive: Buffer = Buffer.alloc(0);
@@ -134,15 +136,19 @@ export class FakeHelper {
       await once(io.stdin.resume(), 'end');
       return 0;
     }
-    for await (const line of createInterface({ input: io.stdin })) io.stdout.write(`${this.reply(line)}\n`);
+    for await (const line of createInterface({ input: io.stdin })) {
+      const reply = this.reply(line);
+      if (reply !== undefined) io.stdout.write(`${reply}\n`);
+    }
     return 0;
   }
 
-  /** Carries out one request and yields the reply to it. */
-  reply(line: string): string {
+  /** Carries out one request and yields the reply to it; undefined for none. */
+  reply(line: string): string | undefined {
     const { id, op, args } = requestSchema.parse(JSON.parse(line));
     if (!isOp(op)) throw new Error(`no such operation: ${op}`);
     this.asked.push(op);
+    if (this.deafTo.has(op)) return undefined;
     const error = this.fail.get(op);
     if (error) return JSON.stringify({ v: PROTOCOL_VERSION, id, ok: false, error });
     this.on(op);

@@ -229,7 +229,7 @@ export class CrashWorld {
         const { op } = JSON.parse(line) as { op: string };
         const reply = async () => helper.reply(line);
         const answer = op === 'status' ? life.look(reply) : life.act(`${op} at ${side}`, reply);
-        void answer.then((text) => io.stdout.write(`${text}\n`));
+        void answer.then((text) => text !== undefined && io.stdout.write(`${text}\n`));
       }
       return gone ? KILLED : 0;
     });

@@ -204,3 +204,17 @@ it('a helper whose program ended while it kept the source is waited for, and the
   expect(world.program.running()).toEqual(['source']);
   expect(alike(world.snapshot())).toEqual(alike(before));
 });
+
+describe.each(['resume', 'rollback'] as const)(
+  'a helper that takes what it is asked and never says how it stands',
+  (command) => {
+    it.each(['source', 'target'] as const)(`keeps no ${command} waiting for ever: %s`, async (side) => {
+      const { acts } = await undisturbed('a pod that nobody calls');
+      const world = await CrashWorld.of('a pod that nobody calls');
+      await world.begin({ act: acts.indexOf('end restore') + 1, when: 'after' });
+      world.clusters.helpers[side].deafTo.add('status');
+      expect(await world.takeUp(command)).toBe('led-back');
+      expect(world.program.running()).toEqual(['source']);
+    });
+  },
+);

@@ -21,7 +21,7 @@ it.each<[string, Side, string]>([
     const pod = clusters.east.peek<Pod>(RESOURCES.pod, 'shop', 'cart-0');
     const containerIds = pod?.status?.containerStatuses?.map(({ containerID }) => bareContainerId(containerID ?? ''));
     const line = { v: PROTOCOL_VERSION, id: 'lost', op: 'continue', args: { containerIds } };
-    expect(JSON.parse(clusters.helpers[side].reply(JSON.stringify(line)))).toMatchObject({ ok: true });
+    expect(JSON.parse(clusters.helpers[side].reply(JSON.stringify(line)) ?? '')).toMatchObject({ ok: true });
     await world.wait(1000);
     const then = program.acknowledged;
     const ending = await world.takeUp('resume').catch((error: unknown) => isMigrateError(error) && error.code);

@@ -5,6 +5,9 @@ import type { HelperPods } from './helper-pods.ts';
 
 type Status = HelperResult<'status'>;
 
+/** A helper answers this at once, whatever it is at; one that has not by then, in ms, cannot be asked. */
+const STATUS_MS = 10_000;
+
 const SOURCE: Readonly<Record<Status['source']['state'], EngineView['source']>> = {
   idle: 'running',
   thawed: 'thawed',
@@ -42,5 +45,8 @@ export async function lookAtSource(pods: HelperPods, signal: AbortSignal): Promi
 
 async function ask(pods: HelperPods, side: Side, signal: AbortSignal): Promise<Status | undefined> {
   if (!pods.has(side)) return undefined;
-  return pods.call(side, 'status', {}, { signal }).catch(() => undefined);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), STATUS_MS);
+  const asked = pods.call(side, 'status', {}, { signal: AbortSignal.any([signal, late.signal]) });
+  return asked.catch(() => undefined).finally(() => clearTimeout(timer));
 }
