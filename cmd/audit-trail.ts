@@ -6,8 +6,8 @@ import { asMigrateError, failureCode } from '../src/domain/errors.ts';
 import type { Plan } from '../src/domain/plan.ts';
 import type { Side } from '../src/domain/refs.ts';
 import { ensureNamespace } from '../src/engines/helper/system-namespace.ts';
+import { expectNoneCommitted } from '../src/journal/committed-locks.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
-import { expectNoneHeld } from '../src/journal/held-locks.ts';
 import { othersWithLocks } from '../src/journal/lock.ts';
 import type { Journal } from '../src/journal/ports.ts';
 import { type JournalRecord, planDigest } from '../src/journal/record.ts';
@@ -78,7 +78,7 @@ export async function onTheRecord<T>(
 
 /**
  * Begins the work on a migration. With `--force-unlock`, and where another one has its lock, that is told of as an act of its own,
- * before and after; where none has, none is taken by force. Throws F370 where that one holds its source.
+ * before and after; where none has, none is taken by force. Throws F370 where that one is committed and has not ended.
  */
 export async function unlocking<T>(
   plan: Plan,
@@ -94,7 +94,7 @@ export async function unlocking<T>(
   const skipping = takingUp ? { onUnreachable: () => undefined } : {};
   const takenFrom = await othersWithLocks({ plan, ...readers, signal, ...skipping });
   if (takenFrom.length === 0) return begin(false);
-  await expectNoneHeld(takenFrom, { ...readers, signal, ...skipping });
+  await expectNoneCommitted(takenFrom, { ...readers, signal, ...skipping });
   if (!takingUp) for (const side of recordSides(plan)) await ensureNamespace(gateway, plan, side, signal);
   return onTheRecord(plan, place, { gateway, action: 'force-unlock', takingUp, takenFrom }, () => begin(true));
 }

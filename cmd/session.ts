@@ -7,6 +7,7 @@ import { SIDES, type Side } from '../src/domain/refs.ts';
 import { isCommitted, type RecordState } from '../src/domain/standing.ts';
 import { createEngine, type EngineOptions } from '../src/engines/create-engine.ts';
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
+import { expectNoneCommitted } from '../src/journal/committed-locks.ts';
 import { type ConfigMapSink, createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
 import { createJournalStore } from '../src/journal/journal-store.ts';
 import type { Worker } from '../src/journal/lease.ts';
@@ -222,15 +223,18 @@ function lockFor(
   takingUp: Pick<LockOptions, 'takingUp' | 'onUnreachable'> = {},
 ): Promise<Lock> {
   const { source, target, clock, worker, newUuid, forceUnlock, interrupt, reporter } = place;
+  const readers = { source: source.reader, target: target.reader };
+  // What cannot be asked is told of by whoever takes the locks.
+  const skipping = takingUp.onUnreachable ? { onUnreachable: () => undefined } : {};
   return takeLock({
     plan,
-    source: source.reader,
-    target: target.reader,
+    ...readers,
     gateway,
     clock,
     worker,
     process: `${worker.host}/${newUuid()}`,
     force: forceUnlock,
+    mayForce: (id) => expectNoneCommitted([id], { ...readers, signal: interrupt, ...skipping }),
     signal: interrupt,
     onWait: (text) => reporter.notify({ code: 'I406', text }),
     ...takingUp,

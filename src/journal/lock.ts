@@ -49,6 +49,8 @@ export interface LockOptions extends ReachOptions {
   readonly process: string;
   /** `--force-unlock`: another migration's lock is taken as well, if nobody is at work on that. */
   readonly force: boolean;
+  /** Asked with another migration's id right before its lock is taken; what it throws keeps that from being taken. */
+  readonly mayForce?: (migration: string) => Promise<void>;
   /** The migration was begun before: a lock of it that is gone, or another one's, has lapsed, and the Lease says so. */
   readonly takingUp?: boolean;
   readonly signal: AbortSignal;
@@ -163,10 +165,13 @@ async function lookAtAll(options: LockOptions): Promise<Looked[]> {
 
 /** Takes one that was found to be free as `before` tells. */
 async function take(taking: Taking, options: LockOptions): Promise<void> {
-  const { gateway, signal } = options;
+  const { plan, gateway, signal } = options;
   const { ref } = taking;
   for (let tries = 1; ; tries++) {
     const { before } = taking;
+    const { migration = plan.id } = before ? holderOf(before) : {};
+    // After the look: whoever left its lock meanwhile has told the record first how far it came.
+    if (migration !== plan.id) await options.mayForce?.(migration);
     const wanted = wantedLease(taking, options);
     try {
       taking.lease = before

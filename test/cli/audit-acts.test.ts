@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditEntry } from '../../src/audit/entry.ts';
 import { EXIT } from '../../src/domain/errors.ts';
+import type { ConfigMap } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
 import type { FakeCluster } from '../fakes/fake-cluster.ts';
 import { leaveBegun, move } from '../fixtures/move.ts';
@@ -116,7 +117,57 @@ describe('a lock of a migration that holds its source', () => {
     expect(await run('status', 'm-one', ...BOTH)).toMatchObject({ code: 0 });
     expect(lockOf(clusters.west)).toBeUndefined();
   });
+
+  it('is not taken by force either when it is committed after it was looked at', async () => {
+    await leaveBegun(clusters, { id: 'm-one' });
+    await move(clusters, { id: 'm-two', request: { hold, forceUnlock: true } });
+    const both = [clusters.east, clusters.west];
+    const later = both.map((cluster) => beforeItsCommit(cluster, 'm-two'));
+    clusters.west.faults.add({
+      when: ({ method, body }) => {
+        if (method !== 'GET' && JSON.stringify(body ?? '').includes('force-unlock')) for (const go of later) go();
+        return false;
+      },
+      fault: { kind: 'refused' },
+    });
+    const taking = await run('resume', 'm-one', '--force-unlock', ...BOTH);
+    expect(taking).toMatchObject({ code: EXIT.locked, stderr: expect.stringContaining('m-two holds its source') });
+    for (const cluster of both)
+      expect(lockOf(cluster)?.metadata.labels?.['kubectl-migrate.io/migration']).toBe('m-two');
+  });
 });
+
+describe('a lock of a migration that is committed and has not ended', () => {
+  it('is not taken by force: what was begun before it would let its source go on beside its target', async () => {
+    const { helpers, east, west } = clusters;
+    await leaveBegun(clusters, { id: 'm-one' });
+    helpers.target.on = () => undefined;
+    // The target does not become ready.
+    await expect(move(clusters, { id: 'm-two', request: { forceUnlock: true } })).rejects.toMatchObject({
+      code: 'F391',
+    });
+    for (const command of ['resume', 'rollback']) {
+      const taking = await run(command, 'm-one', '--force-unlock', ...BOTH);
+      expect(taking).toMatchObject({ code: EXIT.locked, stderr: expect.stringContaining('F370') });
+      expect(taking.stderr).toContain('kubectl migrate resume m-two');
+    }
+    for (const cluster of [east, west])
+      expect(lockOf(cluster)?.metadata.labels?.['kubectl-migrate.io/migration']).toBe('m-two');
+  });
+});
+
+/** Takes a record back to what it was before the commit; yields what makes it again what it is. */
+function beforeItsCommit(cluster: FakeCluster, id: string): () => void {
+  const become = (data: Record<string, string>) =>
+    cluster.change<ConfigMap>(RESOURCES.configMap, 'kubectl-migrate', id, (record) => Object.assign(record, { data }));
+  const held = { ...cluster.peek<ConfigMap>(RESOURCES.configMap, 'kubectl-migrate', id)?.data };
+  const keys = Object.keys(held).toSorted();
+  const first = keys.findIndex((key) => held[key]?.includes('"kind":"commit"'));
+  expect(first).toBeGreaterThan(0);
+  const gone = keys.slice(first).filter((key) => key.startsWith('entry-'));
+  become(Object.fromEntries(Object.entries(held).filter(([key]) => !gone.includes(key))));
+  return () => become(held);
+}
 
 describe('a migration that is given up', () => {
   it('is told of in both clusters', async () => {

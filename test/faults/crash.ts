@@ -32,6 +32,8 @@ const ACTS = { resume, rollback: rollBackUnfinished, finalize: finalizeCommitted
 export class CrashWorld {
   readonly clusters: Clusters;
   readonly program: MovingProgram;
+  /** Whoever works on it says `--force-unlock`. */
+  forceUnlock = false;
   /** A record held the value of a variable. */
   disclosed = false;
   readonly #registry: MemoryRegistry | undefined;
@@ -254,7 +256,7 @@ export class CrashWorld {
         if (!this.#registry) throw new Error('nothing of this move goes through a registry');
         return registryOf(life, this.#registry);
       },
-      forceUnlock: false,
+      forceUnlock: this.forceUnlock,
       interrupt: new AbortController().signal,
     };
   }
