@@ -279,6 +279,6 @@ describe('a plugin that is killed', () => {
 
   if (FULL)
     it('has passed every step of the list by then', () => {
-      expect([...known.steps].toSorted()).toEqual(STEPS.map(({ name }) => name).toSorted());
+      expect(STEPS.map(({ name }) => name).filter((name) => !known.steps.has(name))).toEqual([]);
     });
 });
