@@ -180,7 +180,9 @@ const OWN_FAULTS: readonly LabFault[] = [
   {
     name: 'target pod without memory',
     only: ['prepare'],
-    ends: { prepare: [{ code: EXIT.failed, says: /error F341: .*the memory limit of the target’s pod is too low/ }] },
+    ends: {
+      prepare: [{ code: EXIT.failed, says: /error F341[\s\S]*the memory limit of the target’s pod is too low/ }],
+    },
     inflict: (struck) => once(withoutMemory(struck)),
   },
   {
