@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -20,7 +21,8 @@ import { forge, labDescriptor } from '../support/criu-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /**
- * Has a file open in /file, one that is deleted in /deleted, a FIFO in /fifo, a socket in /socket, and is in /directory.
+ * Has a file open in /file, one that is deleted in /deleted, a FIFO in /fifo, a socket in /socket, watches /watched, and is in
+ * /directory.
  * Once there is a /go, it writes to the first one, and says in /said what it can open of the kernel for writing.
  */
 const PROGRAM = `
@@ -29,6 +31,7 @@ const PROGRAM = `
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,6 +49,7 @@ int main(void) {
   if (mkfifo("/fifo/fifo", 0600) || open("/fifo/fifo", O_RDWR) < 0) return 1;
   struct sockaddr_un name = {AF_UNIX, "/socket/socket"};
   if ((socket_fd = socket(AF_UNIX, SOCK_STREAM, 0)) < 0 || bind(socket_fd, (void *)&name, sizeof name)) return 1;
+  if (inotify_add_watch(inotify_init1(0), "/watched", IN_OPEN) < 0) return 1;
   if (listen(socket_fd, 1) || chdir("/directory")) return 1;
   close(open("/ready", O_CREAT, 0600));
   while (access("/go", F_OK)) usleep(10000);
@@ -113,6 +117,11 @@ cat /proc/sys/kernel/domainname > /images/domainname
  */
 const OF_CRIU = '/proc/self/fd/121/sys/kernel';
 
+/** What of an open file is forged here: files that it watches, each with a path that leads there. */
+interface Watching {
+  readonly ify?: { readonly wd: readonly { readonly f_handle: { path?: string } }[] };
+}
+
 describe('what a restored program has open', () => {
   const here = temporaryFolder();
   const [container, images] = [path.join(here, 'container'), path.join(here, 'images')];
@@ -151,7 +160,7 @@ describe('what a restored program has open', () => {
   beforeEach(() => {
     for (const folder of [container, images]) rmSync(folder, { recursive: true, force: true });
     mkdirSync(images);
-    for (const each of ['proc', 'dev', 'old', 'file', 'deleted', 'fifo', 'socket', 'directory'])
+    for (const each of ['proc', 'dev', 'old', 'file', 'deleted', 'fifo', 'socket', 'watched', 'directory'])
       mkdirSync(path.join(container, each), { recursive: true });
     writeFileSync(path.join(container, 'program'), readFileSync(path.join(here, 'program')), { mode: 0o755 });
     writeFileSync(path.join(container, 'dev/null'), '');
@@ -176,6 +185,24 @@ describe('what a restored program has open', () => {
       });
     },
   );
+
+  it('is watched by the handle of a file only where that lies in the container', () => {
+    const file = path.join(images, 'files.img');
+    const forged = forge<Watching>(descriptor, 'file_entry', readFileSync(file), (all) => {
+      for (const { ify } of all) for (const { f_handle } of ify?.wd ?? []) delete f_handle.path;
+    });
+    writeFileSync(file, forged);
+    renameSync(path.join(container, 'watched'), path.join(here, 'elsewhere'));
+    mkdirSync(path.join(container, 'watched'));
+    const outside = restored();
+    rmSync(path.join(container, 'watched'), { recursive: true });
+    renameSync(path.join(here, 'elsewhere'), path.join(container, 'watched'));
+    expect(outside).toMatchObject({
+      status: 1,
+      log: expect.stringMatching(/fsnotify: .*: Stale file handle/) as string,
+    });
+    expect(restored()).toMatchObject({ status: 0, said: 'written, Read-only file system' });
+  });
 
   it('is no more writable by a mount that is said to be like the one that it counts as a part of', () => {
     const name = readdirSync(images).find((each) => each.startsWith('mountpoints-')) ?? '';
