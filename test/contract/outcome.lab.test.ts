@@ -37,6 +37,9 @@ int main(int argc, char **argv) {
 }
 `;
 
+/** Leaves nothing mounted beneath /proc but what a test mounts there. */
+const BARE = 'for each in $(grep -o " /proc/[^ ]* " /proc/self/mountinfo); do umount -l $each; done';
+
 describe('what the kernel says of a process that is in namespaces of its own', () => {
   const here = temporaryFolder();
   const program = path.join(here, 'program');
@@ -54,7 +57,7 @@ describe('what the kernel says of a process that is in namespaces of its own', (
   async function excesses(before: { outside?: string; inside?: string }, ...more: string[]): Promise<string[]> {
     const ready = path.join(here, `ready-${started.length}-${Date.now()}`);
     const inside = `${before.inside ?? ':'}; exec "$0" "$@"`;
-    const outside = `sleep 60 & ${before.outside ?? ':'}; exec unshare -m -p -f --kill-child --mount-proc sh -c '${inside}' "$@"`;
+    const outside = `${BARE}; sleep 60 & ${before.outside ?? ':'}; exec unshare -m -p -f --kill-child --mount-proc sh -c '${inside}' "$@"`;
     const words = ['-m', '--kill-child', '-f', 'sh', '-c', outside, 'sh', program, ready, ...more];
     const child = spawn('/usr/bin/unshare', words, { stdio: 'ignore' });
     started.push(child);
@@ -99,5 +102,11 @@ describe('what the kernel says of a process that is in namespaces of its own', (
       `the mount at ${here} without ro`,
     ]);
     expect(await excesses({ inside: 'mount -t tmpfs tmpfs /mnt' })).toEqual(['a mount of its own at /mnt']);
+  });
+
+  it('is a mask that another mount lies on', async () => {
+    const masked = `mount --bind ${here} /proc/tty`;
+    expect(await excesses({ outside: masked })).toEqual(['the mount at /proc/tty beneath another one']);
+    expect(await excesses({ outside: masked, inside: masked })).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statfsSync } from 'node:fs';
 import { HelperFailure } from '../failure.ts';
-import { type MountInfo, parseMountInfo } from '../mounts.ts';
+import { type MountInfo, parseMountInfo, unescapePath } from '../mounts.ts';
 import { readProc } from '../processes.ts';
 import { type Asked, excesses, type Granted, parseGranted, unlimited } from './credentials.ts';
 import { grantedTo } from './guard.ts';
@@ -19,8 +19,9 @@ export interface Restored {
   readonly state: string;
 }
 
-/** The mounts that tasks see, and their numbers; `whole` unless all of the tasks are in a root of their own below `base`. */
+/** The mounts that tasks see, by `pid`, and their numbers; `whole` unless all of the tasks are in a root of their own below `base`. */
 interface Seen {
+  readonly pid: number;
   readonly mounts: readonly MountInfo[];
   readonly ids: ReadonlySet<number>;
   readonly whole: boolean;
@@ -72,6 +73,7 @@ function outcomeExcesses(placeholderPid: number, restored: readonly Restored[], 
   const tasks = taskJudge(granted);
   return [
     ...mountOutcome(seen, mounts, marks),
+    ...(seen.whole ? coveredMasks(seen, placeholderPid) : []),
     ...alive.flatMap((each) =>
       named(each, [
         ...tasks(each.pid),
@@ -188,7 +190,7 @@ function seenBy(pids: readonly number[]): Seen {
   const ids = new Set([...text.matchAll(/^\d+/gm)].map(([id]) => Number(id)));
   const inside = (point: string) => (base === '/' ? point : `${base}${point === '/' ? '' : point}`);
   const mounts = parseMountInfo(text).map((each) => ({ ...each, mountPoint: inside(each.mountPoint) }));
-  return { mounts, ids, whole: base === '/', kernels: new Set() };
+  return { pid, mounts, ids, whole: base === '/', kernels: new Set() };
 }
 
 /**
@@ -213,6 +215,28 @@ export function mountOutcome(
   const present = new Set(mounts.map(({ mountPoint }) => mountPoint));
   const missing = granted.filter(({ mountPoint }) => whole && isMask(mountPoint) && !present.has(mountPoint));
   return [...found, ...missing.map(({ mountPoint }) => `no mount at ${mountPoint}`)];
+}
+
+/** In words, the masks to which a path does not lead any more, for another mount is in the way; it does in the placeholder. */
+function coveredMasks({ pid, mounts }: Seen, placeholderPid: number): string[] {
+  const points = new Set(mounts.map(({ mountPoint }) => mountPoint).filter(isMask));
+  const bare = uncovered(placeholderPid, points);
+  const still = uncovered(pid, points);
+  return bare.filter((point) => !still.includes(point)).map((point) => `the mount at ${point} beneath another one`);
+}
+
+/** Those of the places at which a process comes to a mount of that very place. */
+function uncovered(pid: number, points: ReadonlySet<string>): string[] {
+  const lines = (readProc(pid, 'mountinfo') ?? '').matchAll(/^(\d+) \S+ \S+ \S+ (\S+)/gm);
+  const places = new Map([...lines].map(([, id, point = '']) => [Number(id), unescapePath(point)]));
+  return [...points].filter((point) => {
+    try {
+      return places.get(mountBehind(`/proc/${pid}/root${point}`)) === point;
+    } catch {
+      // Nothing is there by that name.
+      return false;
+    }
+  });
 }
 
 /** Something that a process has open. */
