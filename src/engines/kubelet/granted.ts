@@ -8,6 +8,7 @@ import { defaultCapabilities } from './runtimes.ts';
 /** What of a pod's or container's securityContext decides here. */
 interface SecurityContext {
   readonly runAsUser?: number;
+  readonly runAsNonRoot?: boolean;
   readonly runAsGroup?: number;
   readonly fsGroup?: number;
   readonly supplementalGroups?: readonly number[];
@@ -20,7 +21,7 @@ interface SecurityContext {
 /**
  * What containerd, the only runtime that restores archives, grants the planned container when it starts one
  * (internal/cri/server/container_create_linux.go). `started` says what the spec leaves to the image: its user and that
- * user's groups. A profile of AppArmor or SELinux is not in it: the runtime gives CRIU the target's own. Pure.
+ * user's groups. Where the spec refuses root, that is no user whatever was started. A profile of AppArmor or SELinux is not in it: the runtime gives CRIU the target's own. Pure.
  */
 export function grantedBy(plan: Plan, started: Started): Granted {
   const { spec } = plan.manifest as unknown as Pod;
@@ -30,12 +31,13 @@ export function grantedBy(plan: Plan, started: Started): Granted {
   const seccomp = (own.seccompProfile ?? ofPod.seccompProfile)?.type ?? 'Unconfined';
   const { fsGroup, supplementalGroups = [] } = ofPod;
   const uid = own.runAsUser ?? ofPod.runAsUser ?? started.uid;
+  const isRefused = uid === 0 && (own.runAsNonRoot ?? ofPod.runAsNonRoot ?? false);
   const bounding = own.privileged ? capabilitySet(CAPABILITIES) : boundingSet(own.capabilities ?? {});
   return {
     bounding,
     // Another user than root loses them as the runtime starts the program (capabilities(7), execve).
-    permitted: uid === 0 ? bounding : 0n,
-    uids: [uid],
+    permitted: uid === 0 && !isRefused ? bounding : 0n,
+    uids: isRefused ? [] : [uid],
     gids: [
       own.runAsGroup ?? ofPod.runAsGroup ?? started.gid,
       ...(fsGroup === undefined ? [] : [fsGroup]),

@@ -13,10 +13,10 @@ const DEFAULTS = [
   ...['SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT'],
 ];
 
-function granted(container: SecurityContext = {}, pod: Record<string, unknown> = {}) {
+function granted(container: SecurityContext = {}, pod: Record<string, unknown> = {}, uid = STARTED.uid) {
   const manifest = runningPod({ container: { securityContext: container }, spec: { securityContext: pod } });
   const plan = { manifest, source: { containers: [{ name: 'app' }] } } as unknown as Plan;
-  return grantedBy(plan, STARTED);
+  return grantedBy(plan, { ...STARTED, uid });
 }
 
 function capabilities(container: SecurityContext): string[] {
@@ -62,6 +62,14 @@ describe('what a pod grants its container', () => {
     expect(granted({ runAsUser: 0 })).toMatchObject({ permitted: granted().bounding });
     expect(granted({ runAsUser: 1000 })).toMatchObject({ permitted: 0n, bounding: granted().bounding });
     expect(granted()).toMatchObject({ permitted: 0n });
+  });
+
+  it('is not root where the container, or else the pod, refuses that, whoever was started', () => {
+    const none = { uids: [], permitted: 0n };
+    expect(granted({}, { runAsNonRoot: true }, 0)).toMatchObject(none);
+    expect(granted({ runAsNonRoot: true }, { runAsNonRoot: false }, 0)).toMatchObject(none);
+    expect(granted({ runAsNonRoot: false }, { runAsNonRoot: true }, 0)).toMatchObject({ uids: [0] });
+    expect(granted({ runAsNonRoot: true })).toMatchObject({ uids: [999] });
   });
 
   it('has no new privileges only where the container says so', () => {
