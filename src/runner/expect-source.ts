@@ -22,9 +22,15 @@ export function expectSource(
   if (mayHaveCopy(journal.record(), target) && !discardTarget) {
     if (fate.unknown) throw fate.unknown;
     const holds = target === 'unknown' ? 'cannot be asked and may hold' : 'holds';
+    const copy = wasHeld(journal.record())
+      ? 'the target may serve still, with all that it did since the commit, and the way back removes it'
+      : `the target ${holds} its processes as they were at the freeze, and the way back removes them`;
+    const keep = wasHeld(journal.record())
+      ? `to leave everything as it is for good, the target with it: ${COMMAND} cleanup ${plan.id} --abandon; `
+      : '';
     throw new MigrateError('F344', {
-      detail: `${news}; the target ${holds} its processes as they were at the freeze, and the way back removes them`,
-      remedy: `if the source has what it needs: ${COMMAND} rollback ${plan.id} --discard-target`,
+      detail: `${news}; ${copy}`,
+      remedy: `${keep}if the source has what it needs: ${COMMAND} rollback ${plan.id} --discard-target`,
       outcome: 'midway',
     });
   }
@@ -32,10 +38,17 @@ export function expectSource(
   reporter.notify({ code: 'W421', text });
 }
 
+/** On its way back from a hold, whose target was committed. Pure. */
+function wasHeld({ entries }: JournalRecord): boolean {
+  return entries.some(({ kind }) => kind === 'commit');
+}
+
 /**
  * The restore is not announced, the freeze before it is: a target that cannot be asked may have a copy from then on. Pure.
  */
 function mayHaveCopy({ entries }: JournalRecord, target: EngineView['target']): boolean {
+  // The way back from a hold has removed it already.
+  if (entries.some(({ step, kind }) => step === 'switch' && kind === 'reverted')) return false;
   if (target === 'unknown') return entries.some(({ step, kind }) => step === 'freeze' && kind === 'intent');
   return target !== 'waiting';
 }

@@ -47,9 +47,13 @@ export async function takeLabels(context: WorkloadContext, labels: Labels): Prom
   await ownedBy(context, undefined, 'to be let go by its owner');
 }
 
-/** The source pod with its labels, in the hands of its owner again; `owner` is that one's uid, if it has one. Idempotent. */
+/**
+ * The source pod with its labels, in the hands of its owner again; `owner` is that one's uid, if it has one. Idempotent. One
+ * that is gone needs none, and what has its name since has labels of its own.
+ */
 export async function giveLabels(context: WorkloadContext, labels: Labels, owner: string | undefined): Promise<void> {
   const { plan, gateway, signal } = context;
+  if (!(await readSourcePod(context))) return;
   await gateway.patch(sourcePod(plan), 'merge', { metadata: { labels } }, { signal });
   await ownedBy(context, owner, 'to be adopted by its owner');
 }

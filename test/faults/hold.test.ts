@@ -220,6 +220,42 @@ describe('the lock of a held source whose target pod is gone', () => {
   });
 });
 
+it('a held source that has ended once its way back was begun leaves the target, and both ways out are told', async () => {
+  const { world: other } = await held('a pod that nobody calls');
+  await other.takeUp('rollback', undefined, true);
+  const act = other.acts.indexOf('begin taking back switch') + 1;
+  const { world } = await held('a pod that nobody calls');
+  expect(await world.takeUp('rollback', { act, when: 'after' }, true)).toBe('killed');
+  world.clusters.east.remove(RESOURCES.pod, 'shop', 'cart-0');
+  await expect(world.takeUp('resume')).rejects.toMatchObject({
+    code: 'F344',
+    outcome: 'midway',
+    detail: expect.stringContaining('the target may serve still'),
+    remedy: expect.stringMatching(/cleanup m-test --abandon; .*rollback m-test --discard-target/),
+  });
+  expect(world.program.running()).toEqual(['target']);
+});
+
+it.each(Object.keys(HOLDABLE))(
+  'the held source of %s that ended once its target was removed keeps nobody from the end',
+  async (kind) => {
+    const { world: other } = await held(kind);
+    await other.takeUp('rollback', undefined, true);
+    const reverted = other.acts.indexOf('begin taking back freeze') + 1;
+    expect(reverted).toBeGreaterThan(0);
+    // Where the owner's count does not take it away.
+    const deleted = other.acts.findIndex((act) => act.startsWith('DELETE pods/cart-')) + 1;
+    for (const act of [deleted, reverted].filter((each) => each > 0)) {
+      const { world } = await held(kind);
+      expect(await world.takeUp('rollback', { act, when: 'after' }, true)).toBe('killed');
+      world.clusters.east.remove(RESOURCES.pod, 'shop', source(world)?.metadata.name ?? '');
+      await settle();
+      expect(await world.takeUp(act === reverted ? 'resume' : 'rollback', undefined, true)).toBe('led-back');
+      expect(world.leftWithRecords()).toEqual([]);
+    }
+  },
+);
+
 it('a held source stays stopped whose target is another migration’s by the time that it is to be removed', async () => {
   const halfway = async () => {
     const { world: other } = await held('a pod that nobody calls');

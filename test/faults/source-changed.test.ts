@@ -94,3 +94,17 @@ describe('a source that cannot be looked at after the restore', () => {
     expect(world.program.running()).toEqual(['source']);
   });
 });
+
+it('a source that is gone with its helper, as with its node, keeps no way back from its end', async () => {
+  const { acts } = await (await CrashWorld.of(KIND)).begin();
+  const world = await CrashWorld.of(KIND);
+  await world.begin({ act: acts.indexOf('end restore') + 1, when: 'after' });
+  const { east } = world.clusters;
+  east.remove(RESOURCES.pod, 'shop', 'cart-0');
+  east.remove(RESOURCES.pod, 'kubectl-migrate', 'helper-m-test-source');
+  await expect(world.takeUp('resume')).rejects.toMatchObject({ code: 'F344' });
+  expect(targetPod(world)).toBeDefined();
+  expect(await world.takeUp('rollback', undefined, true)).toBe('led-back');
+  expect(targetPod(world)).toBeUndefined();
+  expect(world.leftWithRecords()).toEqual([]);
+});

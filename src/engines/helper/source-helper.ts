@@ -12,7 +12,7 @@ import { siblings, withVolumes } from './with-volumes.ts';
 export interface SourceHelper {
   /**
    * Lets the source go on. A helper that is gone, removed by force or ended by its node, leaves a stopped source stopped:
-   * another one is started in its place and takes it up. Idempotent.
+   * another one is started in its place and takes it up, unless the source's pod is gone as well. Idempotent.
    */
   thaw(volumes: readonly PodVolume[], report: WaitReport): Promise<void>;
   /** Ends the source’s connections; nothing is left of them when its pod has ended, which an earlier run may have seen to. */
@@ -50,7 +50,9 @@ export function createSourceHelper(
       try {
         await thaw();
       } catch (error) {
-        if (!isNobodyThere(error) || !(await isThere(report.signal))) throw error;
+        if (!isNobodyThere(error)) throw error;
+        // With its pod everything has gone that could go on.
+        if (!(await isThere(report.signal))) return;
         await pods.replace('source', report);
         await thaw();
       }
