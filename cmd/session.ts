@@ -9,8 +9,9 @@ import { createEngine, type EngineOptions } from '../src/engines/create-engine.t
 import { ensureNamespace, removeEmptyNamespaces } from '../src/engines/helper/system-namespace.ts';
 import { expectNoneCommitted } from '../src/journal/committed-locks.ts';
 import { type ConfigMapSink, createConfigMapSink, journalRef, recordSides } from '../src/journal/config-map-sink.ts';
+import { ifReachable, isUnreachable } from '../src/journal/if-reachable.ts';
 import { createJournalStore } from '../src/journal/journal-store.ts';
-import type { Worker } from '../src/journal/lease.ts';
+import { leaseRefs, type Worker } from '../src/journal/lease.ts';
 import { dropLocks, type Lock, type LockOptions, takeLock } from '../src/journal/lock.ts';
 import type { Journal, JournalSink, JournalStore } from '../src/journal/ports.ts';
 import { dropWithheld, keepWithheld, recordedForm, withWithheld } from '../src/journal/withheld-secret.ts';
@@ -105,19 +106,29 @@ export async function takeUpSession(recorded: Plan, place: Workplace): Promise<S
 /**
  * Removes what is left of a migration itself: helper pods, locks, records, and the namespace where nothing else is in it.
  * A helper that has to let its source go on does so as it ends. Of an unfinished one (`abandon`) only while nobody is at
- * work on it: else F370.
+ * work on it: else F370; a cluster of it that cannot be asked, and may be gone for good, keeps what it has, and that is told.
  */
 export async function removeLeftovers(plan: Plan, place: Workplace, abandon: boolean): Promise<void> {
   const { gateway, readers, store } = tools(plan, place);
   const signal = place.interrupt;
-  const lock = abandon ? await lockFor(plan, place, gateway) : undefined;
+  const left = new Map<Side, unknown>();
+  const leaving = abandon ? { onUnreachable: (side: Side, error: unknown) => void left.set(side, error) } : {};
+  const lock = abandon ? await lockFor(plan, place, gateway, leaving) : undefined;
+  if (lock && leaseRefs(plan).every(({ side }) => lock.unasked.includes(side))) throw [...left.values()][0];
+  for (const side of lock?.unasked ?? []) {
+    const text = `${plan[side].context} cannot be asked: what is there of ${plan.id} stays: ${COMMAND} cleanup ${plan.id} --abandon removes it as soon as it can be`;
+    place.reporter.notify({ code: 'W421', text });
+  }
   const engine = createEngine({ plan, ...readers, gateway, registryFor: place.registryFor });
-  await engine.remove({ plan, results: {}, signal, ...SILENT });
+  await engine.remove({ plan, results: {}, signal, ...SILENT }).catch((error: unknown) => {
+    if (!lock?.unasked.length || !isUnreachable(error)) throw error;
+  });
   await lock?.remove(signal);
-  await dropLocks({ plan, ...readers, gateway, signal });
+  await dropLocks({ plan, ...readers, gateway, signal, ...leaving });
   await dropWithheld({ plan, gateway }, { signal, untold: untoldTo(plan, place) });
-  await store.remove(plan.id, { signal });
-  await removeEmptyNamespaces({ plan, ...readers, gateway, signal }, SIDES);
+  await store.remove(plan.id, { signal, ...(abandon && { onUnreachable: () => undefined }) });
+  for (const side of SIDES)
+    await ifReachable(side, leaving, () => removeEmptyNamespaces({ plan, ...readers, gateway, signal }, [side]));
 }
 
 /** F374. */

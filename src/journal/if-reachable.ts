@@ -6,6 +6,12 @@ export interface ReachOptions {
   readonly onUnreachable?: (side: Side, error: unknown) => void;
 }
 
+/** Whether a cluster cannot be asked at all. Pure. */
+export function isUnreachable(error: unknown): boolean {
+  const code = failureCode(error);
+  return code === 'F310' || code === 'F311';
+}
+
 /** Undefined for a cluster that cannot be asked, where that is told of. */
 export async function ifReachable<T>(
   side: Side,
@@ -15,9 +21,8 @@ export async function ifReachable<T>(
   try {
     return await act();
   } catch (error) {
-    const code = failureCode(error);
     // F314: its namespace is gone, and with it everything that was ever there.
-    if (!onUnreachable || (code !== 'F310' && code !== 'F311' && code !== 'F314')) throw error;
+    if (!onUnreachable || !(isUnreachable(error) || failureCode(error) === 'F314')) throw error;
     onUnreachable(side, error);
     return undefined;
   }

@@ -3,6 +3,7 @@ import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import { isFinished, type RecordState } from '../domain/standing.ts';
 import { agreedRecord, isBeginningOf, mayBeBehind, recordLost } from './agreement.ts';
+import { isUnreachable } from './if-reachable.ts';
 import type {
   Journal,
   JournalSink,
@@ -61,7 +62,12 @@ export function createJournalStore(options: JournalStoreOptions): JournalStore {
     survey,
     load: async (id, write) => agreedRecord(await survey(id, write), id),
     remove: async (id, write) => {
-      for (const sink of [...options.copies, options.authority]) await sink.remove(checkId(id), write);
+      for (const sink of [...options.copies, options.authority]) {
+        const failure = await failing(() => sink.remove(checkId(id), write));
+        if (failure === undefined) continue;
+        if (!write?.onUnreachable || !isUnreachable(failure)) throw failure;
+        write.onUnreachable(sink.place);
+      }
     },
     reopen: async (id, write) => {
       const told = await survey(id, write);

@@ -490,9 +490,10 @@ export async function othersWithLocks(options: LookOptions): Promise<string[]> {
 }
 
 /** Removes the Leases that name a migration which has ended; what names another one stays. Idempotent. */
-export async function dropLocks(options: DropOptions): Promise<void> {
+export async function dropLocks(options: DropOptions & ReachOptions): Promise<void> {
   const { plan } = options;
-  for (const ref of leaseRefs(plan)) await drop(options, ref, ({ migration }) => migration === plan.id);
+  for (const ref of leaseRefs(plan))
+    await ifReachable(ref.side, options, () => drop(options, ref, ({ migration }) => migration === plan.id));
 }
 
 /** Throws F370 when a migration holds one of the places of a plan that is still to be made. Read-only. */

@@ -79,8 +79,11 @@ export interface JournalStore {
    * alone knows of a commit, and what a place said when none can be asked.
    */
   load(id: string, options?: WriteOptions): Promise<JournalRecord | undefined>;
-  /** Removes a record from every place, the authority last. Idempotent. Throws what the first place that fails says. */
-  remove(id: string, options?: WriteOptions): Promise<void>;
+  /**
+   * Removes a record from every place, the authority last. Idempotent. Throws what the first place that fails says, but for
+   * one that cannot be reached where `onUnreachable` is told of that: there it stays.
+   */
+  remove(id: string, options?: WriteOptions & { readonly onUnreachable?: (place: string) => void }): Promise<void>;
   /**
    * Takes up a record that an earlier process left, and brings every place that can be asked to where it is; a copy that
    * is damaged or says something else is set aside and written anew. One that has ended, and that the authority has no

@@ -242,6 +242,24 @@ describe('a migration that another machine left', () => {
   });
 });
 
+describe.each(['east', 'west'] as const)('one whose cluster %s is gone for good', (gone) => {
+  const other = () => (gone === 'east' ? clusters.west : clusters.east);
+
+  it('is given up all the same, with what is left in the other cluster', async () => {
+    await begun({}, [localCopy()]);
+    forgetContext(gone);
+    const { code, stderr } = await run('cleanup', 'm-test', '--abandon');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(`${gone} cannot be asked`) });
+    expect(other().all(RESOURCES.lease)).toEqual([]);
+    expect(
+      other()
+        .all(RESOURCES.configMap)
+        .filter((each) => !isAudit(each)),
+    ).toEqual([]);
+    expect(await localCopy().load('m-test')).toBeUndefined();
+  });
+});
+
 /** A copy on this machine of a migration that has ended, with the plan of a build that knew nothing of helpers’ sides. */
 async function olderCopy(id: string): Promise<void> {
   const { helper, ...rest } = await plan(clusters, {}, id);

@@ -205,7 +205,9 @@ export class HelperPods {
    */
   async remove(report: WaitReport): Promise<void> {
     this.close();
-    await Promise.all(this.#options.plan.helper.sides.map((side) => this.#remove(side, report)));
+    const gone = await Promise.allSettled(this.#options.plan.helper.sides.map((side) => this.#remove(side, report)));
+    // Not before all have ended: a cluster that cannot be asked keeps no other one's helper.
+    for (const each of gone) if (each.status === 'rejected') throw each.reason;
   }
 
   async #remove(side: Side, report: WaitReport): Promise<void> {
