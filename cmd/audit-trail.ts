@@ -8,7 +8,7 @@ import type { Side } from '../src/domain/refs.ts';
 import { ensureNamespace } from '../src/engines/helper/system-namespace.ts';
 import { expectNoneCommitted } from '../src/journal/committed-locks.ts';
 import { recordSides } from '../src/journal/config-map-sink.ts';
-import { othersWithLocks } from '../src/journal/lock.ts';
+import { othersWithLocks } from '../src/journal/lease-access.ts';
 import type { Journal } from '../src/journal/ports.ts';
 import { type JournalRecord, planDigest } from '../src/journal/record.ts';
 import { recordedForm } from '../src/journal/withheld-secret.ts';

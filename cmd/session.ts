@@ -12,7 +12,10 @@ import { type ConfigMapSink, createConfigMapSink, journalRef, recordSides } from
 import { ifReachable, isUnreachable } from '../src/journal/if-reachable.ts';
 import { createJournalStore } from '../src/journal/journal-store.ts';
 import { leaseRefs, type Worker } from '../src/journal/lease.ts';
-import { dropLocks, type Lock, type LockOptions, takeLock } from '../src/journal/lock.ts';
+import { dropLocks } from '../src/journal/lease-access.ts';
+import { takeLock } from '../src/journal/lock.ts';
+import type { Lock } from '../src/journal/lock-keeping.ts';
+import type { LockOptions } from '../src/journal/lock-options.ts';
 import type { Journal, JournalSink, JournalStore } from '../src/journal/ports.ts';
 import { dropWithheld, keepWithheld, recordedForm, withWithheld } from '../src/journal/withheld-secret.ts';
 import type { ApiClient } from '../src/kube/api-client.ts';

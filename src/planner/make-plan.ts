@@ -19,7 +19,7 @@ import { SIDES } from '../domain/refs.ts';
 import type { PlannedWorkload } from '../domain/workload.ts';
 import { journalEffects, journalRef, recordSides } from '../journal/config-map-sink.ts';
 import { type LockPlaces, lockEffects } from '../journal/lease.ts';
-import { expectUnlocked } from '../journal/lock.ts';
+import { expectUnlocked } from '../journal/lease-access.ts';
 import { withheldEffects } from '../journal/withheld-secret.ts';
 import type { Pod } from '../kube/objects.ts';
 import { bareContainerId, containerStatus, podAddresses } from '../kube/pod-status.ts';

@@ -1,5 +1,5 @@
 import type { Json } from '../domain/json.ts';
-import type { Lock } from '../journal/lock.ts';
+import type { Lock } from '../journal/lock-keeping.ts';
 import type { Journal } from '../journal/ports.ts';
 import type { StepResults } from '../steps/results.ts';
 import type { Step, StepContext } from '../steps/step.ts';
