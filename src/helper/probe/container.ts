@@ -63,7 +63,7 @@ export async function probeContainer(
       .filter(({ kind }) => kind === 'pod-address')
       .map(({ protocol, local }) => ({ code: 'pod-address-socket', detail: `${protocol} ${local}` }) as const),
     ...socketObstacles(protocols),
-    ...descriptorObstacles(descriptors),
+    ...descriptorObstacles(descriptors, boundingSetOf(rootPid)),
     ...watchObstacles(descriptors, rootPid, mounts),
     ...sharedFileObstacles(descriptors, rootPid, shared),
     ...tree.flatMap(processObstacles),
@@ -97,6 +97,12 @@ function describeProcess({ pid, name }: { pid: number; name: string }): Containe
     threads: Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 1),
     memoryBytes: (kilobytes('RssAnon') + kilobytes('RssShmem')) * 1024,
   };
+}
+
+/** What of capabilities any process of the container can have. */
+function boundingSetOf(rootPid: number): bigint {
+  const set = /^CapBnd:\s+([0-9a-f]+)$/m.exec(readProc(rootPid, 'status') ?? '')?.[1] ?? '0';
+  return BigInt(`0x${set}`);
 }
 
 function listSockets(pid: number, protocols: ReadonlyMap<number, string>, own: readonly string[]): ContainerSocket[] {

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { capabilitySet } from '../capabilities.ts';
 import { execute } from '../command.ts';
 import type { Obstacle } from '../facts.ts';
 import { descriptorTarget, readProc } from '../processes.ts';
@@ -34,8 +35,12 @@ const KNOWN_ANONYMOUS = new Set([
   'memfd',
 ]);
 
-/** Descriptors that CRIU refuses, as obstacles. */
-export function descriptorObstacles(descriptors: readonly Descriptor[]): Obstacle[] {
+/**
+ * Descriptors that CRIU refuses, as obstacles, and groups of fanotify(7) in a container whose `bounding` set of capabilities has
+ * no SYS_ADMIN: CRIU would make one that can do more than those that everybody may make.
+ */
+export function descriptorObstacles(descriptors: readonly Descriptor[], bounding: bigint): Obstacle[] {
+  const mayWatchAll = (bounding & capabilitySet(['SYS_ADMIN'])) !== 0n;
   const obstacles = new Map<string, Obstacle>();
   const add = (code: Obstacle['code'], detail: string) => obstacles.set(`${code} ${detail}`, { code, detail });
   for (const { name, fd, target } of descriptors) {
@@ -43,6 +48,8 @@ export function descriptorObstacles(descriptors: readonly Descriptor[]): Obstacl
     if (anonymous === 'io_uring') add('io-uring', `${name} uses io_uring`);
     else if (anonymous && !KNOWN_ANONYMOUS.has(anonymous))
       add('file-kind', `${name} has descriptor ${fd} open: ${target}`);
+    else if (anonymous === 'fanotify' && !mayWatchAll)
+      add('file-kind', `${name} has descriptor ${fd} open: ${target}, without SYS_ADMIN`);
     else if (/^\/dev\/(pts\/\d+|tty\d*|console)$/.test(target))
       add('terminal', `${name} has the terminal ${target} open`);
     else if (OF_PROJECTION.test(target)) add('volume-file', `${name} has ${target} open`);

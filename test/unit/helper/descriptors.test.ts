@@ -6,11 +6,12 @@ import { CriuImages } from '../../../src/helper/trust/criu-image.ts';
 import { descriptorExcesses } from '../../../src/helper/trust/descriptors.ts';
 import { criuImage } from '../../support/criu-image.ts';
 
-const open = (target: string) => descriptorObstacles([{ pid: 7, name: 'app', fd: 3, target }]);
+const open = (target: string, bounding = 0n) => descriptorObstacles([{ pid: 7, name: 'app', fd: 3, target }], bounding);
 
 it.each([
   ['anon_inode:[io_uring]', 'io-uring'],
   ['anon_inode:[perf_event]', 'file-kind'],
+  ['anon_inode:[fanotify]', 'file-kind'],
   ['/dev/pts/0', 'terminal'],
   ['/dev/kvm', 'file-kind'],
   ['/conf/..2026_11_24_14_36_29.2677727365/a.conf', 'volume-file'],
@@ -28,6 +29,10 @@ it.each([
   '/srv/..2026/a',
 ])('a process that has %s open can', (target) => {
   expect(open(target)).toEqual([]);
+});
+
+it('a group of fanotify can move with the capability that makes one', () => {
+  expect(open('anon_inode:[fanotify]', capabilitySet(['SYS_ADMIN']))).toEqual([]);
 });
 
 it('a socket is at a port that somebody in the container can bind to', () => {
