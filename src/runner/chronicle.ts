@@ -39,10 +39,11 @@ export class Chronicle {
     this.#committed = true;
   }
 
-  /** Writes what is left and ends the record, or leaves it where the source is held. */
+  /** Writes what is left and ends the record, or leaves it where the source is held. Throws what the journal throws. */
   async close(state: 'done' | 'held' = 'done'): Promise<void> {
     this.#later(this.#write([]));
     await this.#settled();
+    // What an earlier write did not bring there comes with this one.
     await this.#journal.close(state);
   }
 
@@ -51,17 +52,17 @@ export class Chronicle {
    * what says that the record is somebody else’s.
    */
   async failed(step: Step, error: MigrateError): Promise<void> {
-    await this.#settled().catch(() => undefined);
+    await this.#settled();
     const data = { code: error.code, detail: error.detail };
     await this.#write([{ step: step.name, kind: 'failed', data }]).catch((failure: unknown) => {
       if (isTakenOver(failure)) throw failure;
     });
   }
 
+  /** Waits for what is written beside the acts; where that fails, the next write tells. */
   async #settled(): Promise<void> {
-    const written = await Promise.allSettled(this.#beside);
+    await Promise.allSettled(this.#beside);
     this.#beside = [];
-    for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   #write(entries: readonly NewEntry[]): Promise<void> {
@@ -71,7 +72,6 @@ export class Chronicle {
   }
 
   #later(written: Promise<void>): void {
-    // Seen by the next settling; until then nobody may be surprised by it.
     written.catch(() => undefined);
     this.#beside.push(written);
   }

@@ -427,6 +427,20 @@ describe('a failure after the commit', () => {
     expect((await record(world)).state).toBe('committed');
   });
 
+  it('of one write to the journal is made up for by the next, and no failure of the move', async () => {
+    const missOne: Act['apply'] = async () => {
+      const when = ({ method }: { method: string }) => method === 'PATCH';
+      world.cluster.faults.add({ when, fault: { kind: 'status', code: 422 }, from: 3, times: 1 });
+      return {};
+    };
+    const world = await program({ commit: { apply: missOne } });
+    await inFakeTime(() => run(world.options), 500);
+    const { state, entries } = await record(world);
+    expect(state).toBe('done');
+    const done = entries.filter(({ kind }) => kind === 'done').map(({ step }) => step);
+    expect(done).toEqual(expect.arrayContaining(NAMES.filter((name) => name !== 'commit')));
+  });
+
   it('of the journal does not keep the target from running', async () => {
     const breakDown: Act['apply'] = async () => {
       const when = ({ method }: { method: string }) => method === 'PATCH';
