@@ -8,7 +8,7 @@ import { cell, code, GENERATED, table } from './markdown.ts';
 
 const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   done: 'done',
-  failed: 'failed; the source serves',
+  failed: 'failed; the source serves, or a command on a migration has changed nothing',
   usage: 'the command line is not understood',
   midway: 'stopped on its way: committed and not finished, or not known to be',
   rollbackIncomplete: 'the way back could not be finished; what is left is named',
