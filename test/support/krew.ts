@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { ROOT, type Target, targetName } from '../../krew/binary/targets.ts';
 import { type Archive, archiveName, digestOf } from '../../krew/release/archive.ts';
 import { MANIFEST } from '../../krew/release/manifest.ts';
+import { PROGRAM } from '../../src/domain/names.ts';
 import { krew } from '../lab/build/krew.ts';
 import { obtain } from '../lab/cache.ts';
 import { sayOnStderr } from '../lab/progress.ts';
@@ -46,6 +47,12 @@ export interface KrewHome {
   publish(manifest: string): Promise<void>;
 }
 
+/** The folders of PATH but for those that have the plugin already: two of a name are an error of `kubectl plugin list`. */
+function pathWithoutPlugin(): string[] {
+  const folders = (process.env['PATH'] ?? '').split(':');
+  return folders.filter((folder) => !existsSync(path.join(folder, PROGRAM)));
+}
+
 /** Everything goes away afterwards. `kubectl` is the program of that name, by default the one on PATH. */
 export async function withKrew(
   act: (home: KrewHome) => Promise<void>,
@@ -62,7 +69,7 @@ export async function withKrew(
     KREW_ROOT: root,
     KREW_DEFAULT_INDEX_URI: `file://${index}`,
     KREW_NO_UPGRADE_CHECK: '1',
-    PATH: [path.join(root, 'bin'), programs, ...(kubectl ? [path.dirname(kubectl)] : []), process.env['PATH']].join(
+    PATH: [path.join(root, 'bin'), programs, ...(kubectl ? [path.dirname(kubectl)] : []), ...pathWithoutPlugin()].join(
       ':',
     ),
   };
