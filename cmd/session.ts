@@ -114,10 +114,13 @@ export async function takeUpSession(recorded: Plan, place: Workplace): Promise<S
 export async function removeLeftovers(plan: Plan, place: Workplace, abandon: boolean): Promise<void> {
   const { gateway, readers, store } = tools(plan, place);
   const signal = place.interrupt;
-  const left = new Map<Side, unknown>();
-  const leaving = abandon ? { onUnreachable: (side: Side, error: unknown) => void left.set(side, error) } : {};
+  let unreachable: unknown;
+  const leave = (_side: Side, error: unknown) => {
+    unreachable ??= error;
+  };
+  const leaving = abandon ? { onUnreachable: leave } : {};
   const lock = abandon ? await lockFor(plan, place, gateway, leaving) : undefined;
-  if (lock && leaseRefs(plan).every(({ side }) => lock.unasked.includes(side))) throw [...left.values()][0];
+  if (lock && leaseRefs(plan).every(({ side }) => lock.unasked.includes(side))) throw unreachable;
   for (const side of lock?.unasked ?? []) {
     const text = `${plan[side].context} cannot be asked: what is there of ${plan.id} stays: ${COMMAND} cleanup ${plan.id} --abandon removes it as soon as it can be`;
     place.reporter.notify({ code: 'W421', text });
@@ -234,12 +237,12 @@ function lockFor(
   plan: Plan,
   place: Workplace,
   gateway: Gateway,
-  takingUp: Pick<LockOptions, 'takingUp' | 'onUnreachable'> = {},
+  more: Pick<LockOptions, 'takingUp' | 'onUnreachable'> = {},
 ): Promise<Lock> {
   const { source, target, clock, worker, newUuid, forceUnlock, interrupt, reporter } = place;
   const readers = { source: source.reader, target: target.reader };
   // What cannot be asked is told of by whoever takes the locks.
-  const skipping = takingUp.onUnreachable ? { onUnreachable: () => undefined } : {};
+  const skipping = more.onUnreachable ? { onUnreachable: () => undefined } : {};
   return takeLock({
     plan,
     ...readers,
@@ -251,7 +254,7 @@ function lockFor(
     mayForce: (id) => expectNoneCommitted([id], { ...readers, signal: interrupt, ...skipping }),
     signal: interrupt,
     onWait: (text) => reporter.notify({ code: 'I406', text }),
-    ...takingUp,
+    ...more,
   });
 }
 

@@ -9,6 +9,13 @@ export const CAPABILITIES = [
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
+/** One of the sets in a text of /proc/PID/status (proc_pid_status(5)), such as `CapBnd`. Throws when it is not there. Pure. */
+export function capabilitiesIn(status: string, name: string): bigint {
+  const set = new RegExp(`^${name}:\\s+([0-9a-f]+)$`, 'm').exec(status)?.[1];
+  if (set === undefined) throw new Error(`/proc/PID/status has no line ${name}`);
+  return BigInt(`0x${set}`);
+}
+
 /** A set of capabilities as the kernel keeps it, one bit each. Pure. */
 export function capabilitySet(names: readonly Capability[]): bigint {
   return names.reduce((set, name) => set | (1n << BigInt(CAPABILITIES.indexOf(name))), 0n);

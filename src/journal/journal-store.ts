@@ -1,3 +1,4 @@
+import { allEnded } from '../domain/all-ended.ts';
 import type { Clock } from '../domain/clock.ts';
 import { failureCode, isMigrateError, MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
@@ -142,8 +143,7 @@ async function createEverywhere(
     made.push(sink);
   };
   try {
-    const copies = await Promise.allSettled(options.copies.map(create));
-    for (const copy of copies) if (copy.status === 'rejected') throw copy.reason;
+    await allEnded(options.copies.map(create));
     await create(options.authority);
   } catch (error) {
     await Promise.allSettled(made.map((sink) => sink.remove(header.id)));

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { allEnded } from '../domain/all-ended.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import type { Plan, PlannedRoute } from '../domain/plan.ts';
@@ -73,12 +74,9 @@ function checkSelector({ source }: Plan, { service, selector }: PlannedRoute, fo
  * controllers do: core Endpoints that are not marked first get a mirrored slice with the stale address within a second.
  */
 export async function prepareRoutes(context: RouteContext): Promise<OwnSlice[]> {
-  const own = await Promise.allSettled(context.plan.route.services.map((route) => prepareRoute(context, route)));
-  // Not before all have ended: the way back must not meet one that is still writing.
-  return own.flatMap((ended) => {
-    if (ended.status === 'rejected') throw ended.reason;
-    return ended.value;
-  });
+  // The way back must not meet one that is still writing.
+  const own = await allEnded(context.plan.route.services.map((route) => prepareRoute(context, route)));
+  return own.flat();
 }
 
 async function prepareRoute(context: RouteContext, route: PlannedRoute): Promise<OwnSlice[]> {
@@ -224,8 +222,7 @@ export async function revertRoutes(context: RouteContext, before: readonly Route
 
 /** All at once, each to its end: what one Service waits for must not keep another from what is done for it. */
 async function forEach<T>(all: readonly T[], act: (each: T) => Promise<void>): Promise<void> {
-  const ended = await Promise.allSettled(all.map(act));
-  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  await allEnded(all.map(act));
 }
 
 async function revertRoute(context: RouteContext, route: PlannedRoute, { selector, madeBy }: RouteBefore) {

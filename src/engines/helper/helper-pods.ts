@@ -1,3 +1,4 @@
+import { allEnded } from '../../domain/all-ended.ts';
 import { asMigrateError, isMigrateError, MigrateError } from '../../domain/errors.ts';
 import { HELPER_CONTAINER } from '../../domain/names.ts';
 import type { Plan } from '../../domain/plan.ts';
@@ -205,9 +206,8 @@ export class HelperPods {
    */
   async remove(report: WaitReport): Promise<void> {
     this.close();
-    const gone = await Promise.allSettled(this.#options.plan.helper.sides.map((side) => this.#remove(side, report)));
-    // Not before all have ended: a cluster that cannot be asked keeps no other one's helper.
-    for (const each of gone) if (each.status === 'rejected') throw each.reason;
+    // A cluster that cannot be asked keeps no other one's helper.
+    await allEnded(this.#options.plan.helper.sides.map((side) => this.#remove(side, report)));
   }
 
   async #remove(side: Side, report: WaitReport): Promise<void> {

@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { capabilitiesIn } from '../capabilities.ts';
 import { namespaceInode } from '../criu.ts';
 import type { ContainerFacts, ContainerProcess, ContainerSocket, MovedVolume, Obstacle } from '../facts.ts';
 import { sectionsOf } from '../files/copy.ts';
@@ -101,8 +102,8 @@ function describeProcess({ pid, name }: { pid: number; name: string }): Containe
 
 /** What of capabilities any process of the container can have. */
 function boundingSetOf(rootPid: number): bigint {
-  const set = /^CapBnd:\s+([0-9a-f]+)$/m.exec(readProc(rootPid, 'status') ?? '')?.[1] ?? '0';
-  return BigInt(`0x${set}`);
+  const status = readProc(rootPid, 'status');
+  return status === undefined ? 0n : capabilitiesIn(status, 'CapBnd');
 }
 
 function listSockets(pid: number, protocols: ReadonlyMap<number, string>, own: readonly string[]): ContainerSocket[] {

@@ -1,4 +1,4 @@
-import { capabilityNames, capabilitySet } from '../capabilities.ts';
+import { capabilitiesIn, capabilityNames, capabilitySet } from '../capabilities.ts';
 import { type AskedLimits, type Limits, limitExcesses, type Schedule, scheduleExcesses } from './limits.ts';
 
 /** What a process may do, as the kernel tells it of the placeholder, whose limits the runtime set from the pod's spec. */
@@ -106,8 +106,8 @@ export function parseGranted(
   const filters = /^Seccomp_filters:\s*(\d+)/m.exec(status)?.[1] ?? '1';
   return {
     ...more,
-    bounding: BigInt(`0x${line('CapBnd')}`),
-    permitted: BigInt(`0x${line('CapPrm')}`),
+    bounding: capabilitiesIn(status, 'CapBnd'),
+    permitted: capabilitiesIn(status, 'CapPrm'),
     uids: numbers('Uid'),
     gids: [...numbers('Gid'), ...numbers('Groups')],
     noNewPrivileges: line('NoNewPrivs') === '1',

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statfsSync } from 'node:fs';
+import { capabilitiesIn } from '../capabilities.ts';
 import { HelperFailure } from '../failure.ts';
 import { type MountInfo, parseMountInfo, unescapePath } from '../mounts.ts';
 import { readProc } from '../processes.ts';
@@ -19,11 +20,15 @@ export interface Restored {
   readonly state: string;
 }
 
-/** The mounts that tasks see, by `pid`, and their numbers; `whole` unless all of the tasks are in a root of their own below `base`. */
+/** Where the mounts are that a process sees, by their numbers. */
+type Places = ReadonlyMap<number, string>;
+
+/** The mounts that tasks see, by `pid`; `whole` unless all of the tasks are in a root of their own below `base`. */
 interface Seen {
   readonly pid: number;
   readonly mounts: readonly MountInfo[];
-  readonly ids: ReadonlySet<number>;
+  /** Where they are, as the tasks see it. */
+  readonly places: Places;
   readonly whole: boolean;
   /** Numbers of the kernel's own mounts, of sockets and the like, as far as something in them was met. */
   readonly kernels: Set<number>;
@@ -126,7 +131,7 @@ interface Told {
 /** What a task has, as if an image had asked for it. Pure. */
 export function askedIn({ status, label, schedule, limits }: Told, granted: Granted): Asked {
   const { uids, gids, noNewPrivileges, seccompFilters, profile } = parseGranted(status, label);
-  const set = (name: string) => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? ''}`);
+  const set = (name: string) => capabilitiesIn(status, name);
   const permitted = set('CapPrm') | set('CapEff') | set('CapAmb');
   return {
     ...{ uids, gids, noNewPrivileges, profile, schedule, limits, permitted },
@@ -187,10 +192,15 @@ function seenBy(pids: readonly number[]): Seen {
   const pid = pids.find((each) => linkOf(`/proc/${each}/root`) === '/') ?? pids[0] ?? 0;
   const base = linkOf(`/proc/${pid}/root`);
   const text = readProc(pid, 'mountinfo') ?? '';
-  const ids = new Set([...text.matchAll(/^\d+/gm)].map(([id]) => Number(id)));
   const inside = (point: string) => (base === '/' ? point : `${base}${point === '/' ? '' : point}`);
   const mounts = parseMountInfo(text).map((each) => ({ ...each, mountPoint: inside(each.mountPoint) }));
-  return { pid, mounts, ids, whole: base === '/', kernels: new Set() };
+  return { pid, mounts, places: placesIn(text), whole: base === '/', kernels: new Set() };
+}
+
+/** Reads the text of a mountinfo file. Pure. */
+function placesIn(text: string): Places {
+  const lines = [...text.matchAll(/^(\d+) \S+ \S+ \S+ (\S+)/gm)];
+  return new Map(lines.map(([, id, point = '']) => [Number(id), unescapePath(point)]));
 }
 
 /**
@@ -218,17 +228,15 @@ export function mountOutcome(
 }
 
 /** In words, the masks to which a path does not lead any more, for another mount is in the way; it does in the placeholder. */
-function coveredMasks({ pid, mounts }: Seen, placeholderPid: number): string[] {
+function coveredMasks({ pid, mounts, places }: Seen, placeholderPid: number): string[] {
   const points = new Set(mounts.map(({ mountPoint }) => mountPoint).filter(isMask));
-  const bare = uncovered(placeholderPid, points);
-  const still = uncovered(pid, points);
+  const bare = uncovered(placeholderPid, placesIn(readProc(placeholderPid, 'mountinfo') ?? ''), points);
+  const still = uncovered(pid, places, points);
   return bare.filter((point) => !still.includes(point)).map((point) => `the mount at ${point} beneath another one`);
 }
 
 /** Those of the places at which a process comes to a mount of that very place. */
-function uncovered(pid: number, points: ReadonlySet<string>): string[] {
-  const lines = (readProc(pid, 'mountinfo') ?? '').matchAll(/^(\d+) \S+ \S+ \S+ (\S+)/gm);
-  const places = new Map([...lines].map(([, id, point = '']) => [Number(id), unescapePath(point)]));
+function uncovered(pid: number, places: Places, points: ReadonlySet<string>): string[] {
   return [...points].filter((point) => {
     try {
       return places.get(mountBehind(`/proc/${pid}/root${point}`)) === point;
@@ -276,8 +284,8 @@ function mountBehind(file: string): number {
 }
 
 /** In words, what is open and lies in no mount that the process sees. */
-function misplaced({ pid, by, link, mount }: Open, { ids, whole, kernels }: Seen): string[] {
-  if (ids.has(mount) || kernels.has(mount)) return [];
+function misplaced({ pid, by, link, mount }: Open, { places, whole, kernels }: Seen): string[] {
+  if (places.has(mount) || kernels.has(mount)) return [];
   const target = linkOf(`/proc/${pid}/${link}`);
   const [, kind] = /^(\w+):\[\d+\]$/.exec(target) ?? [];
   if (kind === 'socket' || kind === 'pipe' || target.startsWith('anon_inode:')) {
