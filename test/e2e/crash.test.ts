@@ -279,6 +279,8 @@ describe('a plugin that is killed', () => {
 
   if (FULL)
     it('has passed every step of the list by then', () => {
-      expect(STEPS.map(({ name }) => name).filter((name) => !known.steps.has(name))).toEqual([]);
+      // What a record says of its audit is no step.
+      const steps = [...known.steps].filter((name) => name !== 'audit');
+      expect(steps.toSorted()).toEqual(STEPS.map(({ name }) => name).toSorted());
     });
 });

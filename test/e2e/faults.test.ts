@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SAME_MS } from '../../cmd/interrupts.ts';
-import type { Ended, ProcessOptions } from '../support/kubectl.ts';
+import type { Child, Ended } from '../support/kubectl.ts';
 import { redisWithFiles, writingTo } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
@@ -54,7 +54,7 @@ async function podsAreKilled(scene: Scenario): Promise<void> {
 
 /** A second interrupt ends the program at once, which says where both clusters stand. */
 async function somebodyInsists({ migrate, leftOf }: Scenario): Promise<void> {
-  let program: Parameters<NonNullable<ProcessOptions['onStart']>>[0] | undefined;
+  let program: Child | undefined;
   let seen = 0;
   const ended = await migrate(MOVE, {
     onStart: (child) => {

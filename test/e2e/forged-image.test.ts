@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { imagesFolder } from '../support/images-folder.ts';
-import type { Ended, Kubectl, ProcessOptions } from '../support/kubectl.ts';
+import type { Child, Ended, Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
@@ -20,7 +21,6 @@ async function redis(kubectl: Kubectl, context: 'east' | 'west', namespace: stri
 const MOUNTS_OF_REDIS =
   'for each in /proc/[0-9]*; do case "$(cat $each/cmdline)" in redis-server*) cat $each/mounts;; esac; done';
 
-type Child = Parameters<NonNullable<ProcessOptions['onStart']>>[0];
 type Forge = (descriptor: string, image: Buffer) => Buffer;
 
 /** Makes the process one with all capabilities and without a filter. */
@@ -36,8 +36,6 @@ const unmasked: Forge = (descriptor, image) =>
     mounts.splice(0, mounts.length, ...mounts.filter(({ mountpoint }) => mountpoint !== '/proc/timer_list'));
     for (const mount of mounts) if (mount.mountpoint === '/proc/sys') mount.flags &= ~1;
   });
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Changes an image once, as soon as the one after it has begun. Until then the program that carries them goes on in small
@@ -61,7 +59,7 @@ async function forgeBetween(
         return true;
       }
       child.kill('SIGCONT');
-      await pause(5);
+      await setTimeout(5);
       child.kill('SIGSTOP');
     }
     return false;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { ProcessOptions } from './kubectl.ts';
+import type { Child, ProcessOptions } from './kubectl.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /** A machine of its own for one process: where that keeps its copies of records. */
@@ -28,8 +28,6 @@ export function newMachine(): Machine {
     },
   };
 }
-
-type Child = Parameters<NonNullable<ProcessOptions['onStart']>>[0];
 
 /** Strikes once, as soon as the record of a process on that machine says a certain thing. */
 export function whenRecorded(

@@ -10,11 +10,14 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** A process that was started. */
+export type Child = ReturnType<typeof spawn>;
+
 export interface ProcessOptions {
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Gets the process as soon as it runs, for signals. */
-  readonly onStart?: (child: ReturnType<typeof spawn>) => void;
+  readonly onStart?: (child: Child) => void;
   /** Gets what the process writes to stderr, as it comes. */
   readonly onStderr?: (text: string) => void;
 }

@@ -1,7 +1,7 @@
 import { expect, vi } from 'vitest';
 import { EXIT } from '../../src/domain/errors.ts';
 import { newMachine, whenRecorded, wrote } from './kill.ts';
-import { type Context, type Ended, KILLED, type ProcessOptions } from './kubectl.ts';
+import { type Child, type Context, type Ended, KILLED, type ProcessOptions } from './kubectl.ts';
 import type { End, LabFault } from './lab-faults.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -85,7 +85,6 @@ export async function struckMove(scene: Scenario, move: StruckMove): Promise<Str
   return { ended, id: record?.id ?? '', struck, outlasted, lines: record?.lines.length ?? 0 };
 }
 
-type Child = Parameters<NonNullable<ProcessOptions['onStart']>>[0];
 type Impact = Pick<StruckEnd, 'struck' | 'outlasted'>;
 
 const TOO_LATE: Impact = { struck: false, outlasted: false };

@@ -73,15 +73,17 @@ describe('a committed move whose source goes on, as its helper knows', () => {
 
 describe('a move that has ended', () => {
   it('is not led back by a rollback, which says so and takes the lock away', async () => {
-    const { taken, journal } = await committed();
+    const { taken, journal, log } = await committed();
     await resume(taken);
     expect(journal.record().state).toBe('done');
+    log.length = 0;
     await expect(rollBackUnfinished(taken)).rejects.toMatchObject({
       code: 'F373',
       outcome: 'declined',
       detail: expect.stringContaining('cart-0 serves from west/west-1'),
       remedy: expect.stringContaining('kubectl migrate cleanup m-test'),
     });
+    expect(log).toContain('unlock');
   });
 });
 

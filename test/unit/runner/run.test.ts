@@ -427,13 +427,19 @@ describe('a failure after the commit', () => {
     expect((await record(world)).state).toBe('committed');
   });
 
-  it('of one write to the journal is made up for by the next, and no failure of the move', async () => {
-    const missOne: Act['apply'] = async () => {
+  /** A move whose third write to the journal after its commit has begun is refused, and so many more. */
+  async function withoutWrites(times: number) {
+    const apply: Act['apply'] = async () => {
       const when = ({ method }: { method: string }) => method === 'PATCH';
-      world.cluster.faults.add({ when, fault: { kind: 'status', code: 422 }, from: 3, times: 1 });
+      world.cluster.faults.add({ when, fault: { kind: 'status', code: 422 }, from: 3, times });
       return {};
     };
-    const world = await program({ commit: { apply: missOne } });
+    const world = await program({ commit: { apply } });
+    return world;
+  }
+
+  it('of one write to the journal is made up for by the next, and no failure of the move', async () => {
+    const world = await withoutWrites(1);
     await inFakeTime(() => run(world.options), 500);
     const { state, entries } = await record(world);
     expect(state).toBe('done');
@@ -442,12 +448,7 @@ describe('a failure after the commit', () => {
   });
 
   it('of the journal does not keep the target from running', async () => {
-    const breakDown: Act['apply'] = async () => {
-      const when = ({ method }: { method: string }) => method === 'PATCH';
-      world.cluster.faults.add({ when, fault: { kind: 'status', code: 422 }, from: 3, times: 1000 });
-      return {};
-    };
-    const world = await program({ commit: { apply: breakDown } });
+    const world = await withoutWrites(1000);
     await expect(inFakeTime(() => run(world.options), 500)).rejects.toMatchObject({ outcome: 'midway' });
     expect(only(world.log, 'apply')).toEqual(NAMES);
   });
