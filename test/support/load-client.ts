@@ -61,7 +61,7 @@ export interface LoadOptions {
 export interface Load<Summary> {
   /** Resolves once the client has been at it for a second. */
   readonly going: Promise<void>;
-  /** Ends the client and yields its own account. */
+  /** Ends the client, waits until its pod is gone, and yields its own account. */
   stop(): Promise<Summary>;
 }
 
@@ -131,7 +131,7 @@ async function start<Summary>(
     going,
     stop: async () => {
       stopping = true;
-      await kubectl.run(context, ['-n', namespace, 'delete', 'pod', name, '--grace-period=10', '--wait=false']);
+      await kubectl.run(context, ['-n', namespace, 'delete', 'pod', name, '--grace-period=10', '--timeout=60s']);
       await ended;
       const last = text.trimEnd().split('\n').at(-1) ?? '';
       return schema.parse(JSON.parse(last));
