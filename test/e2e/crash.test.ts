@@ -118,6 +118,7 @@ class MovedRedis {
   async killed({ name, says, command }: Kill): Promise<Hit> {
     const machine = newMachine();
     const from = await this.#place();
+    await this.#scene.kubectl.ready(from.context, this.#scene.namespace, from.pod);
     const before = await this.#objects();
     const { code } = await this.#moveOn(from, killWhen(machine, says));
     const { id, lines = [] } = machine.record() ?? {};

@@ -57,7 +57,7 @@ async function counters({ lab, namespace, kubectl }: Scenario): Promise<[Found, 
     statefulSet({ namespace, name: 'db', image: imageOf(lab, 'static'), port: 8080, replicas: 2, ...ON_ONE }),
     headless(namespace, 'db', 8080),
   ]);
-  await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+  await kubectl.rolledOut('east', namespace, 'statefulset/db');
   const [zero, one] = await podsOf(kubectl, namespace, 'db');
   if (!zero || !one) throw new Error('two pods were asked for');
   return [zero, one];
@@ -102,7 +102,7 @@ describe('a pod of a Deployment', () => {
           deployment({ namespace, name: 'web', image: imageOf(lab, 'static'), port: 8080, replicas: 2, ...ON_ONE }),
           service(namespace, 'web', 8080),
         ]);
-        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
+        await kubectl.rolledOut('east', namespace, 'deployment/web');
         const [chosen, other] = await podsOf(kubectl, namespace, 'web');
         if (!chosen || !other) throw new Error('two pods were asked for');
         const { name } = chosen.metadata;
@@ -148,7 +148,7 @@ describe('a pod of a StatefulSet', () => {
           statefulSet({ namespace, name: 'db', image: imageOf(lab, 'redis'), port: 6379, replicas: 2, ...ON_ONE }),
           headless(namespace, 'db', 6379),
         ]);
-        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+        await kubectl.rolledOut('east', namespace, 'statefulset/db');
         const [zero, one] = await podsOf(kubectl, namespace, 'db');
         const client = { lab, kubectl, context: 'east', namespace, name: 'client', node: 'east-1' } as const;
         const load = await redisLoad(client, 'db-1.db:6379');
@@ -181,7 +181,7 @@ describe('a pod of a StatefulSet', () => {
 
       expect((await moved(scene, 'db-1', 'east-2', killed.options)).code).toBe(0);
       await killed.done();
-      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+      await kubectl.rolledOut('east', namespace, 'statefulset/db');
       const [first, second] = await podsOf(kubectl, namespace, 'db');
       expect(first?.metadata.uid).not.toBe(zero.metadata.uid);
       expect(first?.metadata.labels).toEqual(zero.metadata.labels);

@@ -56,7 +56,7 @@ describe('a pod of a Deployment', () => {
           ['east', 'other'],
           ['west', 'other'],
         ] as const)
-          await kubectl.run(context, ['-n', namespace, 'rollout', 'status', `deployment/${name}`, '--timeout=60s']);
+          await kubectl.rolledOut(context, namespace, `deployment/${name}`);
         const { metadata } = await pod(kubectl, 'east', namespace, 'web');
         const client = { lab, kubectl, context: 'east', namespace, name: 'client' } as const;
         const load = await httpLoad(client, 'http://web:8080/');
@@ -119,7 +119,7 @@ describe('a pod of a StatefulSet', () => {
           statefulSet({ namespace, name: 'db', image, port: 6379, replicas: 2 }),
           headless(namespace, 'db', 6379),
         ]);
-        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+        await kubectl.rolledOut('east', namespace, 'statefulset/db');
         const one = await kubectl.json<Found>('east', ['-n', namespace, 'pod', 'db-1']);
         const client = { lab, kubectl, context: 'east', namespace, name: 'client' } as const;
         const load = await redisLoad(client, 'db-1.db:6379');
@@ -178,7 +178,7 @@ describe('all pods of a StatefulSet', () => {
           statefulSet({ namespace, name: 'db', image, port: 8080, replicas: 3 }),
           headless(namespace, 'db', 8080),
         ]);
-        await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+        await kubectl.rolledOut('east', namespace, 'statefulset/db');
         const names = ['db-0', 'db-1', 'db-2'];
         const before = await Promise.all(names.map((name) => ask<Counter>(kubectl, 'east', namespace, name)));
         const between = ['--context', 'east', '--to-context', 'west', '--yes'];
@@ -219,7 +219,7 @@ describe('one pod of a Deployment with several', () => {
         { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { word: 'correct-horse' } },
         deployment({ namespace, name: 'web', image, port: 8080, replicas: 3, container: { env } }),
       ]);
-      await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=60s']);
+      await kubectl.rolledOut('east', namespace, 'deployment/web');
       const names = await kubectl.run('east', ['-n', namespace, 'get', 'pods', '-o', 'name']);
       const [first = '', ...others] = names.trim().split('\n');
       const name = first.replace('pod/', '');

@@ -84,7 +84,7 @@ describe('a persistent volume', () => {
             }),
             headless(namespace, 'db', 8080),
           ]);
-          await kubectl.run('east', ['-n', namespace, 'rollout', 'status', 'statefulset/db', '--timeout=60s']);
+          await kubectl.rolledOut('east', namespace, 'statefulset/db');
           const { spec } = await kubectl.json<{ spec: { nodeName: string } }>('east', ['-n', namespace, 'pod', 'db-0']);
           const other = spec.nodeName === 'east-1' ? 'east-2' : 'east-1';
 

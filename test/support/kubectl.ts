@@ -87,8 +87,24 @@ export class Kubectl {
     return JSON.parse(await this.run(context, ['get', '--raw', url])) as T;
   }
 
-  /** Waits until a pod is Ready; throws after `seconds`. */
+  /**
+   * Waits until a pod is Ready and stays so; throws after `seconds`. Kubelet takes it back for up to a second when it had begun
+   * to write a status before the probe succeeded (SyncPod of pkg/kubelet, SetContainerReadiness of its status manager).
+   */
   async ready(context: Context, namespace: string, pod: string, seconds = 60): Promise<void> {
-    await this.run(context, ['-n', namespace, 'wait', `pod/${pod}`, '--for=condition=Ready', `--timeout=${seconds}s`]);
+    const wait = (condition: string, timeout: string) => [
+      ...['-n', namespace, 'wait', `pod/${pod}`, `--for=condition=${condition}`, `--timeout=${timeout}`],
+    ];
+    do await this.run(context, wait('Ready', `${seconds}s`));
+    while ((await this.try(context, wait('Ready=False', '500ms'))).code === 0);
+  }
+
+  /** Waits until an owner, such as `deployment/web`, has the pods that it wants, and all of them are Ready and stay so. */
+  async rolledOut(context: Context, namespace: string, owner: string): Promise<void> {
+    await this.run(context, ['-n', namespace, 'rollout', 'status', owner, '--timeout=60s']);
+    const [, app] = owner.split('/');
+    const pods = await this.run(context, ['-n', namespace, 'get', 'pods', '-l', `app=${app}`, '-o', 'name']);
+    const names = pods.split('\n').filter(Boolean);
+    await Promise.all(names.map((name) => this.ready(context, namespace, name.replace('pod/', ''))));
   }
 }

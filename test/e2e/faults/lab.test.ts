@@ -69,6 +69,7 @@ describe('a move whose clusters fall ill is ended by one command, loses no write
             expectPlace(part, end, place === move.from);
             expect(await runId(place), `${fault.name}, ${part}`).toBe(was);
             await expectMoreWrites(kubectl, { context: place, namespace, pod: 'redis' });
+            await kubectl.ready(place, namespace, 'redis');
           }
           const there = { context: place, namespace, pod: 'redis' };
           const account = await accountForWrites(kubectl, there, await load.stop());
