@@ -28,12 +28,11 @@ async function moveWith(
 }
 
 const now = ['--grace-period=0', '--force', '--wait=false'];
-const withoutClient = (names: readonly string[]) => names.filter((name) => !/client|endpointslice/.test(name));
 
 async function podsAreKilled(scene: Scenario): Promise<void> {
   const { namespace, kubectl, leftOf, objects } = scene;
   const load = await writingTo(scene, '10s');
-  const before = withoutClient(await objects());
+  const before = await objects();
   const faults: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
     'source helper': (id) =>
       kubectl.run('east', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-source`, ...now]),
@@ -45,7 +44,7 @@ async function podsAreKilled(scene: Scenario): Promise<void> {
     const ended = await moveWith(scene, fault);
     expect(ended.code, name).toBe(1);
     expect(ended.stderr, name).toContain('everything is as it was: the source serves');
-    expect(withoutClient(await objects()), name).toEqual(before);
+    expect(await objects(), name).toEqual(before);
     expect(await leftOf(ended), name).toEqual([]);
   }
   const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());

@@ -24,19 +24,17 @@ function killAt(words: string): ProcessOptions {
 /** kubelet brings the container up again; until then the pod's status may still tell of the one before. */
 const SOON = { timeout: 60_000, interval: 500 };
 
-const withoutClient = (names: readonly string[]) => names.filter((name) => !/client|endpointslice/.test(name));
-
 /** Everything is as it was, by what the move said, by what the clusters have, and by what the redis has. */
 async function expectAsBefore(scene: Scenario, ended: Ended, before: readonly string[]): Promise<void> {
   expect(ended.stderr).toContain('everything is as it was: the source serves');
-  expect(withoutClient(await scene.objects())).toEqual(withoutClient(before));
+  expect(await scene.objects()).toEqual(before);
   expect(await scene.leftOf(ended)).toEqual([]);
 }
 
 async function restoreFails(scene: Scenario): Promise<void> {
   const { namespace, kubectl, migrate, objects } = scene;
-  const load = await writingTo(scene, '10s');
   const before = await objects();
+  const load = await writingTo(scene, '10s');
   // Something in the target's network namespace takes the port: CRIU cannot bind the listener again.
   // It must not read the volume, where a file of the source is just arriving.
   const apart = ['--dir', '/', '--dbfilename', 'none.rdb', '--save', ''];
@@ -62,8 +60,8 @@ async function restoreFails(scene: Scenario): Promise<void> {
 
 async function isKilled(scene: Scenario, words: string): Promise<void> {
   const { namespace, kubectl, migrate, objects, leftOf } = scene;
-  const load = await writingTo(scene);
   const before = await objects();
+  const load = await writingTo(scene);
   const ended = await migrate([...MOVE, '--max-freeze', '3s'], killAt(words));
   expect(ended.code).toBe(128);
   const id = /\bm-[a-z0-9]{6}\b/.exec(ended.stderr)?.[0] ?? '';
@@ -76,14 +74,14 @@ async function isKilled(scene: Scenario, words: string): Promise<void> {
   const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, summary);
   expect(account).toMatchObject({ lost: [], twice: [] });
   expect(await migrate(['rollback', id])).toMatchObject({ code: 0 });
-  expect(withoutClient(await objects())).toEqual(withoutClient(before));
+  expect(await objects()).toEqual(before);
   expect(await leftOf(ended)).toEqual([]);
 }
 
 async function isInterrupted(scene: Scenario): Promise<void> {
   const { migrate, objects } = scene;
-  const load = await writingTo(scene);
   const before = await objects();
+  const load = await writingTo(scene);
   let interrupt = () => {};
   const ended = await migrate(MOVE, {
     onStart: (child) => {

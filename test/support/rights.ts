@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { Context, Kubectl } from './kubectl.ts';
 
@@ -51,6 +52,9 @@ export function isOwn(object: KubeObject): boolean {
   return JSON.stringify(object).includes(ANY_NAMESPACE);
 }
 
+/** What controllers put into every namespace that is made. */
+const OF_EVERY_NAMESPACE = ['serviceaccount/default', 'configmap/kube-root-ca.crt'];
+
 /**
  * Makes a scenario's namespace in a cluster with a service account that has these roles and no other; `also`: rules for the
  * whole cluster that it needs besides. Yields the account's token, and what outlives the namespace unless it is deleted,
@@ -73,7 +77,10 @@ export async function settleIn(
   );
   const [token] = await Promise.all([
     kubectl.run(context, ['-n', namespace, ...TOKEN]),
-    kubectl.run(context, ['-n', namespace, 'wait', '--for=create', 'serviceaccount/default', '--timeout=30s']),
+    vi.waitFor(() => kubectl.run(context, ['-n', namespace, 'get', ...OF_EVERY_NAMESPACE, '-o', 'name']), {
+      timeout: 30_000,
+      interval: 200,
+    }),
   ]);
   const outlasting = own.filter(({ metadata }) => metadata.namespace !== namespace);
   return { token: token.trim(), outlasting: outlasting.map(({ kind, metadata }) => `${kind}/${metadata.name}`) };

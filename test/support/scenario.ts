@@ -27,6 +27,12 @@ export interface Scenario {
 }
 
 const KINDS = 'pods,services,endpoints,endpointslices,configmaps,secrets,serviceaccounts';
+/** Without what controllers make for a Service and take away again when they come to it. */
+const NOT_OF_CONTROLLERS = [
+  'endpoints.kubernetes.io/managed-by!=endpoint-controller',
+  'endpointslice.kubernetes.io/managed-by!=endpointslice-controller.k8s.io',
+  'endpointslice.kubernetes.io/managed-by!=endpointslicemirroring-controller.k8s.io',
+].join(',');
 
 export interface ScenarioOptions {
   /** Part of the namespace's name. */
@@ -122,7 +128,7 @@ function builtProgram(): string {
 
 async function snapshot(kubectl: Kubectl, namespace: readonly string[]): Promise<string[]> {
   const lists = (['east', 'west'] as const).map(async (context) => {
-    const names = await kubectl.run(context, [...namespace, 'get', KINDS, '-o', 'name']);
+    const names = await kubectl.run(context, [...namespace, 'get', KINDS, '-l', NOT_OF_CONTROLLERS, '-o', 'name']);
     return names
       .split('\n')
       .filter(Boolean)

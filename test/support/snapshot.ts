@@ -1,5 +1,7 @@
+import { expect } from 'vitest';
 import { differences } from '../../src/kube/portable-object.ts';
 import type { Context, Kubectl } from './kubectl.ts';
+import type { Scenario } from './scenario.ts';
 
 interface Found {
   readonly kind: string;
@@ -82,4 +84,18 @@ export function unexpected(lines: readonly string[], expected: readonly (string 
   return lines.filter(
     (line) => !expected.some((one) => (typeof one === 'string' ? line.startsWith(one) : one.test(line))),
   );
+}
+
+/**
+ * Expects that nothing of a scenario has changed but what is named (`unexpected`). Waits for it: controllers, kubelet and the
+ * garbage collector come to what follows from a move in their own time.
+ */
+export async function expectOnly(
+  { kubectl, namespace }: Pick<Scenario, 'kubectl' | 'namespace'>,
+  before: Snapshot,
+  expected: readonly (string | RegExp)[],
+  message?: string,
+): Promise<void> {
+  const others = async () => unexpected(changes(before, await takeSnapshot(kubectl, namespace)), expected);
+  await expect.poll(others, { timeout: 60_000, interval: 1000, ...(message !== undefined && { message }) }).toEqual([]);
 }
