@@ -1,44 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { SAME_MS } from '../../cmd/interrupts.ts';
 import type { Child, Ended } from '../support/kubectl.ts';
+import { removeByForce } from '../support/node-processes.ts';
 import { redisWithFiles, writingTo } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
+import { whenSaid } from '../support/said.ts';
 import { type Scenario, scenario, THERE_AND_BACK } from '../support/scenario.ts';
 
 const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
 
-/** Moves, and does something to the clusters as soon as the copy of files has begun. */
+/** Moves, and does something to the clusters in the middle of the copy of files. */
 async function moveWith(
   { migrate }: Scenario,
   meddle: (id: string) => Promise<unknown>,
   move: readonly string[] = MOVE,
 ): Promise<Ended> {
-  let seen = '';
-  let meddled: Promise<unknown> | undefined;
-  const ended = await migrate(move, {
-    onStderr: (text) => {
-      seen += text;
-      const id = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
-      if (id && seen.includes('copy files ahead')) meddled ??= meddle(id);
-    },
-  });
-  expect(meddled).toBeDefined();
-  await meddled;
+  const meddled = whenSaid('copy files ahead', ({ id }) => meddle(id));
+  const ended = await migrate(move, meddled.options);
+  await meddled.done();
   return ended;
 }
-
-const now = ['--grace-period=0', '--force', '--wait=false'];
 
 async function podsAreKilled(scene: Scenario): Promise<void> {
   const { namespace, kubectl, leftOf, objects } = scene;
   const load = await writingTo(scene, '10s');
   const before = await objects();
   const faults: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
-    'source helper': (id) =>
-      kubectl.run('east', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-source`, ...now]),
-    'target helper': (id) =>
-      kubectl.run('west', ['-n', 'kubectl-migrate', 'delete', 'pod', `helper-${id}-target`, ...now]),
-    'target pod': () => kubectl.run('west', ['-n', namespace, 'delete', 'pod', 'redis', ...now]),
+    'source helper': (id) => removeByForce(scene, 'east', 'kubectl-migrate', `helper-${id}-source`),
+    'target helper': (id) => removeByForce(scene, 'west', 'kubectl-migrate', `helper-${id}-target`),
+    'target pod': () => removeByForce(scene, 'west', namespace, 'redis'),
   };
   for (const [name, fault] of Object.entries(faults)) {
     const ended = await moveWith(scene, fault);
@@ -91,8 +81,7 @@ async function aSecondOneBegins(scene: Scenario): Promise<void> {
 async function somebodyDeletesTheSource(scene: Scenario): Promise<void> {
   const { namespace, kubectl, leftOf } = scene;
   const back = ['pod', 'redis', '--context', 'west', '--to-context', 'east', '--yes'];
-  const remove = ['-n', namespace, 'delete', 'pod', 'redis', ...now];
-  const ended = await moveWith(scene, () => kubectl.run('west', remove), back);
+  const ended = await moveWith(scene, () => removeByForce(scene, 'west', namespace, 'redis'), back);
   expect(ended.code).toBe(1);
   expect((await kubectl.try('east', ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
   expect(await leftOf(ended)).toEqual([]);

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { forge, forgeCore, labDescriptor } from '../support/criu-images.ts';
 import { imagesFolder } from '../support/images-folder.ts';
-import type { Child, Ended, Kubectl } from '../support/kubectl.ts';
+import type { Ended, Kubectl } from '../support/kubectl.ts';
 import { imageOf, pod } from '../support/manifests.ts';
+import { inPieces, whenSaid } from '../support/said.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
 /** So much memory that carrying it over leaves time to forge a small image that is there already. */
@@ -37,35 +37,14 @@ const unmasked: Forge = (descriptor, image) =>
     for (const mount of mounts) if (mount.mountpoint === '/proc/sys') mount.flags &= ~1;
   });
 
-/**
- * Changes an image once, as soon as the one after it has begun. Until then the program that carries them goes on in small
- * pieces, and they are looked at while it stands still: what it asks for next comes after that.
- */
-async function forgeBetween(
-  child: Child,
-  folder: () => Promise<string>,
-  name: RegExp,
-  change: (image: Buffer) => Buffer,
-) {
-  child.kill('SIGSTOP');
-  try {
-    const at = await folder();
-    while (child.exitCode === null) {
-      const images = existsSync(at) ? readdirSync(at).toSorted() : [];
-      const found = images.slice(0, -1).find((each) => name.test(each));
-      if (found !== undefined) {
-        const file = path.join(at, found);
-        writeFileSync(file, change(readFileSync(file)));
-        return true;
-      }
-      child.kill('SIGCONT');
-      await setTimeout(5);
-      child.kill('SIGSTOP');
-    }
-    return false;
-  } finally {
-    child.kill('SIGCONT');
-  }
+/** Changes an image if the one after it has begun; yields true once it has. */
+function forgedIn(folder: string, name: RegExp, change: (image: Buffer) => Buffer): true | undefined {
+  const images = existsSync(folder) ? readdirSync(folder).toSorted() : [];
+  const found = images.slice(0, -1).find((each) => name.test(each));
+  if (found === undefined) return undefined;
+  const file = path.join(folder, found);
+  writeFileSync(file, change(readFileSync(file)));
+  return true;
 }
 
 interface Forged {
@@ -92,25 +71,16 @@ function moveForged(called: string, name: RegExp, change: Forge, check: (forged:
     expect(await redis(kubectl, 'east', namespace, ['incr', 'count'])).toBe('1');
     const setting = inRedis(KEEP_SETTING);
     const descriptor = await labDescriptor();
-    let child: Child | undefined;
-    let forging: Promise<boolean> | undefined;
-    let seen = '';
+    // What carries the images asks for the restore only after somebody has looked at them.
+    const forging = whenSaid('prepare the target: done', async ({ child, id }) => {
+      const folder = await imagesFolder(scene, id, 'west-1');
+      return inPieces(child, () => forgedIn(folder, name, (whole) => change(descriptor, whole)));
+    });
     const ended = await migrate(
       ['pod/redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'],
-      {
-        onStart: (started) => {
-          child = started;
-        },
-        onStderr: (text) => {
-          seen += text;
-          const migration = /\bm-[a-z0-9]{6}\b/.exec(seen)?.[0];
-          if (forging || !child || !migration || !seen.includes('prepare the target: done')) return;
-          const folder = () => imagesFolder(scene, migration, 'west-1');
-          forging = forgeBetween(child, folder, name, (whole) => change(descriptor, whole));
-        },
-      },
+      forging.options,
     );
-    expect(await forging).toBe(true);
+    expect(await forging.done()).toBe(true);
     await check({ scene, ended });
     await setting;
   });

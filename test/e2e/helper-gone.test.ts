@@ -4,9 +4,10 @@ import { PROTOCOL_VERSION } from '../../src/helper/protocol.ts';
 import { killWhen, newMachine, wrote } from '../support/kill.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
-import { processesOf } from '../support/node-processes.ts';
+import { processesOf, removeByForce } from '../support/node-processes.ts';
 import { redisUnderWrites } from '../support/redis.ts';
 import { accountForWrites, redisRunId } from '../support/redis-writes.ts';
+import { migrationIn, whenSaid } from '../support/said.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
 const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
@@ -27,10 +28,6 @@ async function sealed({ namespace, kubectl }: Scenario, id: string): Promise<str
   return (await kubectl.try('east', exec, `${JSON.stringify(request)}\n`)).stdout;
 }
 
-/** What somebody does who wants a helper to be gone. */
-const removed = ({ kubectl }: Scenario, context: 'east' | 'west', helper: string) =>
-  kubectl.run(context, ['-n', 'kubectl-migrate', 'delete', 'pod', helper, '--grace-period=0', '--force']);
-
 it('a sealed source whose helper is removed by force stays stopped, and resume lets it go on with all it had', () =>
   scenario('helper-gone', async (scene) => {
     const { lab, namespace, kubectl, migrate, leftOf } = scene;
@@ -41,26 +38,16 @@ it('a sealed source whose helper is removed by force stays stopped, and resume l
     await kubectl.ready('east', namespace, 'redis');
     const load = await redisLoad({ lab, kubectl, context: 'east', namespace, name: 'client' }, 'redis:6379', '60s');
     await load.going;
-    let kill = () => {};
-    let seen = '';
-    const killed = await migrate([...MOVE, '--max-freeze', '20s'], {
-      onStart: (child) => {
-        kill = () => child.kill('SIGKILL');
-      },
-      onStderr: (text) => {
-        seen += text;
-        if (seen.includes('carry the image over')) kill();
-      },
-    });
-    const id = /\bm-[a-z0-9]{6}\b/.exec(killed.stderr)?.[0] ?? '';
+    const kill = whenSaid('carry the image over', ({ child }) => child.kill('SIGKILL'));
+    const killed = await migrate([...MOVE, '--max-freeze', '20s'], kill.options);
+    const id = migrationIn(killed.stderr);
     await expect.poll(() => sealed(scene, id), SOON).toContain('"ok":true');
     const { metadata } = await kubectl.json<PodObject>('east', ['-n', namespace, 'pod', 'redis']);
     const states = async () =>
       (await processesOf(lab, 'east-2', metadata.uid))
         .filter(({ name }) => name === 'redis-server')
         .map(({ state }) => state);
-    const helper = `helper-${id}-source`;
-    await removed(scene, 'east', helper);
+    await removeByForce(scene, 'east', 'kubectl-migrate', `helper-${id}-source`);
     expect(await states()).toEqual(['T']);
     const resumed = await migrate(['resume', id]);
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
@@ -93,7 +80,7 @@ it.each([
       const killed = await migrate(['pod', 'redis', ...to, '--yes'], killWhen(machine, wrote('commit', 'commit')));
       expect(killed.code).toBe(128);
       const { id = '' } = machine.record() ?? {};
-      await removed(scene, target, `helper-${id}-target`);
+      await removeByForce(scene, target, 'kubectl-migrate', `helper-${id}-target`);
       const resumed = await migrate(['resume', id, '--context', 'east', ...flags], { env: newMachine().env });
       expect(resumed).toMatchObject({ code: ends === 'east-2' ? 1 : 0 });
       if (ends === 'east-2') expect(resumed.stderr).toContain('F348');

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { Ended } from '../support/kubectl.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { killOn, processesOf } from '../support/node-processes.ts';
+import { migrationIn } from '../support/said.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 import { KEYS } from '../support/terminal.ts';
 
@@ -31,7 +32,7 @@ async function redis(scene: Scenario, name: string, container: object = {}): Pro
   await kubectl.ready('east', namespace, name);
 }
 
-const idOf = ({ stderr }: Ended) => /\bm-[a-z0-9]{6}\b/.exec(stderr)?.[0] ?? '';
+const idOf = ({ stderr }: Ended) => migrationIn(stderr);
 
 /** Kubelet starts what has ended, and a pod without a sandbox, at once the first time. */
 const RETRIES_MS = 6000;

@@ -3,12 +3,12 @@ import { archivesOn, byKubelet, tagsOf } from '../support/by-kubelet.ts';
 import { program, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import { labDescriptor } from '../support/criu-images.ts';
-import { forgeArchive } from '../support/forged-archive.ts';
-import type { ProcessOptions } from '../support/kubectl.ts';
+import { forgedArchive } from '../support/forged-archive.ts';
 import { imageOf, pod, service, WITHOUT_IO_URING } from '../support/manifests.ts';
 import { redisUnderWrites } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import type { Right } from '../support/rights.ts';
+import { inPieces, whenSaid } from '../support/said.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
 const BY_KUBELET: readonly Right[] = ['east to west by kubelet'];
@@ -16,23 +16,6 @@ const BY_KUBELET: readonly Right[] = ['east to west by kubelet'];
 /** The flags of a move east to west by kubelet and runtime. */
 function movedByKubelet(scene: Scenario): string[] {
   return ['--context', 'east', '--to-context', 'west', ...byKubelet(scene), '--yes'];
-}
-
-/** Interrupts the program once, when it says a certain thing. */
-function interruptAt(words: string): ProcessOptions {
-  let interrupt: (() => void) | undefined;
-  let seen = '';
-  return {
-    onStart: (child) => {
-      interrupt = () => child.kill('SIGINT');
-    },
-    onStderr: (text) => {
-      seen += text;
-      if (!seen.includes(words)) return;
-      interrupt?.();
-      interrupt = undefined;
-    },
-  };
 }
 
 describe('the kubelet engine', () => {
@@ -120,22 +103,21 @@ describe('the kubelet engine', () => {
       ]);
       await kubectl.ready('east', namespace, 'c');
       const before = await ask(kubectl, 'east', namespace, 'c');
-      const folder = `/proc/${lab.nodes['east-2'].init}/root/var/lib/kubelet/checkpoints`;
-      const over = new AbortController();
-      const forging = forgeArchive(
-        await labDescriptor(),
-        folder,
-        `checkpoint-c_${namespace}-`,
-        ({ thread_core }) => {
+      const descriptor = await labDescriptor();
+      const place = {
+        folder: `/proc/${lab.nodes['east-2'].init}/root/var/lib/kubelet/checkpoints`,
+        prefix: `checkpoint-c_${namespace}-`,
+      };
+      const forge = () =>
+        forgedArchive(descriptor, place, ({ thread_core }) => {
           Object.assign(thread_core.creds, { cap_eff: [1 << 21, 0], euid: 0 });
           // Without the name of the thread there is room for the rest.
           Object.assign(thread_core, { seccomp_mode: 0, comm: '' });
-        },
-        over.signal,
-      );
-      const ended = await migrate(['pod', 'c', ...movedByKubelet(scene)]);
-      over.abort();
-      expect(await forging).toBe(true);
+        });
+      // In pieces it can ask for the archive only after somebody has looked for it.
+      const forging = whenSaid('freeze the source and take its image', ({ child }) => inPieces(child, forge));
+      const ended = await migrate(['pod', 'c', ...movedByKubelet(scene)], forging.options);
+      expect(await forging.done()).toBe(true);
       expect(ended.stderr).toMatch(/F347: [\s\S]*core-1\.img: capabilities SYS_ADMIN; core-1\.img: user 0/);
       expect(ended.code).toBe(1);
       await expect(kubectl.run('west', ['-n', namespace, 'get', 'pod', 'c'])).rejects.toThrow(/not found/i);
@@ -156,7 +138,8 @@ describe('the kubelet engine', () => {
       await kubectl.ready('east', namespace, 'c');
       const was = await objects();
       const before = await ask(kubectl, 'east', namespace, 'c');
-      const ended = await migrate(['pod', 'c', ...movedByKubelet(scene)], interruptAt('restore it in the target'));
+      const interrupted = whenSaid('restore it in the target', ({ child }) => child.kill('SIGINT'));
+      const ended = await migrate(['pod', 'c', ...movedByKubelet(scene)], interrupted.options);
       expect(ended.code).toBe(130);
       expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'c'));
       expect(await objects()).toEqual(was);

@@ -7,6 +7,7 @@ import { imageOf, pod, service } from '../support/manifests.ts';
 import { deployment, headless, statefulSet } from '../support/owned.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import type { Right } from '../support/rights.ts';
+import { migrationIn, whenSaid } from '../support/said.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 import { expectOnly, takeSnapshot } from '../support/snapshot.ts';
 
@@ -72,23 +73,6 @@ function ofTheMove(pod: string): (string | RegExp)[] {
     leadsTo('db'),
     'east Pod/client gone',
   ];
-}
-
-/** Acts as soon as the program says something, once; `done` ends with the act. */
-function when(words: string, act: (said: string) => Promise<unknown>) {
-  let said = '';
-  let acting: Promise<unknown> | undefined;
-  const onStderr = (text: string) => {
-    said += text;
-    if (said.includes(words)) acting ??= act(said);
-  };
-  return {
-    options: { onStderr } satisfies ProcessOptions,
-    done: async () => {
-      if (!acting) throw new Error(`nobody said '${words}'`);
-      await acting;
-    },
-  };
 }
 
 describe('a pod of a Deployment', () => {
@@ -175,7 +159,7 @@ describe('a pod of a StatefulSet', () => {
       const before = await ask<Counter>(kubectl, 'east', namespace, 'db-1');
       const was = await takeSnapshot(kubectl, namespace);
       const kill = ['-n', namespace, 'delete', 'pod', 'db-0', '--grace-period=0', '--force'];
-      const killed = when('committed', () => kubectl.run('east', kill));
+      const killed = whenSaid('committed', () => kubectl.run('east', kill));
 
       expect((await moved(scene, 'db-1', 'east-2', killed.options)).code).toBe(0);
       await killed.done();
@@ -197,12 +181,13 @@ describe('a pod of a StatefulSet', () => {
       const [zero, one] = await counters(scene);
       const before = await ask<Counter>(kubectl, 'east', namespace, 'db-1');
       const was = await takeSnapshot(kubectl, namespace);
-      // Between the rehearsal and the restore somebody takes the image away on the target's node.
+      // Once there is no way back to the source pod, somebody takes the image away on the target's node.
       const lose = "require('node:fs').rmSync('/images/img', { recursive: true })";
-      const lost = when('committed', async (said) => {
-        const helper = `helper-${/\bm-[a-z0-9]{6}\b/.exec(said)?.[0]}-target`;
-        await kubectl.run('east', ['-n', 'kubectl-migrate', 'exec', helper, '--', '/usr/bin/node', '-e', lose]);
-      });
+      const lost = whenSaid('free the name, and restore in the pod that takes it: ', ({ id }) =>
+        kubectl.run('east', [
+          ...['-n', 'kubectl-migrate', 'exec', `helper-${id}-target`, '--', '/usr/bin/node', '-e', lose],
+        ]),
+      );
 
       const ended = await moved(scene, 'db-1', 'east-2', lost.options);
       await lost.done();
@@ -214,7 +199,7 @@ describe('a pod of a StatefulSet', () => {
       expect(second?.metadata.labels).toEqual(one.metadata.labels);
       expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'db-1'));
       await expectOnly(scene, was, ofTheMove('db-1'));
-      expect(await scene.leftOf(ended)).toEqual([`east configmap/${/\bm-[a-z0-9]{6}\b/.exec(ended.stderr)?.[0]}`]);
+      expect(await scene.leftOf(ended)).toEqual([`east configmap/${migrationIn(ended.stderr)}`]);
     }));
 });
 

@@ -1,25 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Ended, ProcessOptions } from '../support/kubectl.ts';
+import { type Ended, KILLED } from '../support/kubectl.ts';
 import { redisWithFiles, writingTo } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
+import { migrationIn, whenSaid } from '../support/said.ts';
 import { type Scenario, scenario } from '../support/scenario.ts';
 
 const MOVE = ['pod', 'redis', '--context', 'east', '--to-context', 'west', '--to-node', 'west-1', '--yes'];
-
-/** Kills the plugin, without any chance to clean up, as soon as it says a certain thing. */
-function killAt(words: string): ProcessOptions {
-  let kill: () => void;
-  let seen = '';
-  return {
-    onStart: (child) => {
-      kill = () => child.kill('SIGKILL');
-    },
-    onStderr: (text) => {
-      seen += text;
-      if (seen.includes(words)) kill();
-    },
-  };
-}
 
 /** kubelet brings the container up again; until then the pod's status may still tell of the one before. */
 const SOON = { timeout: 60_000, interval: 500 };
@@ -39,14 +25,11 @@ async function restoreFails(scene: Scenario): Promise<void> {
   // It must not read the volume, where a file of the source is just arriving.
   const apart = ['--dir', '/', '--dbfilename', 'none.rdb', '--save', ''];
   const server = ['redis-server', '--port', '6379', '--daemonize', 'yes', ...apart];
-  const occupy = ['-n', namespace, 'exec', 'redis', '--', ...server];
-  let occupied: Promise<unknown> = Promise.resolve();
-  const ended = await migrate(MOVE, {
-    onStderr: (text) => {
-      if (text.includes('copy files ahead\n')) occupied = kubectl.try('west', occupy);
-    },
-  });
-  await occupied;
+  const occupied = whenSaid('copy files ahead\n', () =>
+    kubectl.run('west', ['-n', namespace, 'exec', 'redis', '--', ...server]),
+  );
+  const ended = await migrate(MOVE, occupied.options);
+  await occupied.done();
   expect(ended.stderr).toContain('F341');
   expect(ended.code).toBe(1);
   const summary = await load.stop();
@@ -62,9 +45,11 @@ async function isKilled(scene: Scenario, words: string): Promise<void> {
   const { namespace, kubectl, migrate, objects, leftOf } = scene;
   const before = await objects();
   const load = await writingTo(scene);
-  const ended = await migrate([...MOVE, '--max-freeze', '3s'], killAt(words));
-  expect(ended.code).toBe(128);
-  const id = /\bm-[a-z0-9]{6}\b/.exec(ended.stderr)?.[0] ?? '';
+  // Without any chance to clean up.
+  const killed = whenSaid(words, ({ child }) => child.kill('SIGKILL'));
+  const ended = await migrate([...MOVE, '--max-freeze', '3s'], killed.options);
+  expect(ended.code).toBe(KILLED);
+  const id = migrationIn(ended.stderr);
   // What was frozen goes on by itself.
   await new Promise((resolve) => setTimeout(resolve, 3500));
   const answer = await kubectl.run('east', ['-n', namespace, 'exec', 'redis', '--', 'redis-cli', 'PING']);
@@ -82,18 +67,8 @@ async function isInterrupted(scene: Scenario): Promise<void> {
   const { migrate, objects } = scene;
   const before = await objects();
   const load = await writingTo(scene);
-  let interrupt = () => {};
-  const ended = await migrate(MOVE, {
-    onStart: (child) => {
-      interrupt = () => child.kill('SIGINT');
-    },
-    onStderr: (text) => {
-      // Once: a second interrupt means now, and the error at the end has the same words.
-      if (!text.includes('copy files ahead\n')) return;
-      interrupt();
-      interrupt = () => {};
-    },
-  });
+  const interrupted = whenSaid('copy files ahead\n', ({ child }) => child.kill('SIGINT'));
+  const ended = await migrate(MOVE, interrupted.options);
   expect(ended.code).toBe(130);
   expect((await load.stop()).longestGapMs).toBeLessThan(2000);
   await expectAsBefore(scene, ended, before);
@@ -101,11 +76,9 @@ async function isInterrupted(scene: Scenario): Promise<void> {
 
 async function containerIsRestarted({ namespace, kubectl, migrate, leftOf }: Scenario): Promise<void> {
   const inside = ['-n', namespace, 'exec', 'redis', '--', 'redis-cli'];
-  const ended = await migrate(MOVE, {
-    onStderr: (text) => {
-      if (text.includes('prepare the services\n')) void kubectl.try('east', [...inside, 'SHUTDOWN', 'NOSAVE']);
-    },
-  });
+  const restarted = whenSaid('prepare the services\n', () => kubectl.try('east', [...inside, 'SHUTDOWN', 'NOSAVE']));
+  const ended = await migrate(MOVE, restarted.options);
+  await restarted.done();
   expect(ended.stderr).toContain('F344');
   expect(ended.stderr).toContain('everything is as it was');
   expect(ended.code).toBe(1);

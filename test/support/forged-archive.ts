@@ -8,23 +8,17 @@ const BLOCK = 512;
 const BEGINNING = 256 * 1024;
 
 /**
- * Changes the first process's image in the archive whose name begins so, as soon as it is in a folder where one is being
- * written. The archive keeps its length, for the new image takes as many blocks as the old one. Yields whether it has.
+ * Changes the first process's image in the archive whose name begins with `prefix`, if it is in a folder where one is being
+ * written. The archive keeps its length, for the new image takes as many blocks as the old one. Yields true once it has.
  * `descriptor`: all of CRIU's definitions.
  */
-export async function forgeArchive(
+export function forgedArchive(
   descriptor: string,
-  folder: string,
-  prefix: string,
+  { folder, prefix }: { readonly folder: string; readonly prefix: string },
   change: (core: Core) => void,
-  over: AbortSignal,
-): Promise<boolean> {
-  while (!over.aborted) {
-    const name = readdirSync(folder).find((each) => each.startsWith(prefix));
-    if (name !== undefined && forge(descriptor, path.join(folder, name), change)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  return false;
+): true | undefined {
+  const name = readdirSync(folder).find((each) => each.startsWith(prefix));
+  return name !== undefined && forge(descriptor, path.join(folder, name), change) ? true : undefined;
 }
 
 function forge(descriptor: string, file: string, change: (core: Core) => void): boolean {

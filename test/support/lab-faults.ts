@@ -17,6 +17,7 @@ import type { NodeName } from '../lab/index.ts';
 import { imagesFolder } from './images-folder.ts';
 import { type Context, KILLED } from './kubectl.ts';
 import { expireToken, renewToken } from './rights.ts';
+import { standingStill } from './said.ts';
 import type { Scenario } from './scenario.ts';
 import type { Part } from './struck-move.ts';
 
@@ -229,7 +230,7 @@ export const SOURCE_DELETED: LabFault = {
   ends: { prepare: SOURCE_GONE, freeze: [...SOURCE_GONE, COPY_LEFT], switch: FORWARD, finalize: FORWARD },
   inflict: ({ scene: { kubectl, namespace }, pod, from, signal }) => {
     const remove = ['-n', namespace, 'delete', 'pod', pod, '--grace-period=0', '--force', '--wait=false'];
-    return asleep(signal, () => kubectl.run(from, [...remove, '--ignore-not-found']));
+    return once(standingStill(signal, () => kubectl.run(from, [...remove, '--ignore-not-found'])));
   },
 };
 
@@ -240,18 +241,8 @@ export function ownerScaled(owner: string, replicas: number): LabFault {
     name: `owner scaled to ${replicas} by somebody else`,
     ends: { prepare: early, freeze: early, switch: FORWARD, finalize: FORWARD },
     inflict: ({ scene: { kubectl, namespace }, from, signal }) =>
-      asleep(signal, () => kubectl.run(from, ['-n', namespace, 'scale', owner, `--replicas=${replicas}`])),
+      once(standingStill(signal, () => kubectl.run(from, ['-n', namespace, 'scale', owner, `--replicas=${replicas}`]))),
   };
-}
-
-async function asleep(signal: Struck['signal'], act: () => Promise<unknown>): Promise<undefined> {
-  signal('SIGSTOP');
-  try {
-    await act();
-  } finally {
-    signal('SIGCONT');
-  }
-  return undefined;
 }
 
 /** A lid that is closed for longer than the token is good for. Whoever goes on afterwards has another one. */

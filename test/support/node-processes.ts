@@ -1,5 +1,8 @@
+import { expect, vi } from 'vitest';
 import type { Lab } from '../lab/index.ts';
 import type { NodeName } from '../lab/topology.ts';
+import type { Context } from './kubectl.ts';
+import type { Scenario } from './scenario.ts';
 
 /** A process of a node as /proc shows it there; `state` is a letter of proc_pid_stat(5), `T` is stopped. */
 export interface NodeProcess {
@@ -19,10 +22,34 @@ export async function processesOf(lab: Lab, node: NodeName, uid: string): Promis
     .map((line) => {
       const [pid = '', name = '', state = ''] = line.split(' ');
       return { pid: Number(pid), name, state };
-    });
+    })
+    .filter(({ name }) => name !== ''); // One that ended in the middle of the look has none.
 }
 
 /** Ends processes of a node as the kernel does when it is out of memory, or as a power cut does. */
 export async function killOn(lab: Lab, node: NodeName, processes: readonly NodeProcess[]): Promise<void> {
   await lab.exec(node, ['kill', '-9', ...processes.map(({ pid }) => String(pid))]);
+}
+
+interface PodObject {
+  readonly metadata: { readonly uid: string };
+  readonly spec: { readonly nodeName: NodeName };
+}
+
+/**
+ * Deletes a pod as somebody does who wants it to be gone at once, and waits until it is: what the API server no longer shows
+ * runs on until kubelet hears of it.
+ */
+export async function removeByForce(
+  { lab, kubectl }: Pick<Scenario, 'lab' | 'kubectl'>,
+  context: Context,
+  namespace: string,
+  pod: string,
+): Promise<void> {
+  const { metadata, spec } = await kubectl.json<PodObject>(context, ['-n', namespace, 'pod', pod]);
+  await kubectl.run(context, ['-n', namespace, 'delete', 'pod', pod, '--grace-period=0', '--force']);
+  await vi.waitFor(async () => expect(await processesOf(lab, spec.nodeName, metadata.uid)).toEqual([]), {
+    timeout: 60_000,
+    interval: 200,
+  });
 }

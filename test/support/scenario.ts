@@ -5,6 +5,7 @@ import { inject, onTestFailed } from 'vitest';
 import { current, type Lab } from '../lab/index.ts';
 import { type Context, type Ended, Kubectl, type ProcessOptions, runProcess } from './kubectl.ts';
 import { type Right, type Rule, settleIn, writeKubeconfig } from './rights.ts';
+import { migrationIn } from './said.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { type TerminalOptions, TerminalSession } from './terminal.ts';
 
@@ -100,7 +101,7 @@ export async function scenario(
       },
       objects: () => snapshot(kubectl, ['-n', namespace]),
       leftOf: async (ended) => {
-        const id = /\bm-[a-z0-9]{6}\b/.exec(ended.stderr + ended.stdout)?.[0];
+        const id = migrationIn(ended.stderr + ended.stdout);
         if (!id) throw new Error('the output names no migration');
         const names = await snapshot(kubectl, ['-n', 'kubectl-migrate']);
         return names.filter((name) => name.includes(id));
