@@ -1,8 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Child, ProcessOptions } from './kubectl.ts';
 
-/** Between two looks at a process that goes on in small pieces, in ms. */
+/** How long a process that goes on in small pieces does so each time, in ms. */
 const PIECE_MS = 5;
+/** How often it is looked at before the next piece, as far apart as a piece is long. */
+const LOOKS = 5;
 
 /** What was caused by the words of a process. */
 export interface Caused<T> {
@@ -66,13 +68,17 @@ export async function standingStill<T>(signal: (name: NodeJS.Signals) => unknown
 }
 
 /**
- * Has a process that stands still go on in small pieces, and looks between them, until a look yields something. Yields that;
- * undefined when the process has ended.
+ * Has a process that stands still go on in small pieces, and looks between them for several times as long, until a look yields
+ * something: on a busy machine as well, what it looks for comes while the process stands still. Yields that; undefined when
+ * the process has ended.
  */
 export async function inPieces<T>(child: Child, look: () => T | undefined): Promise<T | undefined> {
   while (child.exitCode === null && child.signalCode === null) {
-    const seen = look();
-    if (seen !== undefined) return seen;
+    for (let looks = 0; looks < LOOKS; looks++) {
+      const seen = look();
+      if (seen !== undefined) return seen;
+      await setTimeout(PIECE_MS);
+    }
     child.kill('SIGCONT');
     await setTimeout(PIECE_MS);
     child.kill('SIGSTOP');
