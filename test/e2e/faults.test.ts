@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SAME_MS } from '../../cmd/interrupts.ts';
 import type { Child, Ended } from '../support/kubectl.ts';
-import { removeByForce } from '../support/node-processes.ts';
+import { endHelper, removeByForce } from '../support/node-processes.ts';
 import { redisWithFiles, writingTo } from '../support/redis.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import { whenSaid } from '../support/said.ts';
@@ -26,9 +26,9 @@ async function podsAreKilled(scene: Scenario): Promise<void> {
   const load = await writingTo(scene, '10s');
   const before = await objects();
   const faults: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
-    'source helper': (id) => removeByForce(scene, 'east', 'kubectl-migrate', `helper-${id}-source`),
-    'target helper': (id) => removeByForce(scene, 'west', 'kubectl-migrate', `helper-${id}-target`),
-    'target pod': () => removeByForce(scene, 'west', namespace, 'redis'),
+    'source helper': (id) => endHelper(scene, 'east', `helper-${id}-source`),
+    'target helper': (id) => endHelper(scene, 'west', `helper-${id}-target`),
+    'target pod': () => removeByForce(kubectl, 'west', { namespace, name: 'redis' }),
   };
   for (const [name, fault] of Object.entries(faults)) {
     const ended = await moveWith(scene, fault);
@@ -81,7 +81,7 @@ async function aSecondOneBegins(scene: Scenario): Promise<void> {
 async function somebodyDeletesTheSource(scene: Scenario): Promise<void> {
   const { namespace, kubectl, leftOf } = scene;
   const back = ['pod', 'redis', '--context', 'west', '--to-context', 'east', '--yes'];
-  const ended = await moveWith(scene, () => removeByForce(scene, 'west', namespace, 'redis'), back);
+  const ended = await moveWith(scene, () => removeByForce(kubectl, 'west', { namespace, name: 'redis' }), back);
   expect(ended.code).toBe(1);
   expect((await kubectl.try('east', ['-n', namespace, 'get', 'pod', 'redis'])).code).not.toBe(0);
   expect(await leftOf(ended)).toEqual([]);

@@ -72,7 +72,7 @@ function moveForged(called: string, name: RegExp, change: Forge, check: (forged:
     const setting = inRedis(KEEP_SETTING);
     const descriptor = await labDescriptor();
     // What carries the images asks for the restore only after somebody has looked at them.
-    const forging = whenSaid('prepare the target: done', async ({ child, id }) => {
+    const forging = whenSaid('freeze the source and take its image', async ({ child, id }) => {
       const folder = await imagesFolder(scene, id, 'west-1');
       return inPieces(child, () => forgedIn(folder, name, (whole) => change(descriptor, whole)));
     });

@@ -4,7 +4,7 @@ import { PROTOCOL_VERSION } from '../../src/helper/protocol.ts';
 import { killWhen, newMachine, wrote } from '../support/kill.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
-import { processesOf, removeByForce } from '../support/node-processes.ts';
+import { endHelper, processesOf } from '../support/node-processes.ts';
 import { redisUnderWrites } from '../support/redis.ts';
 import { accountForWrites, redisRunId } from '../support/redis-writes.ts';
 import { migrationIn, whenSaid } from '../support/said.ts';
@@ -47,7 +47,7 @@ it('a sealed source whose helper is removed by force stays stopped, and resume l
       (await processesOf(lab, 'east-2', metadata.uid))
         .filter(({ name }) => name === 'redis-server')
         .map(({ state }) => state);
-    await removeByForce(scene, 'east', 'kubectl-migrate', `helper-${id}-source`);
+    await endHelper(scene, 'east', `helper-${id}-source`);
     expect(await states()).toEqual(['T']);
     const resumed = await migrate(['resume', id]);
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('as before the move') });
@@ -80,7 +80,7 @@ it.each([
       const killed = await migrate(['pod', 'redis', ...to, '--yes'], killWhen(machine, wrote('commit', 'commit')));
       expect(killed.code).toBe(128);
       const { id = '' } = machine.record() ?? {};
-      await removeByForce(scene, target, 'kubectl-migrate', `helper-${id}-target`);
+      await endHelper(scene, target, `helper-${id}-target`);
       const resumed = await migrate(['resume', id, '--context', 'east', ...flags], { env: newMachine().env });
       expect(resumed).toMatchObject({ code: ends === 'east-2' ? 1 : 0 });
       if (ends === 'east-2') expect(resumed.stderr).toContain('F348');

@@ -16,6 +16,7 @@ import {
 import type { NodeName } from '../lab/index.ts';
 import { imagesFolder } from './images-folder.ts';
 import { type Context, KILLED } from './kubectl.ts';
+import { removeByForce } from './node-processes.ts';
 import { expireToken, renewToken } from './rights.ts';
 import { standingStill } from './said.ts';
 import type { Scenario } from './scenario.ts';
@@ -229,8 +230,8 @@ export const SOURCE_DELETED: LabFault = {
   name: 'source pod deleted by somebody else',
   ends: { prepare: SOURCE_GONE, freeze: [...SOURCE_GONE, COPY_LEFT], switch: FORWARD, finalize: FORWARD },
   inflict: ({ scene: { kubectl, namespace }, pod, from, signal }) => {
-    const remove = ['-n', namespace, 'delete', 'pod', pod, '--grace-period=0', '--force', '--wait=false'];
-    return once(standingStill(signal, () => kubectl.run(from, [...remove, '--ignore-not-found'])));
+    const removed = () => removeByForce(kubectl, from, { namespace, name: pod });
+    return once(standingStill(signal, removed));
   },
 };
 
@@ -279,10 +280,9 @@ async function withoutMemory({ scene: { lab, kubectl, namespace }, pod, to }: St
   if (code !== 0) throw new Error(`memory of the target pod: ${stderr}`);
 }
 
-/** As somebody does who wants a pod to be gone at once. */
-async function removeHelper({ scene: { kubectl }, id, from, to }: Struck, side: Side): Promise<void> {
-  const words = ['delete', 'pod', `helper-${id}-${side}`, '--ignore-not-found', '--grace-period=0', '--force'];
-  await kubectl.run(side === 'source' ? from : to, ['-n', 'kubectl-migrate', ...words, '--wait=false']);
+function removeHelper({ scene: { kubectl }, id, from, to }: Struck, side: Side): Promise<void> {
+  const name = `helper-${id}-${side}`;
+  return removeByForce(kubectl, side === 'source' ? from : to, { namespace: 'kubectl-migrate', name });
 }
 
 /** Spoils an image of the move as soon as it is there; one that does not come is not spoilt. */

@@ -1,7 +1,7 @@
 import { expect, vi } from 'vitest';
 import type { Lab } from '../lab/index.ts';
 import type { NodeName } from '../lab/topology.ts';
-import type { Context } from './kubectl.ts';
+import type { Context, Kubectl } from './kubectl.ts';
 import type { Scenario } from './scenario.ts';
 
 /** A process of a node as /proc shows it there; `state` is a letter of proc_pid_stat(5), `T` is stopped. */
@@ -36,18 +36,21 @@ interface PodObject {
   readonly spec: { readonly nodeName: NodeName };
 }
 
-/**
- * Deletes a pod as somebody does who wants it to be gone at once, and waits until it is: what the API server no longer shows
- * runs on until kubelet hears of it.
- */
+/** Deletes a pod, if it is there, as somebody does who wants it to be gone at once: kubelet ends what is in it later. */
 export async function removeByForce(
-  { lab, kubectl }: Pick<Scenario, 'lab' | 'kubectl'>,
+  kubectl: Kubectl,
   context: Context,
-  namespace: string,
-  pod: string,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
 ): Promise<void> {
-  const { metadata, spec } = await kubectl.json<PodObject>(context, ['-n', namespace, 'pod', pod]);
-  await kubectl.run(context, ['-n', namespace, 'delete', 'pod', pod, '--grace-period=0', '--force']);
+  const now = ['--grace-period=0', '--force', '--wait=false', '--ignore-not-found'];
+  await kubectl.run(context, ['-n', namespace, 'delete', 'pod', name, ...now]);
+}
+
+/** Deletes a helper pod in that way, and waits until none of its processes is left. */
+export async function endHelper({ lab, kubectl }: Scenario, context: Context, name: string): Promise<void> {
+  const namespace = 'kubectl-migrate';
+  const { metadata, spec } = await kubectl.json<PodObject>(context, ['-n', namespace, 'pod', name]);
+  await removeByForce(kubectl, context, { namespace, name });
   await vi.waitFor(async () => expect(await processesOf(lab, spec.nodeName, metadata.uid)).toEqual([]), {
     timeout: 60_000,
     interval: 200,
