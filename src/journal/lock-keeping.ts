@@ -141,7 +141,9 @@ async function renew(held: Held, options: LockOptions, hold: Hold): Promise<unkn
   const { resourceVersion } = held.lease.metadata;
   const metadata = resourceVersion === undefined ? {} : { resourceVersion };
   try {
-    held.lease = await answered((signal) => gateway.patch<Lease>(held.ref, 'merge', { metadata, spec }, { signal }));
+    held.lease = await answered((signal) =>
+      gateway.patch<Lease>(held.ref, 'merge', { metadata, spec }, { signal, atOnce: true }),
+    );
     return undefined;
   } catch (error) {
     const code = failureCode(error);
