@@ -7,13 +7,20 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** Whoever runs a test may have a kubeconfig, settings and records at home. */
+const NOTHING_AT_HOME = {
+  KUBECONFIG: '/nonexistent/kubeconfig',
+  XDG_CONFIG_HOME: '/nonexistent',
+  XDG_STATE_HOME: '/nonexistent',
+};
+
 /**
  * Runs a command line in this process, without a terminal. Nobody answers questions: one that is asked fails the test,
  * because standard input breaks when it is read.
  */
 export async function kubectlMigrate(
   argv: readonly string[],
-  env: Readonly<Record<string, string>> = { KUBECONFIG: '/nonexistent/kubeconfig' },
+  env: Readonly<Record<string, string>> = {},
   interrupt: AbortSignal = new AbortController().signal,
 ): Promise<Ended> {
   const out = capture();
@@ -23,7 +30,8 @@ export async function kubectlMigrate(
       this.destroy(new Error('nobody is there to answer'));
     },
   });
-  const code = await runCommandLine(argv, { stdin, stdout: out.stream, stderr: err.stream, env, interrupt });
+  const streams = { stdin, stdout: out.stream, stderr: err.stream, interrupt };
+  const code = await runCommandLine(argv, { ...streams, env: { ...NOTHING_AT_HOME, ...env } });
   return { code, stdout: out.text(), stderr: err.text() };
 }
 
