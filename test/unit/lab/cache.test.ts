@@ -78,13 +78,15 @@ describe('obtain', () => {
   });
 
   it('tells who waits for another maker', async () => {
-    const said: string[] = [];
-    const part = recipe(() => new Promise((resolve) => setTimeout(resolve, 1000)));
-    await Promise.all([
-      obtain(part, (line) => said.push(line), folder),
-      obtain(part, (line) => said.push(line), folder),
-    ]);
-    expect(said).toEqual(['waiting for another process, which is busy with making part']);
+    const [busy, told] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];
+    const part = recipe(() => {
+      busy.resolve();
+      return told.promise.then(() => undefined);
+    });
+    const first = obtain(part, quiet, folder);
+    await busy.promise;
+    await Promise.all([first, obtain(part, told.resolve, folder)]);
+    expect(await told.promise).toBe('waiting for another process, which is busy with making part');
   });
 
   it('lets the second of two makers wait for the first', async () => {
