@@ -185,6 +185,7 @@ describe('the copy', () => {
     const journal = await store.open(start);
     await intent(journal, 'lock');
     await journal.commit();
+    await expect.poll(lines).toHaveLength(3);
     for (const spoil of [() => writeFirstLine(), () => rm(file())]) {
       await spoil();
       const again = await newStore().reopen(start.id);
