@@ -20,7 +20,9 @@ export default defineConfig({
           maxWorkers: '100%',
           isolate: false,
           // A busy machine is no failure; a test that hangs still is.
-          testTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          expect: { poll: { timeout: 60_000 } },
           sequence: { shuffle: true },
         },
       },

@@ -17,7 +17,7 @@ let program = '';
 
 beforeAll(async () => {
   program = await bundledProgram();
-}, 120_000);
+});
 
 beforeEach(async () => {
   clusters = twoClusters();
@@ -74,7 +74,7 @@ describe('a source that is held', () => {
       const asked = async () => {
         const env = { ...served.env, TERM };
         const at = new TerminalSession(['rollback', id, ...BOTH], { program: [process.execPath, program], env });
-        const question = await at.shows(/Type accept-loss if that may be so:/, 30_000);
+        const question = await at.shows(/Type accept-loss if that may be so:/);
         expect(question).toMatch(/Everything since then is lost: what it wrote to memory and files/);
         return at;
       };
@@ -87,10 +87,9 @@ describe('a source that is held', () => {
       // There is no helper to be had behind these fakes: that the way back is begun is enough.
       const right = await asked();
       right.type(`accept-loss${KEYS.enter}`);
-      await expect.poll(stands, { timeout: 30_000 }).not.toMatch(/is kept stopped until/);
+      await expect.poll(stands).not.toMatch(/is kept stopped until/);
       await right.end();
     },
-    90_000,
   );
 
   it('goes with finalize, and the record with cleanup', async () => {

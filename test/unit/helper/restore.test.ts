@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 const folder = temporaryFolder();
 const program = path.join(folder, 'mount-helper');
 
-beforeAll(() => compiledNative(['mount-helper.c'], program), 60_000);
+beforeAll(() => compiledNative(['mount-helper.c'], program));
 
 /** What the program behind the armed mount helper was started with; no namespace is entered. */
 function started(input: string) {

@@ -1,6 +1,6 @@
 import { appendFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { failureCode, isMigrateError, MigrateError } from '../../../src/domain/errors.ts';
 import { createFileSink, journalFolder } from '../../../src/journal/file-sink.ts';
 import { createJournalStore } from '../../../src/journal/journal-store.ts';
@@ -254,7 +254,7 @@ describe('a copy that does not answer', () => {
     });
     const journal = await copying.open(start);
     const first = intent(journal, 'first');
-    await vi.waitFor(() => expect(tries).toHaveLength(1));
+    await expect.poll(() => tries).toHaveLength(1);
     tries[0]?.fails();
     await first;
     for (let missed = 1; missed <= 24; missed++) await intent(journal, `missed-${missed}`);
@@ -266,7 +266,7 @@ describe('a copy that does not answer', () => {
     await behind();
     expect(tries).toHaveLength(2);
     tries[1]?.fails();
-    await vi.waitFor(() => expect(tries).toHaveLength(3));
+    await expect.poll(() => tries).toHaveLength(3);
     expect(serials(2)).toEqual(Array.from({ length: 25 }, (_, index) => index + 1));
     tries[2]?.answers();
     await new Promise((resolve) => setImmediate(resolve));
@@ -281,7 +281,7 @@ describe('a copy that does not answer', () => {
       over = true;
     });
     // What was under way is given up: it does not tell of the end.
-    await vi.waitFor(() => expect(serials(2)?.at(-1)).toBe(26));
+    await expect.poll(() => serials(2)?.at(-1)).toBe(26);
     expect(over).toBe(false);
     tries[2]?.fails();
     await closed;
