@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createInterrupts, SAME_MS, type Signal } from '../../cmd/interrupts.ts';
+import { createInterrupts, SAME_MS, SIGNALS, type Signal } from '../../cmd/interrupts.ts';
 import type { AuditEntry } from '../../src/audit/entry.ts';
 import { AUDIT_LABEL } from '../../src/domain/names.ts';
 import type { ApiRequest } from '../../src/kube/api-client.ts';
@@ -177,13 +177,11 @@ describe('a move in a process', () => {
     const reached = meet(makesHelper, { kind: 'slow', ms: 2000 });
     const { child, ended } = start();
     await reached;
-    child.kill('SIGTERM');
-    await pause(20);
-    child.kill('SIGHUP');
-    child.kill('SIGTERM');
-    expect(await ended()).toEqual({ code: 130, stderr: expect.stringMatching(/error F306[\s\S]*SIGTERM received/) });
+    // One of each: of two that are alike the kernel may make one, and which of these it passes on first is its affair.
+    for (const signal of SIGNALS) child.kill(signal);
+    expect(await ended()).toEqual({ code: 130, stderr: expect.stringMatching(/error F306[\s\S]*SIG\w+ received/) });
     expect(all()).toEqual(before);
-  }, 60_000);
+  });
 
   it('ends at once when somebody insists, and says where both clusters stand', async () => {
     const reached = meet(makesHelper, { kind: 'slow', ms: 2000 });
@@ -191,11 +189,13 @@ describe('a move in a process', () => {
     const { child, ended } = start();
     await reached;
     child.kill('SIGINT');
-    await Promise.all([undoing, pause(SAME_MS + 50)]);
+    // By then it has heard of the first.
+    await undoing;
+    await pause(SAME_MS);
     child.kill('SIGINT');
     const { code, stderr } = await ended();
     expect(code).toBe(130);
     expect(stderr).toMatch(/stopped at once; .*Next: kubectl migrate resume m-\w+/);
     expect(locks()).toBe(1);
-  }, 60_000);
+  });
 });
