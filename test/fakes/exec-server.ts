@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type Cluster, connectCluster } from '../../src/kube/connect.ts';
+import { type Cluster, type ConnectOptions, connectCluster } from '../../src/kube/connect.ts';
 import type { Kubeconfig } from '../../src/kube/kubeconfig.ts';
-import type { ClusterReader } from '../../src/kube/ports.ts';
 
 /** The API server's end of an exec: real sockets, Kubernetes' channel protocol. */
 export interface ExecPeer {
@@ -19,7 +18,7 @@ export interface ExecPeer {
 export interface ExecServer {
   readonly server: Server;
   /** A cluster whose API server this is. */
-  connect(requestTimeoutMs?: number): Cluster & { reader: ClusterReader };
+  connect(options?: Pick<ConnectOptions, 'requestTimeoutMs'>): Cluster;
   close(): Promise<void>;
 }
 
@@ -47,7 +46,7 @@ export async function startExecServer(
   await once(server, 'listening');
   return {
     server,
-    connect: (requestTimeoutMs) => connectLocal(server, requestTimeoutMs),
+    connect: (options) => connectLocal(server, options),
     close: async () => {
       for (const socket of sockets.clients) socket.terminate();
       server.closeAllConnections();
@@ -58,21 +57,20 @@ export async function startExecServer(
 }
 
 /** A cluster on a local HTTP server. */
-export function connectLocal(server: Server, requestTimeoutMs?: number, user: Record<string, unknown> = {}): Cluster {
+export function connectLocal(
+  server: Server,
+  options: Pick<ConnectOptions, 'requestTimeoutMs' | 'clock'> = {},
+): Cluster {
   const { port } = server.address() as AddressInfo;
   const kubeconfig: Kubeconfig = {
     files: ['test'],
     currentContext: 'local',
     contexts: new Map([['local', { cluster: 'local', user: 'local' }]]),
     clusters: new Map([['local', { server: `http://127.0.0.1:${port}` }]]),
-    users: new Map([['local', user]]),
+    users: new Map([['local', {}]]),
     userFiles: new Map(),
   };
-  return connectCluster({
-    kubeconfig,
-    side: 'source',
-    ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
-  });
+  return connectCluster({ kubeconfig, side: 'source', ...options });
 }
 
 function statusOf(code: number): object {

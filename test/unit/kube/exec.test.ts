@@ -18,7 +18,7 @@ afterEach(async () => {
 
 async function exec(serve: (peer: ExecPeer) => void, protocols?: readonly string[]): Promise<ExecStream> {
   server = await startExecServer(serve, protocols);
-  return await server.connect(2000).api.exec(request);
+  return await server.connect().api.exec(request);
 }
 
 /** Waits until a number that other ends of sockets change has stopped changing. */
@@ -163,7 +163,7 @@ describe('a request that is not taken', () => {
     server.server.removeAllListeners('upgrade');
     server.server.on('upgrade', (_request, socket) => socket.on('end', () => socket.destroy()).resume());
     const error = await server
-      .connect(50)
+      .connect({ requestTimeoutMs: 50 })
       .api.exec(request)
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ info: { kind: 'timeout' } });

@@ -14,6 +14,7 @@ import { createHttpClient } from '../../../src/kube/http-client.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import { withoutUserInfo } from '../../../src/kube/server-address.ts';
 import { connectLocal } from '../../fakes/exec-server.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
 import { LOCALHOST } from '../../fixtures/localhost-tls.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -30,7 +31,7 @@ beforeEach(async () => {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  cluster = connectLocal(server, 300);
+  cluster = connectLocal(server);
 });
 afterEach(async () => {
   cluster.close();
@@ -73,6 +74,7 @@ describe('requests', () => {
     ['an answer that does not end', (response: ServerResponse): void => void response.write('{')],
   ])('end in time with %s', async (_name, act) => {
     answer = (_request, response) => act(response);
+    cluster = connectLocal(server, { requestTimeoutMs: 300 });
     expect(await codeOf(getPod())).toBe('F311');
   });
 
@@ -98,7 +100,7 @@ describe('requests', () => {
     const closed = createServer();
     closed.listen(0, '127.0.0.1');
     await once(closed, 'listening');
-    const other = connectLocal(closed, 200);
+    const other = connectLocal(closed, { clock: new FakeClock({ auto: true }) });
     closed.close();
     await once(closed, 'close');
     await expect(other.reader.whoAmI()).rejects.toMatchObject({
@@ -268,7 +270,7 @@ describe('credentials', () => {
       const given = new AbortController();
       setTimeout(() => given.abort('given up'), 10);
       await expect(ask(client, given.signal)).rejects.toBe('given up');
-      await vi.waitFor(() => expect(started()).toHaveLength(2), 5000);
+      await expect.poll(started).toHaveLength(2);
     });
 
     it('are waited for the first time, as long as nobody gives up: somebody may be logging in', async () => {
@@ -289,19 +291,19 @@ describe('credentials', () => {
         code: 'F312',
         detail: expect.stringMatching(/the credential plugin .* failed: it did not end within 300 s$/),
       });
-      await vi.waitFor(() => expect(started()).toHaveLength(1), 5000);
+      await expect.poll(started).toHaveLength(1);
       await vi.advanceTimersByTimeAsync(300_000);
       await failed;
-      await vi.waitFor(() => expect(isAlive(started()[0])).toBe(false), 5000);
+      await expect.poll(() => isAlive(started()[0])).toBe(false);
     });
 
     it('keep no command from ending', async () => {
       const { credentials, started } = hanging(0);
       const failed = expect(credentials.options()).rejects.toMatchObject({ code: 'F312' });
-      await vi.waitFor(() => expect(started()).toHaveLength(1), 5000);
+      await expect.poll(started).toHaveLength(1);
       credentials.close();
       await failed;
-      await vi.waitFor(() => expect(isAlive(started()[0])).toBe(false), 5000);
+      await expect.poll(() => isAlive(started()[0])).toBe(false);
     });
   });
 
