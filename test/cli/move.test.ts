@@ -144,7 +144,7 @@ describe('a kubeconfig', () => {
 describe('weather', () => {
   it('an API server that is not there is F310 with its address, exit 1', async () => {
     await served.loseWest();
-    const { code, stdout } = await migrate(['--dry-run', '-o', 'json', '--request-timeout', '1s']);
+    const { code, stdout } = await migrate(['--dry-run', '-o', 'json', '--to-request-timeout', '2s']);
     expect(code).toBe(EXIT.failed);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'F310', detail: expect.stringContaining('west') } });
   });

@@ -102,7 +102,7 @@ describe('doctor', () => {
     expect(stdout).toMatch(/✗ +west +helper engine +you may not create pods in namespace kubectl-migrate of west/);
     expect(stdout).toMatch(/✗ +east +helper namespace +kubectl-migrate forbids privileged pods \(restricted\)/);
     expect(stdout).toMatch(/doctor --engine helper --roles/);
-    const gone = await run('doctor', '--context', 'gone', '--request-timeout', '500ms');
+    const gone = await run('doctor', '--context', 'gone', '--request-timeout', '2s');
     expect(gone.code).toBe(EXIT.declined);
     expect(gone.stdout).toMatch(/✗ +gone +API server +.*refused/);
   });
@@ -222,7 +222,8 @@ describe('history and report', () => {
   it('has it from the copy in the target where the source cluster is gone', async () => {
     const { plan } = await move(clusters);
     const { code, stdout, stderr } = await run(
-      ...['report', plan.id, '--context', 'gone', '--to-context', 'west', '--request-timeout', '1s', '-o', 'json'],
+      ...['report', plan.id, '--context', 'gone', '--request-timeout', '1s'],
+      ...['--to-context', 'west', '--to-request-timeout', '10s', '-o', 'json'],
     );
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ id: plan.id, state: 'done', pod: 'cart-0' });
@@ -318,7 +319,7 @@ describe('version, contexts and settings', () => {
   });
 
   it('contexts says which clusters answer', async () => {
-    const { code, stdout } = await run('contexts', '--request-timeout', '500ms', '-o', 'json');
+    const { code, stdout } = await run('contexts', '-o', 'json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout).contexts).toMatchObject([
       { name: 'east', current: true, reachable: true },
