@@ -144,11 +144,13 @@ describe('a write that has to be allowed', () => {
 });
 
 describe('a write that is told to end', () => {
-  const slowly = () => {
+  const slowly = (name = 'cm') => {
     const { cluster, options } = setUp({ kind: 'slow', ms: 300 });
     const [clock, interrupt] = [new FakeClock(), new AbortController()];
-    const gateway = createGateway({ ...options, clock });
-    const patched = gateway.patch<ConfigMap>(ref, 'merge', { data: { x: '1' } }, { signal: interrupt.signal });
+    const effect: Effect = { step: 's', phase: 'prepare', verb: 'patch', object: { ...object, name }, detail: '' };
+    const gateway = createGateway({ ...options, clock, effects: [effect] });
+    const [meant, body] = [{ ...ref, name }, { data: { x: '1' } }];
+    const patched = gateway.patch<ConfigMap>(meant, 'merge', body, { signal: interrupt.signal });
     const told = async () => {
       await settle();
       interrupt.abort(new MigrateError('F306', { detail: 'SIGINT received', remedy: 'resume' }));
@@ -170,6 +172,14 @@ describe('a write that is told to end', () => {
     await told();
     await clock.advance(3000);
     expect(await code).toBe('F306');
+  });
+
+  it('fails because of that, whatever becomes of it', async () => {
+    const { cluster, patched, told } = slowly('gone');
+    const code = codeOf(patched);
+    await told();
+    expect(await code).toBe('F306');
+    expect(cluster.calls).toHaveLength(1);
   });
 
   it('is not sent any more when it had not been', async () => {
