@@ -141,9 +141,7 @@ async function renew(held: Held, options: LockOptions, hold: Hold): Promise<unkn
   const { resourceVersion } = held.lease.metadata;
   const metadata = resourceVersion === undefined ? {} : { resourceVersion };
   try {
-    held.lease = await answered((signal) =>
-      gateway.patch<Lease>(held.ref, 'merge', { metadata, spec }, { signal, atOnce: true }),
-    );
+    held.lease = await answered((signal) => gateway.patch<Lease>(held.ref, 'merge', { metadata, spec }, { signal }));
     return undefined;
   } catch (error) {
     const code = failureCode(error);

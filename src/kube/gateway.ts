@@ -8,9 +8,8 @@ import { hasWithheld } from '../domain/withheld.ts';
 import { type ApiClient, type ApiRequest, PATCH_CONTENT_TYPES, resourcePath, statusCode } from './api-client.ts';
 import { type CheckpointRequest, takeCheckpoint } from './checkpoint.ts';
 import { toMigrateError } from './errors.ts';
-import { untilAnswered } from './lingering.ts';
 import type { KubeObject } from './objects.ts';
-import type { Deletion, ExecRequest, Gateway, PatchOptions, ReadOptions, Resource } from './ports.ts';
+import type { Deletion, ExecRequest, Gateway, ReadOptions, Resource } from './ports.ts';
 import { asObject } from './read.ts';
 import { withRetry } from './retry.ts';
 
@@ -62,16 +61,19 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
   };
 
-  const written = (api: ApiClient, request: ApiRequest, signal: AbortSignal | undefined): Promise<unknown> =>
-    untilAnswered(options.clock, signal, (late) => api.request({ ...request, signal: late }));
-
   return {
     create: <T extends KubeObject>(side: Side, resource: Resource, object: T, { signal }: ReadOptions = {}) => {
       const { name, namespace } = object.metadata;
       const ref = { side, ...resource, name, ...(namespace === undefined ? {} : { namespace }) };
-      const request: ApiRequest = { method: 'POST', path: resourcePath(resource, namespace), query, body: object };
+      const request: ApiRequest = {
+        method: 'POST',
+        path: resourcePath(resource, namespace),
+        query,
+        body: object,
+        signal,
+      };
       return perform('create', ref, resource.plural, {
-        run: async (api) => asObject<T>(await written(api, request, signal), resource),
+        run: async (api) => asObject<T>(await api.request(request), resource),
         body: object,
         idempotent: false,
         signal,
@@ -88,9 +90,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       const path = resourcePath(resource, namespace, name);
       const contentType = PATCH_CONTENT_TYPES.apply;
       const asked = force ? { ...query, force: 'true' } : query;
-      const request: ApiRequest = { method: 'PATCH', path, query: asked, body: object, contentType };
+      const request: ApiRequest = { method: 'PATCH', path, query: asked, body: object, contentType, signal };
       return perform('apply', ref, resource.plural, {
-        run: async (api) => asObject<T>(await written(api, request, signal), resource),
+        run: async (api) => asObject<T>(await api.request(request), resource),
         body: object,
         // Applying the same object once more changes nothing.
         idempotent: true,
@@ -101,15 +103,19 @@ export function createGateway(options: GatewayOptions): Gateway {
       ref: ObjectRef & { resource: Resource },
       type: 'merge' | 'json' | 'strategic' | 'apply',
       body: Json,
-      { signal, atOnce = false }: PatchOptions = {},
+      { signal }: ReadOptions = {},
     ) => {
       const path = resourcePath(ref.resource, ref.namespace, ref.name);
-      const request: ApiRequest = { method: 'PATCH', path, query, body, contentType: PATCH_CONTENT_TYPES[type] };
+      const request: ApiRequest = {
+        method: 'PATCH',
+        path,
+        query,
+        body,
+        contentType: PATCH_CONTENT_TYPES[type],
+        signal,
+      };
       return perform('patch', ref, ref.resource.plural, {
-        run: async (api) => {
-          const answer = atOnce ? api.request({ ...request, signal }) : written(api, request, signal);
-          return asObject<T>(await answer, ref.resource);
-        },
+        run: async (api) => asObject<T>(await api.request(request), ref.resource),
         body,
         idempotent: false,
         signal,
@@ -117,10 +123,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     delete: (ref, deletion = {}) =>
       perform('delete', ref, ref.resource.plural, {
-        run: (api) =>
-          untilAnswered(options.clock, deletion.signal, (signal) =>
-            deleteObject(api, ref, { ...deletion, signal }, options.serverDryRun === true),
-          ),
+        run: (api) => deleteObject(api, ref, deletion, options.serverDryRun === true),
         idempotent: true,
         signal: deletion.signal,
       }),

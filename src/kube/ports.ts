@@ -110,12 +110,6 @@ export interface ExecStream {
   close(): void;
 }
 
-/** How a patch ends. */
-export interface PatchOptions extends ReadOptions {
-  /** Without waiting any longer for what was sent: whoever sent it looks at what became of it, or sends it again. */
-  readonly atOnce?: boolean;
-}
-
 /** Which object is meant, where its name alone does not say. */
 export interface Deletion extends ReadOptions {
   readonly uid?: string;
@@ -125,8 +119,7 @@ export interface Deletion extends ReadOptions {
 
 /**
  * The only writer to a pair of clusters. Takes acts that the plan declared; anything else throws F399.
- * Methods are single API calls: not retried after the request may have reached the server, except where said. One that was
- * sent when its signal comes is waited for a little longer, so that nothing comes after a way back that has looked for it.
+ * Methods are single API calls: not retried after the request may have reached the server, except where said.
  */
 export interface Gateway {
   /** Throws F318 when such an object exists. */
@@ -146,7 +139,7 @@ export interface Gateway {
     ref: ObjectRef & { readonly resource: Resource },
     type: PatchType,
     body: Json,
-    options?: PatchOptions,
+    options?: ReadOptions,
   ): Promise<T>;
   /**
    * Idempotent: a missing object, or one with another uid than the given, counts as deleted. Throws F315 when somebody wrote

@@ -144,7 +144,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 describe('a move whose terminal is lost', () => {
   it('with the shell that it was started from is led back all the way, although there is nothing to write to', async () => {
     const before = all();
-    const reached = meet(makesHelper, { kind: 'slow', ms: 500 });
+    const reached = meet(makesHelper, { kind: 'slow', ms: 2000 });
     const shell = await shellWith(MOVE);
     await reached;
     expect(locks()).toBe(1);
@@ -174,7 +174,7 @@ describe('a move whose terminal is lost', () => {
 describe('a move in a process', () => {
   it('that is told to end twice at once is led back all the way', async () => {
     const before = all();
-    const reached = meet(makesHelper, { kind: 'slow', ms: 500 });
+    const reached = meet(makesHelper, { kind: 'slow', ms: 2000 });
     const { child, ended } = start();
     await reached;
     // One of each: of two that are alike the kernel may make one, and which of these it passes on first is its affair.
@@ -184,7 +184,7 @@ describe('a move in a process', () => {
   });
 
   it('ends at once when somebody insists, and says where both clusters stand', async () => {
-    const reached = meet(makesHelper, { kind: 'slow', ms: 500 });
+    const reached = meet(makesHelper, { kind: 'slow', ms: 2000 });
     const undoing = meet(isUndone, { kind: 'slow', ms: 30_000 });
     const { child, ended } = start();
     await reached;

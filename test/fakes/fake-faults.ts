@@ -11,7 +11,7 @@ export type Fault =
   | { readonly kind: 'answer-lost' }
   /** Nothing happens and no answer comes: the request times out. */
   | { readonly kind: 'silence' }
-  /** It happens, after a while of real time, whether or not anybody still waits for it. */
+  /** It happens, after a while of real time. */
   | { readonly kind: 'slow'; readonly ms: number };
 
 export interface FaultRule {
@@ -55,7 +55,8 @@ export class Faults {
       case 'silence':
         throw new ApiFailure({ kind: 'timeout', ms: timeoutMs });
       case 'slow':
-        return await unlessAborted(request.signal, delay(fault.ms).then(act));
+        await delay(fault.ms, undefined, request.signal === undefined ? {} : { signal: request.signal });
+        return await act();
     }
   }
 
@@ -68,14 +69,4 @@ export class Faults {
     }
     return undefined;
   }
-}
-
-/** What is under way goes on when nobody waits for it any more. */
-async function unlessAborted<T>(signal: AbortSignal | undefined, underWay: Promise<T>): Promise<T> {
-  if (signal === undefined) return await underWay;
-  const over = new AbortController();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over.signal });
-  });
-  return await Promise.race([underWay, aborted]).finally(() => over.abort());
 }

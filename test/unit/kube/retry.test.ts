@@ -6,7 +6,7 @@ import { createReader } from '../../../src/kube/client.ts';
 import { createGateway } from '../../../src/kube/gateway.ts';
 import type { ConfigMap } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
-import { FakeClock, settle } from '../../fakes/fake-clock.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeCluster } from '../../fakes/fake-cluster.ts';
 import type { Fault } from '../../fakes/fake-faults.ts';
 
@@ -140,52 +140,5 @@ describe('a write that has to be allowed', () => {
     };
     expect(await codeOf(createGateway({ ...world.options, mayWrite }).patch(ref, 'merge', {}))).toBe('F371');
     expect(world.cluster.calls).toHaveLength(1);
-  });
-});
-
-describe('a write that is told to end', () => {
-  const slowly = (name = 'cm') => {
-    const { cluster, options } = setUp({ kind: 'slow', ms: 300 });
-    const [clock, interrupt] = [new FakeClock(), new AbortController()];
-    const effect: Effect = { step: 's', phase: 'prepare', verb: 'patch', object: { ...object, name }, detail: '' };
-    const gateway = createGateway({ ...options, clock, effects: [effect] });
-    const [meant, body] = [{ ...ref, name }, { data: { x: '1' } }];
-    const patched = gateway.patch<ConfigMap>(meant, 'merge', body, { signal: interrupt.signal });
-    const told = async () => {
-      await settle();
-      interrupt.abort(new MigrateError('F306', { detail: 'SIGINT received', remedy: 'resume' }));
-      await settle();
-    };
-    return { cluster, clock, patched, told };
-  };
-
-  it('is waited for once it was sent: the server carries it out in any case', async () => {
-    const { cluster, patched, told } = slowly();
-    await told();
-    expect(await patched).toMatchObject({ data: { x: '1' } });
-    expect(cluster.calls).toHaveLength(1);
-  });
-
-  it('is waited for no longer than three seconds', async () => {
-    const { clock, patched, told } = slowly();
-    const code = codeOf(patched);
-    await told();
-    await clock.advance(3000);
-    expect(await code).toBe('F306');
-  });
-
-  it('fails because of that, whatever becomes of it', async () => {
-    const { cluster, patched, told } = slowly('gone');
-    const code = codeOf(patched);
-    await told();
-    expect(await code).toBe('F306');
-    expect(cluster.calls).toHaveLength(1);
-  });
-
-  it('is not sent any more when it had not been', async () => {
-    const { cluster, gateway } = setUp();
-    const signal = AbortSignal.abort(new MigrateError('F306', { detail: 'SIGINT received', remedy: 'resume' }));
-    expect(await codeOf(gateway.patch(ref, 'merge', {}, { signal }))).toBe('F306');
-    expect(cluster.calls).toEqual([]);
   });
 });
