@@ -99,6 +99,7 @@ describe('a pod of a Deployment', () => {
         expect((await moved(scene, name, 'east-2')).code).toBe(0);
         await load.stop();
         const after = await podsOf(kubectl, namespace, 'web');
+        expect(after).toHaveLength(2);
         const target = after.find(({ metadata }) => metadata.uid !== other.metadata.uid);
         if (!target) throw new Error('the other pod is the target');
         expect(target.spec.nodeName).toBe('east-2');
