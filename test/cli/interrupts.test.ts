@@ -172,7 +172,7 @@ describe('a move whose terminal is lost', () => {
 });
 
 describe('a move in a process', () => {
-  it('that is told to end twice at once is led back all the way', async () => {
+  it('that is told to end by every signal at once is led back all the way', async () => {
     const before = all();
     const reached = meet(makesHelper, { kind: 'slow', ms: 2000 });
     const { child, ended } = start();

@@ -133,7 +133,8 @@ describe('exec and relay on the lab', () => {
     times.sort((a, b) => a - b);
     const median = times[7] ?? 0;
     process.stderr.write(`3 MiB east -> west: median ${median.toFixed(1)} ms, best ${times[0]?.toFixed(1)} ms\n`);
-    // A delay of the channel's is in every round; one of a busy machine is not.
+    // Generous: two clusters and this process share two cores. A delay of the channel's is in every round.
+    expect(median).toBeLessThan(250);
     expect(times[0]).toBeLessThan(150);
   });
 

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { ATTACH_COMMAND } from '../../src/helper/pod-spec.ts';
 import { PROTOCOL_VERSION } from '../../src/helper/protocol.ts';
 import { killWhen, newMachine, wrote } from '../support/kill.ts';
+import { KILLED } from '../support/kubectl.ts';
 import { redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
 import { endHelper, processesOf } from '../support/node-processes.ts';
@@ -78,7 +79,7 @@ it.each([
       const machine = newMachine();
       const to = ['--context', 'east', ...flags, '--to-node', `${target}-1`];
       const killed = await migrate(['pod', 'redis', ...to, '--yes'], killWhen(machine, wrote('commit', 'commit')));
-      expect(killed.code).toBe(128);
+      expect(killed.code).toBe(KILLED);
       const { id = '' } = machine.record() ?? {};
       await endHelper(scene, target, `helper-${id}-target`);
       const resumed = await migrate(['resume', id, '--context', 'east', ...flags], { env: newMachine().env });

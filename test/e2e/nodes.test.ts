@@ -4,6 +4,7 @@ import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import type { Ended, Kubectl, ProcessOptions } from '../support/kubectl.ts';
 import { httpLoad, redisLoad } from '../support/load-client.ts';
 import { imageOf, pod, service } from '../support/manifests.ts';
+import { removeByForce } from '../support/node-processes.ts';
 import { deployment, headless, statefulSet } from '../support/owned.ts';
 import { accountForWrites } from '../support/redis-writes.ts';
 import type { Right } from '../support/rights.ts';
@@ -159,8 +160,7 @@ describe('a pod of a StatefulSet', () => {
       const [zero, one] = await counters(scene);
       const before = await ask<Counter>(kubectl, 'east', namespace, 'db-1');
       const was = await takeSnapshot(kubectl, namespace);
-      const kill = ['-n', namespace, 'delete', 'pod', 'db-0', '--grace-period=0', '--force'];
-      const killed = whenSaid('committed', () => kubectl.run('east', kill));
+      const killed = whenSaid('committed', () => removeByForce(kubectl, 'east', { namespace, name: 'db-0' }));
 
       expect((await moved(scene, 'db-1', 'east-2', killed.options)).code).toBe(0);
       await killed.done();

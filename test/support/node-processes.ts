@@ -1,4 +1,4 @@
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import type { Lab } from '../lab/index.ts';
 import type { NodeName } from '../lab/topology.ts';
 import type { Context, Kubectl } from './kubectl.ts';
@@ -51,8 +51,6 @@ export async function endHelper({ lab, kubectl }: Scenario, context: Context, na
   const namespace = 'kubectl-migrate';
   const { metadata, spec } = await kubectl.json<PodObject>(context, ['-n', namespace, 'pod', name]);
   await removeByForce(kubectl, context, { namespace, name });
-  await vi.waitFor(async () => expect(await processesOf(lab, spec.nodeName, metadata.uid)).toEqual([]), {
-    timeout: 60_000,
-    interval: 200,
-  });
+  const left = () => processesOf(lab, spec.nodeName, metadata.uid);
+  await expect.poll(left, { timeout: 60_000, interval: 200 }).toEqual([]);
 }

@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { Context, Kubectl } from './kubectl.ts';
 
@@ -77,10 +76,7 @@ export async function settleIn(
   );
   const [token] = await Promise.all([
     kubectl.run(context, ['-n', namespace, ...TOKEN]),
-    vi.waitFor(() => kubectl.run(context, ['-n', namespace, 'get', ...OF_EVERY_NAMESPACE, '-o', 'name']), {
-      timeout: 30_000,
-      interval: 200,
-    }),
+    kubectl.run(context, ['-n', namespace, 'wait', '--for=create', ...OF_EVERY_NAMESPACE, '--timeout=30s']),
   ]);
   const outlasting = own.filter(({ metadata }) => metadata.namespace !== namespace);
   return { token: token.trim(), outlasting: outlasting.map(({ kind, metadata }) => `${kind}/${metadata.name}`) };

@@ -26,8 +26,8 @@ export function migrationIn(text: string): string {
 }
 
 /**
- * Acts once, when a process says certain words on stderr. It stands still meanwhile: what it does after those words comes after
- * the act, however long that takes.
+ * Acts once, when a process says certain words on stderr. It is stopped as soon as they are heard, and stands still until the
+ * act is over, however long that takes.
  */
 export function whenSaid<T>(words: string, act: (speaker: Speaker) => T | Promise<T>): Caused<T> {
   let child: Child | undefined;

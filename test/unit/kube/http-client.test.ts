@@ -74,6 +74,7 @@ describe('requests', () => {
     ['an answer that does not end', (response: ServerResponse): void => void response.write('{')],
   ])('end in time with %s', async (_name, act) => {
     answer = (_request, response) => act(response);
+    cluster.close();
     cluster = connectLocal(server, { requestTimeoutMs: 300 });
     expect(await codeOf(getPod())).toBe('F311');
   });

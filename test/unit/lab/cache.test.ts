@@ -85,8 +85,13 @@ describe('obtain', () => {
     });
     const first = obtain(part, quiet, folder);
     await busy.promise;
-    await Promise.all([first, obtain(part, told.resolve, folder)]);
-    expect(await told.promise).toBe('waiting for another process, which is busy with making part');
+    const said: string[] = [];
+    const say = (line: string) => {
+      said.push(line);
+      told.resolve(line);
+    };
+    await Promise.all([first, obtain(part, say, folder)]);
+    expect(said).toEqual(['waiting for another process, which is busy with making part']);
   });
 
   it('lets the second of two makers wait for the first', async () => {
