@@ -75,6 +75,9 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
     const lock = await lockFor(plan, place, gateway);
     return session(plan, place, { unguarded: gateway, authority, lock, journal, takingUp: false });
   } catch (error) {
+    const [unanswered] = await gateway.landed();
+    // The record stays for whoever leads it back.
+    if (journal && unanswered) throw withWhatIsLeft(plan, error, unanswered);
     // Nothing has begun; what was made goes again, as far as the clusters let it.
     await leave(journal).catch(() => undefined);
     throw error;
@@ -345,7 +348,7 @@ function session(
   };
 }
 
-/** Why a migration did not begin, and why what was made for it is still there. */
+/** Why a migration did not begin, and why what was made for it is still there, or may be. */
 function withWhatIsLeft({ id }: Plan, why: unknown, left: unknown): MigrateError {
   const { code, detail, remedy, outcome } = asMigrateError(why);
   return new MigrateError(code, {

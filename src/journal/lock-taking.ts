@@ -101,6 +101,7 @@ export async function afterGivingBack(
   why: unknown,
 ): Promise<unknown> {
   const signal = new AbortController().signal;
+  await options.gateway.landed();
   const back = await Promise.allSettled(takings.map((each) => giveBack(each, options, signal)));
   const kept = back.flatMap((end, index) => {
     const taking = takings[index];

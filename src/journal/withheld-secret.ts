@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { allEnded } from '../domain/all-ended.ts';
 import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
 import { type Json, parseJson } from '../domain/json.ts';
@@ -65,7 +66,7 @@ export async function keepWithheld({ plan, gateway }: Keeping, signal: AbortSign
   const sides = sidesOf(plan, 'create');
   if (sides.length === 0) return;
   const secret = withheldSecret(plan.id, withheldOf(plan));
-  await Promise.all(sides.map((side) => gateway.create(side, RESOURCES.secret, secret, { signal })));
+  await allEnded(sides.map((side) => gateway.create(side, RESOURCES.secret, secret, { signal })));
 }
 
 /**

@@ -10,6 +10,11 @@ export interface ApiRequest {
   readonly body?: unknown;
   readonly contentType?: string;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * So long is the answer to what was sent still waited for after the signal, in ms, and then it is a timeout; by default not
+   * at all. What was not sent by then ends with the signal in any case.
+   */
+  readonly lingerMs?: number;
   /** Overrides the client's request timeout, in ms. */
   readonly timeoutMs?: number;
   /** Somebody behind the API server answers, whose refusals are plain text. */

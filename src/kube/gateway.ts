@@ -12,6 +12,7 @@ import type { KubeObject } from './objects.ts';
 import type { Deletion, ExecRequest, Gateway, ReadOptions, Resource } from './ports.ts';
 import { asObject } from './read.ts';
 import { withRetry } from './retry.ts';
+import { WritesInFlight } from './writes-in-flight.ts';
 
 /** Whose fields these are, as managedFields tells it. */
 const FIELD_MANAGER = 'kubectl-migrate';
@@ -37,16 +38,25 @@ const statusUid = z.looseObject({ metadata: z.looseObject({ uid: z.string().opti
 export function createGateway(options: GatewayOptions): Gateway {
   const declared = declares(options.effects);
   const apis: Readonly<Record<Side, ApiClient>> = { source: options.source, target: options.target };
+  const inFlight = new WritesInFlight();
   const query = { fieldManager: FIELD_MANAGER, ...(options.serverDryRun ? { dryRun: 'All' } : {}) };
 
   const perform = async <T>(verb: Verb, object: ObjectRef, plural: string, act: Act<T>): Promise<T> => {
     if (!declared({ verb, object })) throw undeclared(verb, object);
     if (object.kind !== 'ConfigMap' && hasWithheld(act.body)) throw incomplete(verb, object);
     const api = apis[object.side];
+    const isKept = verb !== 'checkpoint' && !options.serverDryRun;
+    const writing: ApiClient = {
+      ...api,
+      request: (request) =>
+        isKept && request.method !== 'GET'
+          ? inFlight.send(api, request, `${verb} ${objectName(object)}`)
+          : api.request(request),
+    };
     try {
       const attempt = async () => {
         await options.mayWrite?.(object.side);
-        return act.run(api);
+        return act.run(writing);
       };
       return await withRetry(attempt, {
         clock: options.clock,
@@ -62,6 +72,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 
   return {
+    landed: () => inFlight.landed(),
     create: <T extends KubeObject>(side: Side, resource: Resource, object: T, { signal }: ReadOptions = {}) => {
       const { name, namespace } = object.metadata;
       const ref = { side, ...resource, name, ...(namespace === undefined ? {} : { namespace }) };

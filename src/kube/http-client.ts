@@ -127,11 +127,19 @@ async function sendRequest(
     ended ??= why;
     outgoing.destroy(why instanceof Error ? why : new Error('aborted'));
   };
-  const onAbort = (): void => end(request.signal?.reason);
-  const timer = setTimeout(() => end(new ApiFailure({ kind: 'timeout', ms: timeoutMs })), timeoutMs);
+  const endAfter = (ms: number) => setTimeout(() => end(new ApiFailure({ kind: 'timeout', ms })), ms);
+  const timer = endAfter(timeoutMs);
+  let lingering: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    // Whatever has a connection may have left by it.
+    const mayBeSent = outgoing.socket !== null && !outgoing.socket.connecting;
+    if (mayBeSent && request.lingerMs !== undefined) lingering = endAfter(request.lingerMs);
+    else end(request.signal?.reason);
+  };
   request.signal?.addEventListener('abort', onAbort, { once: true });
   const finish = (): void => {
     clearTimeout(timer);
+    clearTimeout(lingering);
     request.signal?.removeEventListener('abort', onAbort);
   };
   const reason = (error: unknown): unknown => ended ?? asTransportFailure(error, connection.proxy);

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { MigrateError } from '../domain/errors.ts';
 import type { Json } from '../domain/json.ts';
 import type { ObjectRef, Side } from '../domain/refs.ts';
 import type { CheckpointRequest } from './checkpoint.ts';
@@ -119,9 +120,17 @@ export interface Deletion extends ReadOptions {
 
 /**
  * The only writer to a pair of clusters. Takes acts that the plan declared; anything else throws F399.
- * Methods are single API calls: not retried after the request may have reached the server, except where said.
+ * Methods are single API calls: not retried after the request may have reached the server, except where said. A signal ends
+ * all of them at once; what had been sent by then may still be carried out.
  */
 export interface Gateway {
+  /**
+   * Returns when every write to an object that was sent has been answered, or given up: some seconds after its signal, or
+   * when it timed out. What is looked for from then on is there, or never comes, but for those that were given up: yields an
+   * F311 for each.
+   * Commands and checkpoints are not waited for.
+   */
+  landed(): Promise<readonly MigrateError[]>;
   /** Throws F318 when such an object exists. */
   create<T extends KubeObject>(side: Side, resource: Resource, object: T, options?: ReadOptions): Promise<T>;
   /**

@@ -1,5 +1,6 @@
 import { MigrateError } from '../domain/errors.ts';
 import type { Deadlines } from '../domain/plan.ts';
+import { unlessAborted } from '../domain/unless-aborted.ts';
 
 /** How long a step may go on after its deadline to end its own wait with a better message than ours, in ms. */
 const MANNERS_MS = 2000;
@@ -25,13 +26,8 @@ export async function withDeadline<T>(
   });
   const timeout = setTimeout(() => timer.abort(ran), options.ms + MANNERS_MS);
   const signal = AbortSignal.any([options.signal, timer.signal]);
-  const stopped = new Promise<never>((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  stopped.catch(() => undefined);
   try {
-    return await Promise.race([act(signal), stopped]);
+    return await unlessAborted(signal, act(signal));
   } catch (error) {
     // One part has failed; the others must not go on beside the way back.
     timer.abort(error);

@@ -30,7 +30,8 @@ export async function rollBack(
   const { lock } = options;
   const { reporter } = options.context;
   const note = notesFor(options);
-  const left: MigrateError[] = [];
+  // What is made only after it was looked for would stay.
+  const left: MigrateError[] = [...(await options.context.gateway.landed())];
   const kept = new Set<string>();
   for (const { step, undo } of begun.toReversed()) {
     if (!step.revert || kept.has(step.name)) continue;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createInterrupts, SAME_MS, SIGNALS, type Signal } from '../../cmd/interrupts.ts';
 import type { AuditEntry } from '../../src/audit/entry.ts';
-import { AUDIT_LABEL } from '../../src/domain/names.ts';
+import { AUDIT_LABEL, SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
 import type { ApiRequest } from '../../src/kube/api-client.ts';
 import type { Lease } from '../../src/kube/objects.ts';
 import { RESOURCES } from '../../src/kube/resources.ts';
@@ -102,6 +102,15 @@ function meet(when: (request: ApiRequest) => boolean, fault: Fault): Promise<voi
 const makesHelper = ({ method, path: to }: ApiRequest) => method === 'POST' && to.endsWith('/kubectl-migrate/pods');
 const isUndone = ({ method, path: to }: ApiRequest) => method === 'DELETE' && to.includes('/leases/');
 
+/** Whether the helper pod that was being made at an interrupt has been made. */
+function helperMade(): () => boolean {
+  let made = false;
+  clusters.east.onChange((type, { kind, metadata }) => {
+    made ||= type === 'ADDED' && kind === 'Pod' && metadata.namespace === SYSTEM_NAMESPACE;
+  });
+  return () => made;
+}
+
 /** What is there when the whole move has been led back. */
 const all = () => ({ east: contents(clusters.east), west: contents(clusters.west) });
 const locks = () => clusters.east.all(RESOURCES.lease).length;
@@ -143,13 +152,14 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a move whose terminal is lost', () => {
   it('with the shell that it was started from is led back all the way, although there is nothing to write to', async () => {
-    const before = all();
+    const [before, made] = [all(), helperMade()];
     const reached = meet(makesHelper, { kind: 'slow', ms: 2000 });
     const shell = await shellWith(MOVE);
     await reached;
     expect(locks()).toBe(1);
     shell.lose();
     await expect.poll(locks).toBe(0);
+    expect(made()).toBe(true);
     await expect.poll(all).toEqual(before);
   });
 
@@ -173,13 +183,14 @@ describe('a move whose terminal is lost', () => {
 
 describe('a move in a process', () => {
   it('that is told to end by every signal at once is led back all the way', async () => {
-    const before = all();
+    const [before, made] = [all(), helperMade()];
     const reached = meet(makesHelper, { kind: 'slow', ms: 2000 });
     const { child, ended } = start();
     await reached;
     // One of each: of two that are alike the kernel may make one, and which of these it passes on first is its affair.
     for (const signal of SIGNALS) child.kill(signal);
     expect(await ended()).toEqual({ code: 130, stderr: expect.stringMatching(/error F306[\s\S]*SIG\w+ received/) });
+    expect(made()).toBe(true);
     expect(all()).toEqual(before);
   });
 

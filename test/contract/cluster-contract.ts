@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Effect, Verb } from '../../src/domain/effect.ts';
 import { failureCode } from '../../src/domain/errors.ts';
-import type { ApiClient } from '../../src/kube/api-client.ts';
+import { type ApiClient, resourcePath } from '../../src/kube/api-client.ts';
 import { createReader } from '../../src/kube/client.ts';
 import { systemClock } from '../../src/kube/clock.ts';
 import { createGateway } from '../../src/kube/gateway.ts';
@@ -79,6 +79,30 @@ export function clusterContract(name: string, start: () => Promise<ContractClust
       const would = await reader.wouldCreate(configMap, newConfigMap(ns, 'would'));
       expect(would.metadata.name).toBe('would');
       expect(await reader.get(configMap, 'would', { namespace: ns })).toBeUndefined();
+    });
+
+    it('answers a write that is told to end at any moment, or does not carry it out', async () => {
+      const moments = Array.from({ length: 30 }, (_, index) => index / 4);
+      const answered = await Promise.all(
+        moments.map(async (ms, index) => {
+          const controller = new AbortController();
+          const body = newConfigMap(ns, `told-${index}`);
+          const path = resourcePath(configMap, ns);
+          const asked = cluster.api.request({ method: 'POST', path, body, lingerMs: 5000, signal: controller.signal });
+          const came = asked.then(
+            () => true,
+            () => false,
+          );
+          setTimeout(() => controller.abort(), ms);
+          return came;
+        }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const made = await reader.list(configMap, { namespace: ns });
+      const names = made.map(({ metadata }) => metadata.name).filter((each) => each.startsWith('told-'));
+      expect(names.toSorted()).toEqual(
+        moments.flatMap((_, index) => (answered[index] ? [`told-${index}`] : [])).toSorted(),
+      );
     });
 
     it('refuses a second object of the same name, and one in a namespace that is not there', async () => {

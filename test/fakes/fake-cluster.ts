@@ -77,7 +77,12 @@ export class FakeCluster {
       requestTimeoutMs,
       request: async (request) => await checked(request, async () => structuredClone(this.#answer(request))),
       watch: (request) => this.#watch(request, checked),
-      exec: async (request) => await checked(execRequest(request), async () => this.#exec(request)),
+      exec: async (request) =>
+        await checked(execRequest(request), async () => {
+          // A command has no connection to begin on any more.
+          request.signal?.throwIfAborted();
+          return this.#exec(request);
+        }),
     };
   }
 

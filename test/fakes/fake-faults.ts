@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { unlessAborted } from '../../src/domain/unless-aborted.ts';
 import { ApiFailure, type ApiRequest } from '../../src/kube/api-client.ts';
 
 /** How a call goes wrong. */
@@ -11,7 +11,7 @@ export type Fault =
   | { readonly kind: 'answer-lost' }
   /** Nothing happens and no answer comes: the request times out. */
   | { readonly kind: 'silence' }
-  /** It happens, after a while of real time. */
+  /** It happens, after a while, whether or not anybody still waits for it. */
   | { readonly kind: 'slow'; readonly ms: number };
 
 export interface FaultRule {
@@ -55,8 +55,7 @@ export class Faults {
       case 'silence':
         throw new ApiFailure({ kind: 'timeout', ms: timeoutMs });
       case 'slow':
-        await delay(fault.ms, undefined, request.signal === undefined ? {} : { signal: request.signal });
-        return await act();
+        return await waitedFor(request, passed(fault.ms).then(act));
     }
   }
 
@@ -68,5 +67,32 @@ export class Faults {
       if (entry.seen >= from && entry.seen < from + (entry.rule.times ?? 1)) return entry.rule.fault;
     }
     return undefined;
+  }
+}
+
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms).unref());
+}
+
+/** How long somebody waits for what they asked for. */
+export interface Asked {
+  readonly signal?: AbortSignal | undefined;
+  readonly lingerMs?: number;
+}
+
+/** Whoever asked for what is under way waits for it as long as they said. */
+export async function waitedFor<T>({ signal, lingerMs }: Asked, underWay: Promise<T>): Promise<T> {
+  if (lingerMs === undefined) return await unlessAborted(signal, underWay);
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const linger = () => {
+    timer = setTimeout(() => late.abort(new ApiFailure({ kind: 'timeout', ms: lingerMs })), lingerMs);
+  };
+  signal?.addEventListener('abort', linger, { once: true });
+  try {
+    return await unlessAborted(late.signal, underWay);
+  } finally {
+    signal?.removeEventListener('abort', linger);
+    clearTimeout(timer);
   }
 }

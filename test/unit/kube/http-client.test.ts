@@ -111,6 +111,63 @@ describe('requests', () => {
   });
 });
 
+describe('a request that is told to end', () => {
+  const reason = new Error('told to end');
+  const write = { method: 'POST', path: '/api/v1/pods', body: pod } as const;
+
+  /** Tells a write to end as soon as the server has it; `answered` is what the server does then. */
+  async function told(lingerMs: number | undefined, answered: (response: ServerResponse) => void) {
+    const controller = new AbortController();
+    answer = (_request, response) => {
+      controller.abort(reason);
+      answered(response);
+    };
+    const { signal } = controller;
+    return cluster.api.request({ ...write, signal, ...(lingerMs !== undefined && { lingerMs }) });
+  }
+
+  it('ends at once', async () => {
+    await expect(told(undefined, () => undefined)).rejects.toBe(reason);
+  });
+
+  it('is answered all the same when it lingers', async () => {
+    expect(await told(5000, (response) => void setTimeout(() => json(response, pod), 50))).toEqual(pod);
+  });
+
+  it('lingers no longer than that, for the answer and for the whole of it', async () => {
+    for (const act of [() => undefined, (response: ServerResponse) => void response.write('{')])
+      await expect(told(100, act)).rejects.toMatchObject({ info: { kind: 'timeout', ms: 100 } });
+  });
+
+  it('is not sent once more when its credentials are refused meanwhile', async () => {
+    await expect(told(5000, (response) => json(response, { message: 'expired' }, 401))).rejects.toBe(reason);
+    expect(seen).toHaveLength(1);
+  });
+
+  it('is not sent when its credentials come later, nor on a connection that does', async () => {
+    const credentials = createCredentials({
+      ...{ name: 'east', namespace: 'default', user: {} },
+      cluster: { server: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+    });
+    const go = Promise.withResolvers<void>();
+    const late = { ...credentials, options: () => go.promise.then(() => credentials.options()) };
+    onTestFinished(() => credentials.close());
+    const client = createHttpClient({ side: 'source', context: 'east', credentials: late, requestTimeoutMs: 1000 });
+    const controller = new AbortController();
+    const asked = client.request({ ...write, lingerMs: 5000, signal: controller.signal });
+    controller.abort(reason);
+    await expect(asked).rejects.toBe(reason);
+    go.resolve();
+    const connecting = new AbortController();
+    const begun = cluster.api.request({ ...write, lingerMs: 5000, signal: connecting.signal });
+    process.nextTick(() => connecting.abort(reason));
+    await expect(begun).rejects.toBe(reason);
+    answer = (_request, response) => json(response, pod);
+    await getPod();
+    expect(seen.map(({ method }) => method)).toEqual(['GET']);
+  });
+});
+
 describe('watches', () => {
   const watch = async (signal?: AbortSignal): Promise<WatchEvent[]> => {
     const events: WatchEvent[] = [];

@@ -289,16 +289,32 @@ describe('an interrupt', () => {
 });
 
 describe('a failure of one helper pod', () => {
-  it('ends what is under way for the other, however slow that one is', async () => {
+  const makesHelper = ({ method, path }: ApiRequest) => method === 'POST' && path.endsWith('/kubectl-migrate/pods');
+
+  /** The target's cannot start, while the source's is still to be made for so long, in ms. */
+  async function failed(ms: number) {
     const stuck = (pod: Pod) =>
       pod.metadata.name.endsWith('-target') ? { reason: 'ImagePullBackOff', message: 'no such image' } : undefined;
     const clusters = twoClusters({ stuck });
     const was = contents(clusters.east);
-    const when = ({ method, path }: ApiRequest) => method === 'POST' && path.endsWith('/kubectl-migrate/pods');
-    clusters.east.faults.add({ when, fault: { kind: 'slow', ms: 60_000 } });
-    await expect(move(clusters)).rejects.toMatchObject({ code: 'F333' });
-    expect(clusters.east.calls.filter(when).map(({ signal }) => signal?.aborted)).toEqual([true]);
-    expect(contents(clusters.east)).toEqual(was);
+    clusters.east.faults.add({ when: makesHelper, fault: { kind: 'slow', ms } });
+    const error = await move(clusters).catch((thrown: unknown) => thrown);
+    expect(clusters.east.calls.filter(makesHelper).map(({ signal }) => signal?.aborted)).toEqual([true]);
+    return { error, was, is: contents(clusters.east) };
+  }
+
+  it('ends what is under way for the other, and takes away what comes of it', async () => {
+    const { error, was, is } = await failed(2500);
+    expect(error).toMatchObject({ code: 'F333' });
+    expect(is).toEqual(was);
+  });
+
+  it('says what may still come where that takes too long', async () => {
+    const { error } = await failed(60_000);
+    expect(error).toMatchObject({
+      code: 'F390',
+      detail: expect.stringContaining('create pod kubectl-migrate/helper-m-test-source'),
+    });
   });
 });
 
