@@ -2,8 +2,8 @@ import type { PlannedArchive } from '../domain/plan.ts';
 import type { Engine } from './engine.ts';
 import { createHelperEngine } from './helper/helper-engine.ts';
 import type { HelperPodsOptions } from './helper/helper-pods.ts';
-import type { CheckpointStore } from './kubelet/carrier.ts';
 import { createKubeletEngine } from './kubelet/kubelet-engine.ts';
+import type { CheckpointStore } from './kubelet/pushed-images.ts';
 
 export interface EngineOptions extends HelperPodsOptions {
   /** Connects to the place that the plan names for the archive. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/domain/clock.ts';
 import type { Effect, Verb } from '../../src/domain/effect.ts';
-import type { CheckpointStore } from '../../src/engines/kubelet/carrier.ts';
+import type { CheckpointStore } from '../../src/engines/kubelet/pushed-images.ts';
 import type { ApiClient } from '../../src/kube/api-client.ts';
 import { createReader } from '../../src/kube/client.ts';
 import { createGateway } from '../../src/kube/gateway.ts';

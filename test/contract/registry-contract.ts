@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imageManifest, MANIFEST } from '../../src/archive/checkpoint-image.ts';
 import { MigrateError } from '../../src/domain/errors.ts';
-import type { CheckpointStore } from '../../src/engines/kubelet/carrier.ts';
+import type { CheckpointStore } from '../../src/engines/kubelet/pushed-images.ts';
 import { digestOf } from '../fakes/registry-contents.ts';
 import { checkpointManifest } from '../support/checkpoint-image.ts';
 import { codeOf } from './workload-contract.ts';

@@ -1,7 +1,7 @@
 import { addAbortSignal, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { type FailureCode, MigrateError } from '../../src/domain/errors.ts';
-import type { CheckpointStore } from '../../src/engines/kubelet/carrier.ts';
+import type { CheckpointStore } from '../../src/engines/kubelet/pushed-images.ts';
 import { digestOf, RegistryContents } from './registry-contents.ts';
 
 /** A registry without a network, for tests in fake time. */

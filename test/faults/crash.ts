@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { beginSession, takeUpSession, type Workplace } from '../../cmd/session.ts';
+import { MigrateError } from '../../src/domain/errors.ts';
 import { SYSTEM_NAMESPACE } from '../../src/domain/names.ts';
 import type { MigrationRequest, Plan } from '../../src/domain/plan.ts';
 import type { Side } from '../../src/domain/refs.ts';
@@ -105,6 +106,30 @@ export class CrashWorld {
     });
   }
 
+  /**
+   * A process that begins the move and is interrupted while its n-th act, a write to a cluster or a registry, is under way:
+   * the server carries it out so much later, and no later than the process has ended. Yields what it threw; undefined for
+   * nothing.
+   */
+  async interrupt(act: number, lateMs = 2500): Promise<unknown> {
+    this.#plan ??= await plan(this.clusters, this.#request);
+    const [interrupt, over] = [new AbortController(), new AbortController()];
+    return this.#bounded(async () => {
+      const until = new Promise<void>((resolve) => {
+        over.signal.addEventListener('abort', () => resolve());
+      });
+      const told = () => {
+        setTimeout(() => over.abort(), lateMs);
+        interrupt.abort(INTERRUPTED);
+      };
+      const life = this.#newLife({ late: { act, until, told } });
+      const thrown = await this.#move(this.#plan, life, interrupt.signal).catch((error: unknown) => error);
+      over.abort();
+      await settle();
+      return thrown;
+    });
+  }
+
   /** A process with another migration of the same pod, to its end. */
   async moveAgain(request: Partial<MigrationRequest>): Promise<void> {
     const made = await plan(this.clusters, { ...this.#request, ...request }, 'm-other');
@@ -186,9 +211,9 @@ export class CrashWorld {
     return kind;
   }
 
-  async #move(made: Plan | undefined, life: Life): Promise<void> {
+  async #move(made: Plan | undefined, life: Life, interrupt?: AbortSignal): Promise<void> {
     if (!made) throw new Error('there is no plan');
-    await run({ ...(await beginSession(made, this.#workplace(life))), steps: stepsOf(life) });
+    await run({ ...(await beginSession(made, this.#workplace(life, interrupt))), steps: stepsOf(life) });
   }
 
   /** In steps that are long for a test and short for a move; what happens meanwhile happens in the same ones. */
@@ -237,7 +262,7 @@ export class CrashWorld {
     });
   }
 
-  #workplace(life: Life): Workplace {
+  #workplace(life: Life, interrupt = new AbortController().signal): Workplace {
     const { api } = this.clusters;
     const clock = clockOf(life, this.clusters.clock);
     const place = (side: Side) => {
@@ -257,13 +282,15 @@ export class CrashWorld {
         return registryOf(life, this.#registry);
       },
       forceUnlock: this.forceUnlock,
-      interrupt: new AbortController().signal,
+      interrupt,
     };
   }
 }
 
 /** The exit code of whom SIGKILL has ended. */
 const KILLED = 137;
+
+const INTERRUPTED = new MigrateError('F306', { detail: 'SIGINT received', remedy: 'again', outcome: 'interrupted' });
 
 /** Nothing of a move takes this long, in ms. */
 const TOO_LONG_MS = 150_000;

@@ -1,7 +1,8 @@
 import type { Clock } from '../../src/domain/clock.ts';
-import type { CheckpointStore } from '../../src/engines/kubelet/carrier.ts';
+import type { CheckpointStore } from '../../src/engines/kubelet/pushed-images.ts';
 import type { JournalSink } from '../../src/journal/ports.ts';
 import type { ApiClient, ApiRequest } from '../../src/kube/api-client.ts';
+import { type Asked, waitedFor } from '../fakes/fake-faults.ts';
 
 /** Where a process is killed: before or after its n-th act, from 1. */
 export interface Death {
@@ -14,6 +15,15 @@ export interface Fate {
   readonly death?: Death | undefined;
   /** It falls asleep with its machine right after its n-th act, from 1. */
   readonly sleepAfter?: number;
+  /** Its n-th act, from 1, is under way for a while. */
+  readonly late?: Late | undefined;
+}
+
+/** What is carried out once `until` is over, whatever becomes of whoever asked for it; `told` is called when it was sent. */
+interface Late {
+  readonly act: number;
+  readonly until: Promise<void>;
+  readonly told: () => void;
 }
 
 /**
@@ -80,6 +90,17 @@ export class Life {
     return this.dead ? await forever() : result;
   }
 
+  /** Asks a server for the act that begins right now. */
+  async ask<A extends Asked, T>(asked: A, perform: (asked: A) => Promise<T>): Promise<T> {
+    const { late } = this.#fate;
+    if (late?.act !== this.acts.length) return await perform(asked);
+    queueMicrotask(late.told);
+    return await waitedFor(
+      asked,
+      late.until.then(() => perform({ ...asked, signal: undefined })),
+    );
+  }
+
   #isDue(number: number, when: Death['when']): boolean {
     return this.#fate.death?.act === number && this.#fate.death.when === when;
   }
@@ -107,8 +128,8 @@ export function apiOf(life: Life, api: ApiClient): ApiClient {
   return {
     ...api,
     request: (request) => {
-      const send = () => api.request(request);
-      return isChange(request) ? life.act(labelOf(request, api.context), send) : life.look(send);
+      if (!isChange(request)) return life.look(() => api.request(request));
+      return life.act(labelOf(request, api.context), () => life.ask(request, (asked) => api.request(asked)));
     },
     watch: (request) => api.watch(request),
     exec: (request) => life.look(() => api.exec(request)),
@@ -127,10 +148,15 @@ export function clockOf(life: Life, clock: Clock): Clock {
 /** A registry as a process uses it. */
 export function registryOf(life: Life, registry: CheckpointStore): CheckpointStore {
   return {
-    upload: (...what) => life.act('upload to registry', () => registry.upload(...what)),
-    putManifest: (...what) => life.act('put manifest in registry', () => registry.putManifest(...what)),
+    upload: (data, size, signal) =>
+      life.act('upload to registry', () => life.ask({ signal }, (asked) => registry.upload(data, size, asked.signal))),
+    putManifest: (tag, body, type, signal) =>
+      life.act('put manifest in registry', () =>
+        life.ask({ signal }, (asked) => registry.putManifest(tag, body, type, asked.signal)),
+      ),
     digestOf: (...what) => life.look(() => registry.digestOf(...what)),
-    remove: (...what) => life.act('remove from registry', () => registry.remove(...what)),
+    remove: (digest, signal) =>
+      life.act('remove from registry', () => life.ask({ signal }, (asked) => registry.remove(digest, asked.signal))),
   };
 }
 

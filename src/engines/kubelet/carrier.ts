@@ -1,19 +1,21 @@
 import { Transform } from 'node:stream';
 import { CheckpointCheck } from '../../archive/checkpoint-archive.ts';
-import { imageConfig, imageManifest, MANIFEST } from '../../archive/checkpoint-image.ts';
-import { asMigrateError, MigrateError } from '../../domain/errors.ts';
+import { imageConfig, imageManifest } from '../../archive/checkpoint-image.ts';
+import { failureCode, MigrateError } from '../../domain/errors.ts';
 import { parseJson } from '../../domain/json.ts';
 import { need } from '../../domain/need.ts';
 import { onlyContainer, type Plan, type PlannedArchive } from '../../domain/plan.ts';
+import { unlessAborted } from '../../domain/unless-aborted.ts';
 import { archiveCommand } from '../../helper/pod-spec.ts';
 import { archiveSentSchema } from '../../helper/protocol.ts';
+import { isRefusal } from '../../kube/errors.ts';
 import type { Pod } from '../../kube/objects.ts';
 import type { ClusterReader, ExecStream, Gateway } from '../../kube/ports.ts';
 import { RESOURCES } from '../../kube/resources.ts';
-import type { Registry } from '../../transfer/registry/registry.ts';
 import type { Carried, EngineContext, Started } from '../engine.ts';
 import type { HelperPods } from '../helper/helper-pods.ts';
 import { grantedBy } from './granted.ts';
+import { type CheckpointStore, type PushedImages, removeFrom } from './pushed-images.ts';
 
 export interface CarrierOptions {
   readonly plan: Plan;
@@ -22,10 +24,8 @@ export interface CarrierOptions {
   readonly gateway: Gateway;
   readonly pods: HelperPods;
   readonly registry: CheckpointStore;
+  readonly images: PushedImages;
 }
-
-/** What of a registry a checkpoint needs. */
-export type CheckpointStore = Pick<Registry, 'upload' | 'putManifest' | 'digestOf' | 'remove'>;
 
 /** Most often that a transfer tells how far it is, in ms. */
 const REPORT_MS = 200;
@@ -39,9 +39,8 @@ export function archiveOf({ archive }: Plan): PlannedArchive {
 /** The archive's way: from the runtime to the source's disk, through this process to the registry, and away again. */
 export class Carrier {
   readonly #options: CarrierOptions;
-  /** What there is to remove: a path on the source's node, a digest in the registry. */
-  #onNode: string | undefined;
-  #inRegistry: string | undefined;
+  /** The archive on the source's node that kubelet was asked for: its path, once it is there. */
+  #onNode: Promise<string> | undefined;
   /** Whether this process is the one that makes the archive, and knows what it has made of it. */
   #own = false;
   #imageNames: readonly string[] | undefined;
@@ -55,18 +54,22 @@ export class Carrier {
     this.#own = true;
   }
 
-  /** Has kubelet take the checkpoint; yields where on the node it lies. Throws F345. */
+  /**
+   * Has kubelet take the checkpoint; yields where on the node it lies. Throws F345, and the signal's reason at once: kubelet
+   * goes on all the same, and `remove` waits for it.
+   */
   async checkpoint(plan: Plan, signal: AbortSignal): Promise<string> {
     const { node, namespace, pod } = plan.source;
     const container = onlyContainer(plan).name;
-    const request = { node, namespace, pod, container, timeoutMs: plan.deadlines.maxFreeze, signal };
-    this.#onNode = await this.#options.gateway.checkpoint('source', request);
-    return this.#onNode;
+    const request = { node, namespace, pod, container, timeoutMs: plan.deadlines.maxFreeze };
+    signal.throwIfAborted();
+    this.#onNode = this.#options.gateway.checkpoint('source', request);
+    return await unlessAborted(signal, this.#onNode);
   }
 
   /** Makes an image of the archive. Throws F347 for an archive that must not be restored, F342, F380 to F385. */
   async carry({ plan, results, signal, copied }: EngineContext, archive: string, bytes: number): Promise<Carried> {
-    const { registry, pods } = this.#options;
+    const { registry, images, pods } = this.#options;
     const { host, repository, tag, architecture } = archiveOf(plan);
     const imageDigest = onlyContainer(plan).image.split('@')[1] ?? '';
     const { guardArchive } = await import('./archive-guard.ts');
@@ -90,8 +93,7 @@ export class Carrier {
       const config = imageConfig(architecture, layer);
       const named = await registry.upload(config, config.length, signal);
       const manifest = imageManifest(named, layer, onlyContainer(plan).name);
-      this.#inRegistry = await registry.putManifest(tag, manifest, MANIFEST, signal);
-      return { bytes, image: `${host}/${repository}@${this.#inRegistry}` };
+      return { bytes, image: `${host}/${repository}@${await images.make(tag, manifest, signal)}` };
     } finally {
       stream.close();
     }
@@ -119,35 +121,59 @@ export class Carrier {
 
   /** Says what a process that died may have left on the node, when it was too early for the record to have its name. */
   warnOfUnnamed({ plan, results, warn }: EngineContext): void {
-    if (this.#own || results.freeze !== undefined) return;
-    const { node, namespace, pod } = plan.source;
-    const name = `checkpoint-${pod}_${namespace}-${onlyContainer(plan).name}-*.tar`;
-    warn(
-      `kubelet may have left a checkpoint on node ${node}, with all of the process’s memory: ${name} in its folder checkpoints`,
-    );
+    if (!this.#own && results.freeze === undefined) warn(unnamed(plan));
   }
 
   /** Removes the archive from the node and from the registry, and says what stays. Idempotent. */
-  async remove({ plan, results, signal, warn }: EngineContext): Promise<void> {
-    const { pods, registry } = this.#options;
-    const archive = this.#onNode ?? text(results.freeze?.['archive']);
-    if (archive !== undefined && pods.has('source')) {
-      await pods.call('source', 'remove-archive', { archive }, { signal });
+  async remove(context: EngineContext): Promise<void> {
+    const { plan, results, signal, warn } = context;
+    const archive = text(results.freeze?.['archive']) ?? (await this.#taken(context));
+    if (archive !== undefined && this.#options.pods.has('source')) {
+      await this.#options.pods.call('source', 'remove-archive', { archive }, { signal });
     } else if (archive !== undefined) {
       warn(`the checkpoint is still on node ${plan.source.node}, with all of the process’s memory: ${archive}`);
     }
-    const { host, repository, tag } = archiveOf(plan);
-    const known = this.#inRegistry ?? text(results.transfer?.['image'])?.split('@')[1];
-    // Whoever made it may have died before it was on record; then its tag leads to it.
-    const left = known !== undefined ? [known] : this.#own ? [] : [tag, trialTag(plan)];
-    for (const reference of left) {
-      const stays = await removeFrom(registry, reference, signal);
-      const word = known === undefined ? 'may stay' : 'stays';
-      if (stays !== undefined) warn(`the checkpoint ${word} in ${host}/${repository}:${tag} (${reference}): ${stays}`);
-    }
     this.#onNode = undefined;
-    this.#inRegistry = undefined;
+    await this.#removeImages(context);
   }
+
+  /** The archive that this process has asked for, waited for where kubelet is still at it. */
+  async #taken({ plan, signal, waiting, warn }: EngineContext): Promise<string | undefined> {
+    if (!this.#onNode) return undefined;
+    try {
+      const there = await Promise.race([this.#onNode, undefined]);
+      if (there !== undefined) return there;
+      waiting(`kubelet of node ${plan.source.node} is still taking the checkpoint`);
+      return await unlessAborted(signal, this.#onNode);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isRefusal(error) && failureCode(error) !== 'F345') warn(unnamed(plan));
+      return undefined;
+    }
+  }
+
+  async #removeImages({ plan, results, signal, warn }: EngineContext): Promise<void> {
+    const { registry, images } = this.#options;
+    const { host, repository, tag } = archiveOf(plan);
+    const known = text(results.transfer?.['image'])?.split('@')[1];
+    // Whoever made it may have died before it was on record; then its tag leads to it.
+    const left = known === undefined ? [tag, trialTag(plan)] : [known];
+    const removed = this.#own
+      ? images.tags.map((made) => images.remove(made, signal))
+      : left.map((reference) => removeFrom(registry, reference, signal));
+    for (const kept of await Promise.all(removed)) {
+      if (!kept) continue;
+      const word = kept.reference.includes(':') ? 'stays' : 'may stay';
+      warn(`the checkpoint ${word} in ${host}/${repository}:${tag} (${kept.reference}): ${kept.why}`);
+    }
+  }
+}
+
+/** What may be on the source's node without anybody knowing its name. Pure. */
+function unnamed(plan: Plan): string {
+  const { node, namespace, pod } = plan.source;
+  const name = `checkpoint-${pod}_${namespace}-${onlyContainer(plan).name}-*.tar`;
+  return `kubelet may have left a checkpoint on node ${node}, with all of the process’s memory: ${name} in its folder checkpoints`;
 }
 
 function startedIn(results: EngineContext['results']): Started {
@@ -159,23 +185,6 @@ function startedIn(results: EngineContext['results']): Started {
 /** The image of nothing that the registry is tried with. Pure. */
 export function trialTag(plan: Plan): string {
   return `${archiveOf(plan).tag}-trial`;
-}
-
-/** Removes a manifest, by its digest or by a tag that need not be there; yields why it stays, if it does. */
-export async function removeFrom(
-  registry: CheckpointStore,
-  reference: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    const digest = reference.includes(':') ? reference : await registry.digestOf(reference, signal);
-    const outcome = digest === undefined ? 'removed' : await registry.remove(digest, signal);
-    return outcome === 'kept' ? 'the registry removes nothing; remove it by the means that it has' : undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    const { code, detail, remedy } = asMigrateError(error);
-    return `${code} ${detail} (${remedy})`;
-  }
 }
 
 /**

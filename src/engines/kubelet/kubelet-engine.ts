@@ -14,6 +14,7 @@ import { createSourceHelper, type SourceHelper } from '../helper/source-helper.t
 import { Carrier, type CarrierOptions } from './carrier.ts';
 import { configurationFindings, kubeletFindings, SHARED_MEMORY } from './findings.ts';
 import { preparePulls, removePullPod } from './prepare-pulls.ts';
+import { PushedImages } from './pushed-images.ts';
 
 /** How long the source's node may take to hear from an address of the target, in ms. */
 const REACH_MS = 3000;
@@ -21,7 +22,7 @@ const REACH_MS = 3000;
 const frozenSchema = z.looseObject({ archive: z.string(), bytes: z.number() });
 const carriedSchema = z.looseObject({ image: z.string() });
 
-export type KubeletEngineOptions = Omit<CarrierOptions, 'pods'>;
+export type KubeletEngineOptions = Omit<CarrierOptions, 'pods' | 'images'>;
 
 /**
  * The kubelet engine (Forensic Container Checkpointing, KEP-2008): kubelet has the runtime take a checkpoint, which
@@ -29,7 +30,8 @@ export type KubeletEngineOptions = Omit<CarrierOptions, 'pods'>;
  * pod beside it cuts it off before and stops it after the checkpoint. One in the target only looks at its node, and the
  * engine does without where none is let in.
  */
-export function createKubeletEngine(options: KubeletEngineOptions): Engine {
+export function createKubeletEngine(given: KubeletEngineOptions): Engine {
+  const options = { ...given, images: new PushedImages(given.registry) };
   const pods = new HelperPods(options);
   const keeper = createSourceHelper(pods, options);
   const carrier = new Carrier({ ...options, pods });

@@ -1,12 +1,12 @@
-import { imageConfig, imageManifest, MANIFEST } from '../../archive/checkpoint-image.ts';
+import { imageConfig, imageManifest } from '../../archive/checkpoint-image.ts';
 import { onlyContainer } from '../../domain/plan.ts';
 import type { Pod } from '../../kube/objects.ts';
 import { RESOURCES } from '../../kube/resources.ts';
 import type { EngineContext } from '../engine.ts';
-import { archiveOf, type CarrierOptions, removeFrom, trialTag } from './carrier.ts';
+import { archiveOf, type CarrierOptions, trialTag } from './carrier.ts';
 import { pulled, pullPod, pullPodRef } from './pull-pod.ts';
 
-type Options = Pick<CarrierOptions, 'target' | 'gateway' | 'registry'>;
+type Options = Pick<CarrierOptions, 'target' | 'gateway' | 'registry' | 'images'>;
 
 /** An empty tar archive: two blocks of zeros. */
 const EMPTY_LAYER = Buffer.alloc(1024);
@@ -16,7 +16,7 @@ const EMPTY_LAYER = Buffer.alloc(1024);
  * with the source frozen fails here. Throws F380 to F385, F387.
  */
 export async function preparePulls(options: Options, context: EngineContext): Promise<void> {
-  const { registry, gateway, target } = options;
+  const { images: pushed, gateway, target } = options;
   const { plan, signal, waiting, warn } = context;
   const { host, repository } = archiveOf(plan);
   const digest = await pushTrial(options, context);
@@ -33,17 +33,17 @@ export async function preparePulls(options: Options, context: EngineContext): Pr
     });
     await removePullPod(options, context);
   } finally {
-    const stays = await removeFrom(registry, digest, signal);
-    if (stays !== undefined) warn(`${host}/${repository} will keep the checkpoint: ${stays}`);
+    const kept = await pushed.remove(trialTag(plan), signal);
+    if (kept) warn(`${host}/${repository} will keep the checkpoint: ${kept.why}`);
   }
 }
 
-async function pushTrial({ registry }: Options, { plan, signal }: EngineContext): Promise<string> {
+async function pushTrial({ registry, images }: Options, { plan, signal }: EngineContext): Promise<string> {
   const { architecture } = archiveOf(plan);
   const layer = await registry.upload(EMPTY_LAYER, EMPTY_LAYER.length, signal);
   const config = imageConfig(architecture, layer);
   const manifest = imageManifest(await registry.upload(config, config.length, signal), layer);
-  return registry.putManifest(trialTag(plan), manifest, MANIFEST, signal);
+  return images.make(trialTag(plan), manifest, signal);
 }
 
 /** Removes the pod that pulls, wherever it has got to. Idempotent. */

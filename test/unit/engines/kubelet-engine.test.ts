@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MigrateError } from '../../../src/domain/errors.ts';
 import type { HelperOp } from '../../../src/helper/protocol.ts';
-import { ApiFailure } from '../../../src/kube/api-client.ts';
+import { ApiFailure, type ApiRequest } from '../../../src/kube/api-client.ts';
 import type { Pod } from '../../../src/kube/objects.ts';
 import { RESOURCES } from '../../../src/kube/resources.ts';
 import type { Message } from '../../../src/report/message.ts';
@@ -208,6 +208,42 @@ describe('a move by the kubelet engine that fails before the commit', () => {
     const { asked } = world.helpers.source;
     expect(asked.includes('thaw')).toBe(asked.includes('fence'));
     expect(asked.includes('remove-archive')).toBe(world.taken.length > 0);
+  });
+
+  it('because kubelet does not answer says what it may leave on its node', async () => {
+    const world = clustersWithCheckpoints();
+    const was = everything(world);
+    world.east.faults.add({ when: ({ path }) => path.includes('/proxy/checkpoint/'), fault: { kind: 'silence' } });
+    const messages: Message[] = [];
+    const onMessage = (message: Message) => void messages.push(message);
+    await expect(moveByKubelet(world, { onMessage })).rejects.toMatchObject({ code: 'F311', outcome: 'failed' });
+    expect(everything(world)).toEqual(was);
+    const told = messages.filter(
+      ({ code, text }) => code === 'W421' && text.includes('checkpoint-cart-0_shop-app-*.tar'),
+    );
+    expect(told).toHaveLength(1);
+  });
+
+  it('while kubelet is still taking the checkpoint waits for it, and takes it away', async () => {
+    const world = clustersWithCheckpoints();
+    const was = everything(world);
+    const interrupt = new AbortController();
+    const reason = new MigrateError('F306', { detail: 'Ctrl-C', remedy: 'again', outcome: 'interrupted' });
+    const when = ({ path }: ApiRequest) => {
+      const isMeant = path.includes('/proxy/checkpoint/');
+      if (isMeant) interrupt.abort(reason);
+      return isMeant;
+    };
+    world.east.faults.add({ when, fault: { kind: 'slow', ms: 5000 } });
+    const messages: Message[] = [];
+    const onMessage = (message: Message) => void messages.push(message);
+    const moved = moveByKubelet(world, { interrupt: interrupt.signal, onMessage });
+    await expect(moved).rejects.toMatchObject({ code: 'F306' });
+    expect(everything(world)).toEqual(was);
+    expect(world.taken).toHaveLength(1);
+    expect(world.helpers.source.asked).toContain('remove-archive');
+    const waits = messages.filter(({ code, text }) => code === 'I406' && text.includes('still taking the checkpoint'));
+    expect(waits).toHaveLength(1);
   });
 
   it.each([

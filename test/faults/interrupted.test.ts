@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { CrashWorld } from './crash.ts';
+import { expectEnd, takenUp, type Undisturbed, undisturbed } from './ends.ts';
+import { MOVES } from './moves.ts';
+
+const moves: Undisturbed[] = [];
+for (const kind of Object.keys(MOVES)) moves.push(await undisturbed(kind));
+
+/** The writes to a cluster or a registry that a process can be interrupted at: up to the commit, and the commit itself. */
+function writesOf({ acts }: Undisturbed) {
+  const upToCommit = acts.slice(0, acts.indexOf('end commit'));
+  return upToCommit
+    .map((name, index) => ({ name, act: index + 1 }))
+    .filter(({ name }) => / in (east|west)$| registry$/.test(name));
+}
+
+/** Longer than anybody waits for the answer to a write that is not wanted any more, in ms. */
+const TOO_LATE_MS = 10_000;
+
+describe.each(moves.map((move) => ({ kind: move.kind, move })))(
+  '$kind, moved by a plugin that is interrupted while the server is at work on',
+  ({ kind, move }) => {
+    it.each(writesOf(move))('act $act, $name: is led back all the way, or committed', async ({ act }) => {
+      const world = await CrashWorld.of(kind);
+      const thrown = await world.interrupt(act);
+      await world.wait(1000);
+      const committed = world.isCommitted;
+      if (committed) expect(thrown).toBeUndefined();
+      else expect(thrown).toMatchObject({ code: 'F306', outcome: 'interrupted' });
+      expectEnd(world, committed ? await takenUp(world, 'resume') : 'led-back', committed, move);
+    });
+  },
+);
+
+describe('a write that is answered too late', () => {
+  it.each([
+    ['POST pods in east', 'create pod kubectl-migrate/helper-m-test-source'],
+    ['POST pods in west', 'create pod shop/cart-0'],
+    ['POST services in west', 'create service shop/cart'],
+    ['PATCH services/cart in east', 'patch service shop/cart'],
+  ])('(%s) is named, and the next way back takes it away', async (name, what) => {
+    const [move] = moves;
+    if (!move) throw new Error('there is no move');
+    const world = await CrashWorld.of(move.kind);
+    const act = move.acts.lastIndexOf(name, move.acts.indexOf('end commit')) + 1;
+    expect(await world.interrupt(act, TOO_LATE_MS)).toMatchObject({
+      code: 'F390',
+      outcome: 'rollbackIncomplete',
+      detail: expect.stringContaining(`was told to ${what}, and did not answer for 3 s`),
+      remedy: expect.stringContaining('kubectl migrate resume m-test'),
+    });
+    expect(world.program.running()).toEqual(['source']);
+    expectEnd(world, await takenUp(world, 'resume'), false, move);
+  });
+});
