@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { archivesOn, byKubelet, tagsOf } from '../support/by-kubelet.ts';
+import { archiveFolder, archivesOn, byKubelet, tagsOf } from '../support/by-kubelet.ts';
 import { program, shows } from '../support/compatibility.ts';
 import { ask, type Counter, expectSameProcess } from '../support/counter.ts';
 import { labDescriptor } from '../support/criu-images.ts';
@@ -38,11 +38,35 @@ describe('the kubelet engine', () => {
         expect(account.lost).toEqual([]);
         expect(account.twice).toEqual([]);
         expect(ended.stderr).toMatch(/W210 .*unsealed/);
-        expect(await archivesOn(scene, 'east-2')).toEqual([]);
+        expect(archivesOn(scene, 'east-2')).toEqual([]);
         expect(await tagsOf(scene)).toBeNull();
         await expect(kubectl.run('east', ['-n', namespace, 'get', 'pod', 'redis'])).rejects.toThrow(/not found/i);
       }),
   );
+
+  it('interrupted while kubelet takes the checkpoint leaves the source as it was, and no archive anywhere', () =>
+    scenario({ name: 'kubelet-interrupted', rights: BY_KUBELET }, async (scene) => {
+      const { namespace, kubectl, migrate, leftOf, objects } = scene;
+      const load = await redisUnderWrites(scene);
+      const before = await objects();
+      const isThere = () => archivesOn(scene, 'east-2').length > 0 || undefined;
+      // The archive is there, and nobody has heard of it yet.
+      const interrupted = whenSaid('freeze the source and take its image', async ({ child }) => {
+        const seen = await inPieces(child, isThere);
+        child.kill('SIGINT');
+        return seen;
+      });
+      const ended = await migrate(['pod', 'redis', ...movedByKubelet(scene)], interrupted.options);
+      expect(await interrupted.done()).toBe(true);
+      expect(ended.code).toBe(130);
+      expect(ended.stderr).toContain('everything is as it was: the source serves');
+      expect(archivesOn(scene, 'east-2')).toEqual([]);
+      expect(await tagsOf(scene)).toBeNull();
+      expect(await leftOf(ended)).toEqual([]);
+      expect(await objects()).toEqual(before);
+      const account = await accountForWrites(kubectl, { context: 'east', namespace, pod: 'redis' }, await load.stop());
+      expect(account).toMatchObject({ lost: [], twice: [] });
+    }));
 
   it(
     'moves a Node.js program whose counter and clock go on, and which the helper engine moves back',
@@ -105,7 +129,7 @@ describe('the kubelet engine', () => {
       const before = await ask(kubectl, 'east', namespace, 'c');
       const descriptor = await labDescriptor();
       const place = {
-        folder: `/proc/${lab.nodes['east-2'].init}/root/var/lib/kubelet/checkpoints`,
+        folder: archiveFolder(scene, 'east-2'),
         prefix: `checkpoint-c_${namespace}-`,
       };
       const forge = () =>
@@ -123,7 +147,7 @@ describe('the kubelet engine', () => {
       await expect(kubectl.run('west', ['-n', namespace, 'get', 'pod', 'c'])).rejects.toThrow(/not found/i);
       expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'c'));
       expect(await leftOf(ended)).toEqual([]);
-      expect(await archivesOn(scene, 'east-2')).toEqual([]);
+      expect(archivesOn(scene, 'east-2')).toEqual([]);
       expect(await tagsOf(scene)).toBeNull();
     }));
 
@@ -144,7 +168,7 @@ describe('the kubelet engine', () => {
       expectSameProcess(before, await ask<Counter>(kubectl, 'east', namespace, 'c'));
       expect(await objects()).toEqual(was);
       expect(await leftOf(ended)).toEqual([]);
-      expect(await archivesOn(scene, 'east-2')).toEqual([]);
+      expect(archivesOn(scene, 'east-2')).toEqual([]);
       expect(await tagsOf(scene)).toBeNull();
     }));
 });

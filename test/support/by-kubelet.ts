@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import https from 'node:https';
 import type { NodeName } from '../lab/index.ts';
 import { registryAuthority } from '../lab/registry.ts';
@@ -29,8 +29,12 @@ export async function tagsOf({ lab, namespace }: Scenario): Promise<readonly str
   return (JSON.parse(text) as { tags?: string[] | null }).tags;
 }
 
-/** The checkpoints of a scenario in the folder where a node’s kubelet puts them. */
-export async function archivesOn({ lab, namespace }: Scenario, node: NodeName): Promise<string[]> {
-  const { stdout } = await lab.exec(node, ['ls', '/var/lib/kubelet/checkpoints']);
-  return stdout.split('\n').filter((name) => name.includes(namespace));
+/** Where a node’s kubelet puts checkpoints, as the machine sees it through the node’s first process. */
+export function archiveFolder({ lab }: Scenario, node: NodeName): string {
+  return `/proc/${lab.nodes[node].init}/root/var/lib/kubelet/checkpoints`;
+}
+
+/** The checkpoints of a scenario on a node. */
+export function archivesOn(scene: Scenario, node: NodeName): string[] {
+  return readdirSync(archiveFolder(scene, node)).filter((name) => name.includes(scene.namespace));
 }

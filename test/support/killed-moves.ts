@@ -32,7 +32,7 @@ const BY_KUBELET = {
   once: true,
   leaves: async (scene: Scenario) => {
     const tags = (await tagsOf(scene)) ?? [];
-    return [...(await archivesOn(scene, 'east-2')), ...tags.map((tag) => `tag ${tag}`)];
+    return [...archivesOn(scene, 'east-2'), ...tags.map((tag) => `tag ${tag}`)];
   },
 } as const;
 const HELD = { ...BETWEEN, flags: () => ['--hold', '30m'], held: true } as const;
