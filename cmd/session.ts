@@ -20,7 +20,7 @@ import type { Journal, JournalSink, JournalStore } from '../src/journal/ports.ts
 import { dropWithheld, keepWithheld, recordedForm, withWithheld } from '../src/journal/withheld-secret.ts';
 import type { ApiClient } from '../src/kube/api-client.ts';
 import { createGateway } from '../src/kube/gateway.ts';
-import type { ClusterReader, Gateway } from '../src/kube/ports.ts';
+import type { ClusterReader, Gateway, Unanswered } from '../src/kube/ports.ts';
 import { RESOURCES } from '../src/kube/resources.ts';
 import type { Reporter } from '../src/report/message.ts';
 import { type RunOptions, SILENT } from '../src/runner/context.ts';
@@ -75,12 +75,10 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
     const lock = await lockFor(plan, place, gateway);
     return session(plan, place, { unguarded: gateway, authority, lock, journal, takingUp: false });
   } catch (error) {
-    const [unanswered] = await gateway.landed();
-    // The record stays for whoever leads it back.
-    if (journal && unanswered) throw withWhatIsLeft(plan, error, unanswered);
-    // Nothing has begun; what was made goes again, as far as the clusters let it.
-    await leave(journal).catch(() => undefined);
-    throw error;
+    const unanswered = await gateway.landed();
+    // Nothing has begun; what was made goes again, as far as the clusters let it. The record stays where more may come.
+    if (!journal || unanswered.length === 0) await leave(journal).catch(() => undefined);
+    throw unanswered.length === 0 ? error : withWhatMayCome(plan, error, unanswered);
   }
 }
 
@@ -348,7 +346,18 @@ function session(
   };
 }
 
-/** Why a migration did not begin, and why what was made for it is still there, or may be. */
+/** Why a migration did not begin, and what of it may still be made. */
+function withWhatMayCome({ id }: Plan, why: unknown, unanswered: readonly Unanswered[]): MigrateError {
+  const { code, detail, remedy, outcome } = asMigrateError(why);
+  return new MigrateError(code, {
+    detail: [detail, ...unanswered.map(({ error }) => error.detail)].join('; '),
+    remedy: `take away what comes of that: ${COMMAND} rollback ${id}; then: ${remedy}`,
+    outcome,
+    cause: why,
+  });
+}
+
+/** Why a migration did not begin, and why what was made for it is still there. */
 function withWhatIsLeft({ id }: Plan, why: unknown, left: unknown): MigrateError {
   const { code, detail, remedy, outcome } = asMigrateError(why);
   return new MigrateError(code, {

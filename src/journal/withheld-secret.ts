@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { allEnded } from '../domain/all-ended.ts';
 import type { Effect } from '../domain/effect.ts';
 import { failureCode, MigrateError } from '../domain/errors.ts';
 import { type Json, parseJson } from '../domain/json.ts';
@@ -66,7 +65,7 @@ export async function keepWithheld({ plan, gateway }: Keeping, signal: AbortSign
   const sides = sidesOf(plan, 'create');
   if (sides.length === 0) return;
   const secret = withheldSecret(plan.id, withheldOf(plan));
-  await allEnded(sides.map((side) => gateway.create(side, RESOURCES.secret, secret, { signal })));
+  await Promise.all(sides.map((side) => gateway.create(side, RESOURCES.secret, secret, { signal })));
 }
 
 /**

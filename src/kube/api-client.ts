@@ -54,11 +54,11 @@ export interface StatusInfo {
   readonly proxied?: boolean;
 }
 
+/** `sent: false` when the request certainly never reached the server. */
 export type FailureInfo =
   | { readonly kind: 'status'; readonly status: StatusInfo }
-  /** `sent: false` when the request certainly never reached the server. */
   | { readonly kind: 'transport'; readonly code: string; readonly message: string; readonly sent: boolean }
-  | { readonly kind: 'timeout'; readonly ms: number };
+  | { readonly kind: 'timeout'; readonly ms: number; readonly sent: boolean };
 
 /** How a request failed, before anybody knows what it meant. Becomes a MigrateError in errors.ts. */
 export class ApiFailure extends Error {

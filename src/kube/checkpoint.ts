@@ -18,7 +18,8 @@ const replySchema = z.looseObject({ items: z.array(z.string().startsWith('/').ma
 
 /**
  * Asks a node's kubelet, through the API server's node proxy, for a checkpoint of one container (KEP-2008). The container
- * goes on running. Yields where on the node the archive lies. Not idempotent: every call makes an archive.
+ * goes on running. Yields where on the node the archive lies. Not idempotent: every call makes an archive, whether or not
+ * anybody waits for it, so that the signal ends only what kubelet was not asked for by then.
  * Throws F345 with kubelet's own words, ApiFailure for what the API server itself refuses.
  */
 export async function takeCheckpoint(api: ApiClient, request: CheckpointRequest): Promise<string> {
@@ -32,6 +33,7 @@ export async function takeCheckpoint(api: ApiClient, request: CheckpointRequest)
       timeoutMs: request.timeoutMs,
       proxied: true,
       signal: request.signal,
+      lingerMs: request.timeoutMs,
     });
     const [archive] = replySchema.parse(reply).items;
     if (archive === undefined) throw unreadable('the answer names no archive');

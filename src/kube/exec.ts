@@ -68,7 +68,7 @@ function opened(socket: WebSocket, timeoutMs: number, proxy: string | undefined)
     });
     socket.once('error', (error) => {
       const late = error.message === 'Opening handshake has timed out';
-      reject(late ? new ApiFailure({ kind: 'timeout', ms: timeoutMs }) : asTransportFailure(error, proxy));
+      reject(late ? new ApiFailure({ kind: 'timeout', ms: timeoutMs, sent: true }) : asTransportFailure(error, proxy));
     });
     socket.once('close', () => {
       reject(new ApiFailure({ kind: 'transport', code: 'ECONNRESET', message: 'closed while opening', sent: true }));

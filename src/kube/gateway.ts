@@ -49,9 +49,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const writing: ApiClient = {
       ...api,
       request: (request) =>
-        isKept && request.method !== 'GET'
-          ? inFlight.send(api, request, `${verb} ${objectName(object)}`)
-          : api.request(request),
+        isKept && request.method !== 'GET' ? inFlight.send(api, request, verb, object) : api.request(request),
     };
     try {
       const attempt = async () => {

@@ -123,17 +123,19 @@ async function sendRequest(
     },
   });
   let ended: unknown;
+  let fail = (_why: unknown): void => undefined;
   const end = (why: unknown): void => {
     ended ??= why;
     outgoing.destroy(why instanceof Error ? why : new Error('aborted'));
+    // One that still waits for a proxy tells nobody of its end.
+    fail(why);
   };
-  const endAfter = (ms: number) => setTimeout(() => end(new ApiFailure({ kind: 'timeout', ms })), ms);
+  const endAfter = (ms: number) =>
+    setTimeout(() => end(new ApiFailure({ kind: 'timeout', ms, sent: mayBeSent(outgoing) })), ms);
   const timer = endAfter(timeoutMs);
   let lingering: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
-    // Whatever has a connection may have left by it.
-    const mayBeSent = outgoing.socket !== null && !outgoing.socket.connecting;
-    if (mayBeSent && request.lingerMs !== undefined) lingering = endAfter(request.lingerMs);
+    if (request.lingerMs !== undefined && mayBeSent(outgoing)) lingering = endAfter(request.lingerMs);
     else end(request.signal?.reason);
   };
   request.signal?.addEventListener('abort', onAbort, { once: true });
@@ -145,6 +147,7 @@ async function sendRequest(
   const reason = (error: unknown): unknown => ended ?? asTransportFailure(error, connection.proxy);
   try {
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      fail = reject;
       outgoing.once('response', resolve);
       // Stays for the lifetime of the request: a reset after the answer must not become an uncaught error.
       outgoing.on('error', reject);
@@ -158,6 +161,12 @@ async function sendRequest(
     finish();
     throw reason(error);
   }
+}
+
+/** Whatever has a connection that is open may have left by it. */
+function mayBeSent({ socket }: http.ClientRequest): boolean {
+  if (socket === null || socket.connecting) return false;
+  return !('secureConnecting' in socket && socket.secureConnecting);
 }
 
 function requestUrl(server: URL, request: ApiRequest): URL {

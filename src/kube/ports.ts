@@ -118,19 +118,25 @@ export interface Deletion extends ReadOptions {
   readonly gracePeriodSeconds?: number;
 }
 
+/** A write that may have been carried out, or may be yet: nobody knows. Whoever finds its object and deletes it does know. */
+export interface Unanswered {
+  readonly object: ObjectRef;
+  /** F311, saying so. */
+  readonly error: MigrateError;
+}
+
 /**
  * The only writer to a pair of clusters. Takes acts that the plan declared; anything else throws F399.
  * Methods are single API calls: not retried after the request may have reached the server, except where said. A signal ends
- * all of them at once; what had been sent by then may still be carried out.
+ * all but a checkpoint at once; what had been sent by then may still be carried out.
  */
 export interface Gateway {
   /**
    * Returns when every write to an object that was sent has been answered, or given up: some seconds after its signal, or
-   * when it timed out. What is looked for from then on is there, or never comes, but for those that were given up: yields an
-   * F311 for each.
-   * Commands and checkpoints are not waited for.
+   * when it timed out. What is looked for from then on is there, or never comes, but for what it yields. Commands and
+   * checkpoints are not waited for.
    */
-  landed(): Promise<readonly MigrateError[]>;
+  landed(): Promise<readonly Unanswered[]>;
   /** Throws F318 when such an object exists. */
   create<T extends KubeObject>(side: Side, resource: Resource, object: T, options?: ReadOptions): Promise<T>;
   /**
@@ -156,6 +162,9 @@ export interface Gateway {
    */
   delete(ref: ObjectRef & { readonly resource: Resource }, options?: Deletion): Promise<void>;
   exec(side: Side, request: ExecRequest): Promise<ExecStream>;
-  /** Asks a node's kubelet for a checkpoint; yields the archive's path on that node. Throws F345. Not idempotent. */
+  /**
+   * Asks a node's kubelet for a checkpoint; yields the archive's path on that node. Throws F345. Not idempotent. Kubelet makes
+   * what it was asked for in any case: the signal ends this only until then.
+   */
   checkpoint(side: Side, request: CheckpointRequest): Promise<string>;
 }

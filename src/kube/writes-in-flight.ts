@@ -1,6 +1,9 @@
+import type { Verb } from '../domain/effect.ts';
 import { MigrateError } from '../domain/errors.ts';
+import { describeRef, type ObjectRef, objectName } from '../domain/refs.ts';
 import { unlessAborted } from '../domain/unless-aborted.ts';
-import { type ApiClient, ApiFailure, type ApiRequest } from './api-client.ts';
+import { type ApiClient, ApiFailure, type ApiRequest, statusCode } from './api-client.ts';
+import type { Unanswered } from './ports.ts';
 
 /** How long the answer to what was sent is waited for once nobody wants it any more, in ms. */
 const LINGER_MS = 3000;
@@ -11,41 +14,49 @@ const LINGER_MS = 3000;
  */
 export class WritesInFlight {
   readonly #sent = new Set<Promise<void>>();
-  readonly #unanswered: MigrateError[] = [];
+  #unanswered: readonly Unanswered[] = [];
 
   /**
-   * Sends a write, called `what` in messages. Throws what the client throws, and the signal's reason as soon as that is
-   * aborted: what was not sent by then never is, and the answer to what was is taken note of for a little longer.
+   * Sends a write. Throws what the client throws, and the signal's reason as soon as that is aborted: what was not sent by
+   * then never is, and the answer to what was is taken note of for a little longer.
    */
-  async send(api: ApiClient, request: ApiRequest, what: string): Promise<unknown> {
-    const { signal } = request;
+  async send(api: ApiClient, request: ApiRequest, verb: Verb, object: ObjectRef): Promise<unknown> {
     const answer = api.request({ ...request, lingerMs: LINGER_MS });
     const landed = answer.then(
-      () => undefined,
+      () => {
+        if (verb === 'delete') this.#unanswered = this.#unanswered.filter((each) => !isSame(each.object, object));
+      },
       (error: unknown) => {
-        const ms = timeoutOf(error);
-        if (ms !== undefined) this.#unanswered.push(unanswered(api, what, ms));
+        if (verb === 'delete' || !isUnanswered(error)) return;
+        this.#unanswered = [...this.#unanswered, { object, error: unanswered(api, verb, object) }];
       },
     );
     this.#sent.add(landed);
     void landed.then(() => this.#sent.delete(landed));
-    return await unlessAborted(signal, answer);
+    return await unlessAborted(request.signal, answer);
   }
 
-  /** Returns when every write that was sent has been answered or given up; yields an F311 for each that was given up. */
-  async landed(): Promise<readonly MigrateError[]> {
+  /** See Gateway. */
+  async landed(): Promise<readonly Unanswered[]> {
     await Promise.all(this.#sent);
-    return [...this.#unanswered];
+    return this.#unanswered;
   }
 }
 
-function timeoutOf(error: unknown): number | undefined {
-  return error instanceof ApiFailure && error.info.kind === 'timeout' ? error.info.ms : undefined;
+function isSame(one: ObjectRef, other: ObjectRef): boolean {
+  return describeRef(one) === describeRef(other);
 }
 
-function unanswered({ server, context }: ApiClient, what: string, ms: number): MigrateError {
+/** An API server, or a proxy before it, that says 408 or 504 has given up waiting, and not what it waited for. */
+function isUnanswered(error: unknown): boolean {
+  if (!(error instanceof ApiFailure)) return false;
+  if (error.info.kind === 'timeout') return error.info.sent;
+  return [408, 504].includes(statusCode(error) ?? 0);
+}
+
+function unanswered({ server, context }: ApiClient, verb: Verb, object: ObjectRef): MigrateError {
   return new MigrateError('F311', {
-    detail: `${server} (context ${context}) was told to ${what}, and did not answer for ${ms / 1000} s: it may do so yet`,
+    detail: `${server} (context ${context}) was told to ${verb} ${objectName(object)} and did not say in time whether it has: it may do so yet`,
     remedy: 'look at the API server',
   });
 }

@@ -39,7 +39,7 @@ function incomplete(progress: Progress): Omit<Situation, 'step'> {
   if (frozen)
     return {
       serves: 'unknown',
-      text: 'the source may still be frozen: its helper lets it go on by itself after --max-freeze, unless the commit was under way',
+      text: 'the source may still be frozen: its helper lets it go on by itself after --max-freeze, unless the target may run, or the commit was under way',
     };
   return unknown === undefined
     ? { serves: 'source', text: `the source serves; ${left}` }

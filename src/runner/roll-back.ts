@@ -30,8 +30,10 @@ export async function rollBack(
   const { lock } = options;
   const { reporter } = options.context;
   const note = notesFor(options);
+  const { gateway } = options.context;
   // What is made only after it was looked for would stay.
-  const left: MigrateError[] = [...(await options.context.gateway.landed())];
+  await gateway.landed();
+  const left: MigrateError[] = [];
   const kept = new Set<string>();
   for (const { step, undo } of begun.toReversed()) {
     if (!step.revert || kept.has(step.name)) continue;
@@ -47,6 +49,7 @@ export async function rollBack(
       await note(step, 'revert-failed');
     }
   }
+  for (const { error } of await gateway.landed()) if (!left.includes(error)) left.push(error);
   if (left.length > 0) {
     const journal = await closed(options, 'rollback-incomplete');
     await tellEnd(options, false);
@@ -115,6 +118,7 @@ async function takeBack(options: RunOptions, { step, undo }: Begun, results: Ste
       return;
     } catch (error) {
       if (tries >= BACK_TRIES || isTakenOver(error)) throw error;
+      await context.gateway.landed();
       const why = asMigrateError(error);
       reporter.notify({
         code: 'W422',

@@ -3,6 +3,7 @@ import { declined, MigrateError } from '../domain/errors.ts';
 import type { Finding } from '../domain/finding.ts';
 import { MIGRATION_ANNOTATION } from '../domain/names.ts';
 import { allContainers, type Plan } from '../domain/plan.ts';
+import { describeRef } from '../domain/refs.ts';
 import type { StartPod, TargetPod } from '../engines/engine.ts';
 import { targetPodRef } from '../engines/target-pod.ts';
 import type { Pod } from '../kube/objects.ts';
@@ -36,7 +37,10 @@ export function podStarter(context: StepContext): StartPod {
   };
 }
 
-/** Removes the target pod that this migration made, and waits until it is gone. Idempotent. */
+/**
+ * Removes the target pod that this migration made, and waits until it is gone. Idempotent. Throws F311 where none is there and
+ * one may come yet.
+ */
 export async function removeTargetPod(context: StepContext): Promise<void> {
   const { plan, gateway, target, engine, signal, waiting } = context;
   const { namespace } = plan.target;
@@ -44,7 +48,7 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
   const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
   const uid = found?.metadata.uid;
   // A pod of that name may be what another move of the same pod made: after its commit, the only copy there is.
-  if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return;
+  if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return noneToCome(context);
   const containerIds = containerIdsOf(plan, found);
   if (containerIds.every((id) => id !== '')) await engine.discard(context, containerIds);
   await gateway.delete(targetPodRef(plan), { signal, uid, gracePeriodSeconds: 1 });
@@ -57,6 +61,13 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
     signal,
     onProgress: waiting,
   });
+}
+
+/** Throws F311 where an API server did not say whether it makes the target pod. */
+async function noneToCome({ plan, gateway }: StepContext): Promise<void> {
+  const wanted = describeRef(targetPodRef(plan));
+  const asked = (await gateway.landed()).find(({ object }) => describeRef(object) === wanted);
+  if (asked) throw asked.error;
 }
 
 /** What is in the place of the target after a commit. */

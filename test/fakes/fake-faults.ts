@@ -53,7 +53,7 @@ export class Faults {
         await act();
         throw new ApiFailure({ kind: 'transport', code: 'ECONNRESET', message: 'socket hang up', sent: true });
       case 'silence':
-        throw new ApiFailure({ kind: 'timeout', ms: timeoutMs });
+        throw new ApiFailure({ kind: 'timeout', ms: timeoutMs, sent: true });
       case 'slow':
         return await waitedFor(request, passed(fault.ms).then(act));
     }
@@ -86,7 +86,7 @@ export async function waitedFor<T>({ signal, lingerMs }: Asked, underWay: Promis
   const late = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const linger = () => {
-    timer = setTimeout(() => late.abort(new ApiFailure({ kind: 'timeout', ms: lingerMs })), lingerMs);
+    timer = setTimeout(() => late.abort(new ApiFailure({ kind: 'timeout', ms: lingerMs, sent: true })), lingerMs);
   };
   signal?.addEventListener('abort', linger, { once: true });
   try {

@@ -191,6 +191,12 @@ export class CrashWorld {
       );
   }
 
+  /** The registry that a checkpoint goes through removes nothing. */
+  keepImages(): void {
+    if (!this.#registry) throw new Error('nothing of this move goes through a registry');
+    this.#registry.deletes = false;
+  }
+
   /** Time passes without anybody at work. */
   async wait(ms: number): Promise<void> {
     await this.clusters.clock.sleep(ms);

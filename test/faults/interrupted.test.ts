@@ -33,23 +33,50 @@ describe.each(moves.map((move) => ({ kind: move.kind, move })))(
 );
 
 describe('a write that is answered too late', () => {
+  /** A move that is interrupted during the last act of that name before its commit. */
+  async function interruptedAt(kind: string, name: string, prepare: (world: CrashWorld) => void = () => undefined) {
+    const move = moves.find((each) => each.kind === kind);
+    if (!move) throw new Error(`there is no ${kind}`);
+    const world = await CrashWorld.of(kind);
+    prepare(world);
+    const act = move.acts.lastIndexOf(name, move.acts.indexOf('end commit')) + 1;
+    return { move, world, thrown: await world.interrupt(act, TOO_LATE_MS) };
+  }
+
   it.each([
     ['POST pods in east', 'create pod kubectl-migrate/helper-m-test-source'],
     ['POST pods in west', 'create pod shop/cart-0'],
     ['POST services in west', 'create service shop/cart'],
     ['PATCH services/cart in east', 'patch service shop/cart'],
-  ])('(%s) is named, and the next way back takes it away', async (name, what) => {
-    const [move] = moves;
-    if (!move) throw new Error('there is no move');
-    const world = await CrashWorld.of(move.kind);
-    const act = move.acts.lastIndexOf(name, move.acts.indexOf('end commit')) + 1;
-    expect(await world.interrupt(act, TOO_LATE_MS)).toMatchObject({
+  ])('(%s) is named, and the next way back takes away what comes of it', async (name, what) => {
+    const { move, world, thrown } = await interruptedAt('a pod with a service', name);
+    expect(thrown).toMatchObject({
       code: 'F390',
       outcome: 'rollbackIncomplete',
-      detail: expect.stringContaining(`was told to ${what}, and did not answer for 3 s`),
+      detail: expect.stringContaining(`was told to ${what} and did not say in time whether it has`),
       remedy: expect.stringContaining('kubectl migrate resume m-test'),
     });
     expect(world.program.running()).toEqual(['source']);
     expectEnd(world, await takenUp(world, 'resume'), false, move);
+  });
+
+  it('keeps the source stopped where it may be a target that runs at once', async () => {
+    const kind = 'a pod that nobody calls, by kubelet';
+    const { move, world, thrown } = await interruptedAt(kind, 'POST pods in west', (world) => world.keepImages());
+    expect(thrown).toMatchObject({ code: 'F390', outcome: 'rollbackIncomplete' });
+    await world.wait(3_600_000);
+    expect(world.program.running()).toEqual(['target']);
+    expect(world.program.twice).toEqual([]);
+    expect(await takenUp(world, 'resume')).toBe('led-back');
+    expect(world.program.running()).toEqual(['source']);
+    expect(world.program.count('source')).toBe(world.program.acknowledged);
+    expect(world.snapshot().clusters).toEqual(move.before.clusters);
+  });
+
+  it('is a deletion that makes nothing: the move is led back all the way', async () => {
+    const kind = 'a pod that nobody calls, by kubelet';
+    const { move, world, thrown } = await interruptedAt(kind, 'DELETE pods/pull-m-test in west');
+    expect(thrown).toMatchObject({ code: 'F306', outcome: 'interrupted' });
+    expectEnd(world, 'led-back', false, move);
   });
 });

@@ -39,8 +39,8 @@ export function archiveOf({ archive }: Plan): PlannedArchive {
 /** The archive's way: from the runtime to the source's disk, through this process to the registry, and away again. */
 export class Carrier {
   readonly #options: CarrierOptions;
-  /** The archive on the source's node that kubelet was asked for: its path, once it is there. */
-  #onNode: Promise<string> | undefined;
+  /** The archive on the source's node that kubelet was asked for: its path, once it is there; undefined when it never will be. */
+  #asked: Promise<string | undefined> | undefined;
   /** Whether this process is the one that makes the archive, and knows what it has made of it. */
   #own = false;
   #imageNames: readonly string[] | undefined;
@@ -61,10 +61,15 @@ export class Carrier {
   async checkpoint(plan: Plan, signal: AbortSignal): Promise<string> {
     const { node, namespace, pod } = plan.source;
     const container = onlyContainer(plan).name;
-    const request = { node, namespace, pod, container, timeoutMs: plan.deadlines.maxFreeze };
-    signal.throwIfAborted();
-    this.#onNode = this.#options.gateway.checkpoint('source', request);
-    return await unlessAborted(signal, this.#onNode);
+    const request = { node, namespace, pod, container, timeoutMs: plan.deadlines.maxFreeze, signal };
+    const archive = this.#options.gateway.checkpoint('source', request);
+    this.#asked = archive.catch((error: unknown) => {
+      if (isNever(error, signal)) return undefined;
+      throw error;
+    });
+    // Told by whoever removes it.
+    this.#asked.catch(() => undefined);
+    return await unlessAborted(signal, archive);
   }
 
   /** Makes an image of the archive. Throws F347 for an archive that must not be restored, F342, F380 to F385. */
@@ -133,21 +138,21 @@ export class Carrier {
     } else if (archive !== undefined) {
       warn(`the checkpoint is still on node ${plan.source.node}, with all of the process’s memory: ${archive}`);
     }
-    this.#onNode = undefined;
+    this.#asked = undefined;
     await this.#removeImages(context);
   }
 
   /** The archive that this process has asked for, waited for where kubelet is still at it. */
   async #taken({ plan, signal, waiting, warn }: EngineContext): Promise<string | undefined> {
-    if (!this.#onNode) return undefined;
+    if (!this.#asked) return undefined;
     try {
-      const there = await Promise.race([this.#onNode, undefined]);
-      if (there !== undefined) return there;
+      const there = await Promise.race([this.#asked, null]);
+      if (there !== null) return there;
       waiting(`kubelet of node ${plan.source.node} is still taking the checkpoint`);
-      return await unlessAborted(signal, this.#onNode);
-    } catch (error) {
+      return await unlessAborted(signal, this.#asked);
+    } catch {
       signal.throwIfAborted();
-      if (!isRefusal(error) && failureCode(error) !== 'F345') warn(unnamed(plan));
+      warn(unnamed(plan));
       return undefined;
     }
   }
@@ -157,16 +162,20 @@ export class Carrier {
     const { host, repository, tag } = archiveOf(plan);
     const known = text(results.transfer?.['image'])?.split('@')[1];
     // Whoever made it may have died before it was on record; then its tag leads to it.
-    const left = known === undefined ? [tag, trialTag(plan)] : [known];
-    const removed = this.#own
-      ? images.tags.map((made) => images.remove(made, signal))
-      : left.map((reference) => removeFrom(registry, reference, signal));
-    for (const kept of await Promise.all(removed)) {
+    const made = this.#own ? images.tags : known === undefined ? [tag, trialTag(plan)] : [tag];
+    for (const each of made) {
+      const kept = await (this.#own ? images.remove(each, signal) : removeFrom(registry, known ?? each, signal));
       if (!kept) continue;
+      const what = each === tag ? 'the checkpoint' : 'an empty image';
       const word = kept.reference.includes(':') ? 'stays' : 'may stay';
-      warn(`the checkpoint ${word} in ${host}/${repository}:${tag} (${kept.reference}): ${kept.why}`);
+      warn(`${what} ${word} in ${host}/${repository}:${each} (${kept.reference}): ${kept.why}`);
     }
   }
+}
+
+/** Whether kubelet was not asked for a checkpoint before that signal came, or has refused it. */
+function isNever(error: unknown, signal: AbortSignal): boolean {
+  return (signal.aborted && error === signal.reason) || isRefusal(error) || failureCode(error) === 'F345';
 }
 
 /** What may be on the source's node without anybody knowing its name. Pure. */

@@ -257,8 +257,10 @@ describe('a move by the kubelet engine that fails before the commit', () => {
       throw new ApiFailure({ kind: 'status', status: { code, reason: '', message, proxied: true } });
     });
     const failed = { code: 'F345', detail: expect.stringContaining(message), remedy: expect.stringMatching(remedy) };
-    await expect(moveByKubelet(world)).rejects.toMatchObject(failed);
+    const messages: Message[] = [];
+    await expect(moveByKubelet(world, { onMessage: (each) => void messages.push(each) })).rejects.toMatchObject(failed);
     expect(everything(world)).toEqual(was);
+    expect(messages.filter(({ code, text }) => code === 'W421' && text.includes('checkpoint'))).toEqual([]);
   });
 
   it.each<[string, (world: World) => void, string]>([

@@ -101,7 +101,7 @@ describe('no answer', () => {
   });
 
   it('a deadline names its flag', () => {
-    const error = translate({ kind: 'timeout', ms: 10_000 });
+    const error = translate({ kind: 'timeout', ms: 10_000, sent: true });
     expect(error.code).toBe('F311');
     expect(error.detail).toContain('10000 ms');
     expect(error.remedy).toContain('--request-timeout');

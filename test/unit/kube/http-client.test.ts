@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSilentServer } from 'node:net';
 import path from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -136,7 +136,7 @@ describe('a request that is told to end', () => {
 
   it('lingers no longer than that, for the answer and for the whole of it', async () => {
     for (const act of [() => undefined, (response: ServerResponse) => void response.write('{')])
-      await expect(told(100, act)).rejects.toMatchObject({ info: { kind: 'timeout', ms: 100 } });
+      await expect(told(100, act)).rejects.toMatchObject({ info: { kind: 'timeout', ms: 100, sent: true } });
   });
 
   it('is not sent once more when its credentials are refused meanwhile', async () => {
@@ -165,6 +165,43 @@ describe('a request that is told to end', () => {
     answer = (_request, response) => json(response, pod);
     await getPod();
     expect(seen.map(({ method }) => method)).toEqual(['GET']);
+  });
+});
+
+describe('a connection that never comes to be', () => {
+  /** Somebody who takes connections, and says nothing. */
+  async function silent(): Promise<string> {
+    const listening = createSilentServer();
+    listening.listen(0, '127.0.0.1');
+    await once(listening, 'listening');
+    onTestFinished(() => void listening.close());
+    return `127.0.0.1:${(listening.address() as AddressInfo).port}`;
+  }
+
+  const clientOf = (entry: { readonly server: string; readonly 'proxy-url'?: string }) => {
+    const credentials = createCredentials({ name: 'east', namespace: 'default', user: {}, cluster: entry });
+    onTestFinished(() => credentials.close());
+    return createHttpClient({ side: 'source', context: 'east', credentials, requestTimeoutMs: 300 });
+  };
+
+  describe.each<[string, () => Promise<Parameters<typeof clientOf>[0]>]>([
+    ['in a TLS handshake', async () => ({ server: `https://${await silent()}` })],
+    ['at a proxy', async () => ({ server: 'https://192.0.2.1', 'proxy-url': `http://${await silent()}` })],
+    ['at a SOCKS proxy', async () => ({ server: 'https://192.0.2.1', 'proxy-url': `socks5://${await silent()}` })],
+  ])('%s', (_where, entry) => {
+    const write = { method: 'POST', path: '/api/v1/pods', body: pod, lingerMs: 60_000 } as const;
+
+    it('ends a write when it is told to: nothing was sent', async () => {
+      const controller = new AbortController();
+      const asked = clientOf(await entry()).request({ ...write, signal: controller.signal });
+      setTimeout(() => controller.abort('told to end'), 100);
+      await expect(asked).rejects.toBe('told to end');
+    });
+
+    it('ends it in time, and says that nothing was sent', async () => {
+      const asked = clientOf(await entry()).request(write);
+      await expect(asked).rejects.toMatchObject({ info: { kind: 'timeout', ms: 300, sent: false } });
+    });
   });
 });
 
