@@ -75,10 +75,12 @@ export async function beginSession(plan: Plan, place: Workplace): Promise<Sessio
     const lock = await lockFor(plan, place, gateway);
     return session(plan, place, { unguarded: gateway, authority, lock, journal, takingUp: false });
   } catch (error) {
-    const unanswered = await gateway.landed();
+    const mayCome = (await gateway.landed()).length > 0;
     // Nothing has begun; what was made goes again, as far as the clusters let it. The record stays where more may come.
-    if (!journal || unanswered.length === 0) await leave(journal).catch(() => undefined);
-    throw unanswered.length === 0 ? error : withWhatMayCome(plan, error, unanswered);
+    if (!journal || !mayCome) await leave(journal).catch(() => undefined);
+    const unanswered = await gateway.landed();
+    if (unanswered.length === 0) throw error;
+    throw withWhatMayCome(error, unanswered, journal ? `${COMMAND} rollback ${plan.id}` : 'look for it and remove it');
   }
 }
 
@@ -347,11 +349,11 @@ function session(
 }
 
 /** Why a migration did not begin, and what of it may still be made. */
-function withWhatMayCome({ id }: Plan, why: unknown, unanswered: readonly Unanswered[]): MigrateError {
+function withWhatMayCome(why: unknown, unanswered: readonly Unanswered[], first: string): MigrateError {
   const { code, detail, remedy, outcome } = asMigrateError(why);
   return new MigrateError(code, {
     detail: [detail, ...unanswered.map(({ error }) => error.detail)].join('; '),
-    remedy: `take away what comes of that: ${COMMAND} rollback ${id}; then: ${remedy}`,
+    remedy: `for what comes of that: ${first}; then: ${remedy}`,
     outcome,
     cause: why,
   });

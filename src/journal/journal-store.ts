@@ -131,22 +131,31 @@ export function newHeader(start: JournalStart, options: Pick<JournalStoreOptions
   return header;
 }
 
-/** Copies first, so that a full disk leaves nothing in the cluster that decides; what was made goes when one fails. */
+/**
+ * Copies first, so that a full disk leaves nothing in the cluster that decides; what was made, or may have been, goes when one
+ * fails.
+ */
 async function createEverywhere(
   header: JournalHeader,
   options: JournalStoreOptions,
   write: WriteOptions | undefined,
 ): Promise<void> {
-  const made: JournalSink[] = [];
+  const made = new Set<JournalSink>();
   const create = async (sink: JournalSink): Promise<void> => {
-    await sink.create(header, write);
-    made.push(sink);
+    made.add(sink);
+    try {
+      await sink.create(header, write);
+    } catch (error) {
+      // One that was there before is somebody else's.
+      if (failureCode(error) === 'F350') made.delete(sink);
+      throw error;
+    }
   };
   try {
     await allEnded(options.copies.map(create));
     await create(options.authority);
   } catch (error) {
-    await Promise.allSettled(made.map((sink) => sink.remove(header.id)));
+    await Promise.allSettled([...made].map((sink) => sink.remove(header.id)));
     throw error;
   }
 }

@@ -55,6 +55,7 @@ function fromInfo(info: FailureInfo, context: ErrorContext): MigrateError {
       return new MigrateError('F311', {
         detail: `${context.server} (context ${context.context}) took longer than ${context.timeoutMs} ms to ${context.verb} ${context.object}`,
         remedy: 'give it longer with --request-timeout, or look at the API server',
+        cause: new ApiFailure(info),
       });
   }
 }

@@ -81,5 +81,5 @@ export function isTlsCode(code: string): boolean {
 /** True when a write failed before its request could reach the server: then it did not happen. */
 export function neverSent(error: unknown): boolean {
   const failure = error instanceof Error && !(error instanceof ApiFailure) ? error.cause : error;
-  return failure instanceof ApiFailure && failure.info.kind === 'transport' && !failure.info.sent;
+  return failure instanceof ApiFailure && failure.info.kind !== 'status' && !failure.info.sent;
 }

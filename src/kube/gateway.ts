@@ -130,12 +130,14 @@ export function createGateway(options: GatewayOptions): Gateway {
         signal,
       });
     },
-    delete: (ref, deletion = {}) =>
-      perform('delete', ref, ref.resource.plural, {
+    delete: (ref, deletion = {}) => {
+      if (deletion.uid !== undefined) inFlight.seen(ref);
+      return perform('delete', ref, ref.resource.plural, {
         run: (api) => deleteObject(api, ref, deletion, options.serverDryRun === true),
         idempotent: true,
         signal: deletion.signal,
-      }),
+      });
+    },
     exec: (side: Side, request: ExecRequest) => {
       const { namespace, pod: name } = request;
       const ref: ObjectRef = { side, apiVersion: 'v1', kind: 'Pod', namespace, name };

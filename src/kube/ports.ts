@@ -118,7 +118,10 @@ export interface Deletion extends ReadOptions {
   readonly gracePeriodSeconds?: number;
 }
 
-/** A write that may have been carried out, or may be yet: nobody knows. Whoever finds its object and deletes it does know. */
+/**
+ * A write that may have been carried out, or may be yet: nobody knows. A deletion is none, and one whose object is deleted by
+ * its uid, or found as it is deleted by its name, is none any more.
+ */
 export interface Unanswered {
   readonly object: ObjectRef;
   /** F311, saying so. */

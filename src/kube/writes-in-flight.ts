@@ -14,7 +14,8 @@ const LINGER_MS = 3000;
  */
 export class WritesInFlight {
   readonly #sent = new Set<Promise<void>>();
-  #unanswered: readonly Unanswered[] = [];
+  /** By what was sent. */
+  readonly #unanswered = new Map<unknown, Unanswered>();
 
   /**
    * Sends a write. Throws what the client throws, and the signal's reason as soon as that is aborted: what was not sent by
@@ -24,11 +25,14 @@ export class WritesInFlight {
     const answer = api.request({ ...request, lingerMs: LINGER_MS });
     const landed = answer.then(
       () => {
-        if (verb === 'delete') this.#unanswered = this.#unanswered.filter((each) => !isSame(each.object, object));
+        // Perhaps the same that was sent before.
+        this.#unanswered.delete(request.body);
+        if (verb === 'delete') this.seen(object);
       },
       (error: unknown) => {
+        // What deletes leaves nothing behind.
         if (verb === 'delete' || !isUnanswered(error)) return;
-        this.#unanswered = [...this.#unanswered, { object, error: unanswered(api, verb, object) }];
+        this.#unanswered.set(request.body, { object, error: unanswered(api, verb, object) });
       },
     );
     this.#sent.add(landed);
@@ -36,15 +40,17 @@ export class WritesInFlight {
     return await unlessAborted(request.signal, answer);
   }
 
+  /** An object was there: whoever was to make it has. */
+  seen(object: ObjectRef): void {
+    for (const [sent, each] of this.#unanswered)
+      if (describeRef(each.object) === describeRef(object)) this.#unanswered.delete(sent);
+  }
+
   /** See Gateway. */
   async landed(): Promise<readonly Unanswered[]> {
     await Promise.all(this.#sent);
-    return this.#unanswered;
+    return [...this.#unanswered.values()];
   }
-}
-
-function isSame(one: ObjectRef, other: ObjectRef): boolean {
-  return describeRef(one) === describeRef(other);
 }
 
 /** An API server, or a proxy before it, that says 408 or 504 has given up waiting, and not what it waited for. */

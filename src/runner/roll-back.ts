@@ -33,7 +33,7 @@ export async function rollBack(
   const { gateway } = options.context;
   // What is made only after it was looked for would stay.
   await gateway.landed();
-  const left: MigrateError[] = [];
+  const left = new Set<MigrateError>();
   const kept = new Set<string>();
   for (const { step, undo } of begun.toReversed()) {
     if (!step.revert || kept.has(step.name)) continue;
@@ -44,16 +44,16 @@ export async function rollBack(
       reporter.notify({ code: 'I405', phase: step.phase, step: step.name, text: `taken back: ${step.title}` });
     } catch (error) {
       if (isTakenOver(error)) throw error;
-      left.push(asMigrateError(error));
+      left.add(asMigrateError(error));
       for (const name of step.revertNeeds ?? []) kept.add(name);
       await note(step, 'revert-failed');
     }
   }
-  for (const { error } of await gateway.landed()) if (!left.includes(error)) left.push(error);
-  if (left.length > 0) {
+  for (const { error } of await gateway.landed()) left.add(error);
+  if (left.size > 0) {
     const journal = await closed(options, 'rollback-incomplete');
     await tellEnd(options, false);
-    throw incomplete(options, { reason, left, kept, journal });
+    throw incomplete(options, { reason, left: [...left], kept, journal });
   }
   await closed(options, 'rolled-back');
   try {

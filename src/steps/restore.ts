@@ -1,6 +1,6 @@
 import { engineEffects } from '../engines/effects.ts';
 import type { Step } from './step.ts';
-import { podStarter, removeTargetPod } from './target-pod.ts';
+import { expectNoneToCome, podStarter, removeTargetPod } from './target-pod.ts';
 
 /**
  * The process tree is rebuilt in the target. Where it is left stopped in a placeholder, it goes away with that on the way
@@ -22,6 +22,8 @@ export const restore: Step<'restore'> = {
   },
   apply: (context) => context.engine.restore(context, podStarter(context)),
   revert: async (context) => {
-    if (context.engine.runsOnRestore) await removeTargetPod(context);
+    if (!context.engine.runsOnRestore) return;
+    await removeTargetPod(context);
+    await expectNoneToCome(context);
   },
 };

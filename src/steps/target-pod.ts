@@ -37,10 +37,7 @@ export function podStarter(context: StepContext): StartPod {
   };
 }
 
-/**
- * Removes the target pod that this migration made, and waits until it is gone. Idempotent. Throws F311 where none is there and
- * one may come yet.
- */
+/** Removes the target pod that this migration made, and waits until it is gone. Idempotent. */
 export async function removeTargetPod(context: StepContext): Promise<void> {
   const { plan, gateway, target, engine, signal, waiting } = context;
   const { namespace } = plan.target;
@@ -48,7 +45,7 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
   const found = await target.get<Pod>(RESOURCES.pod, name, { namespace, signal });
   const uid = found?.metadata.uid;
   // A pod of that name may be what another move of the same pod made: after its commit, the only copy there is.
-  if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return noneToCome(context);
+  if (uid === undefined || found?.metadata.annotations?.[MIGRATION_ANNOTATION] !== plan.id) return;
   const containerIds = containerIdsOf(plan, found);
   if (containerIds.every((id) => id !== '')) await engine.discard(context, containerIds);
   await gateway.delete(targetPodRef(plan), { signal, uid, gracePeriodSeconds: 1 });
@@ -63,8 +60,8 @@ export async function removeTargetPod(context: StepContext): Promise<void> {
   });
 }
 
-/** Throws F311 where an API server did not say whether it makes the target pod. */
-async function noneToCome({ plan, gateway }: StepContext): Promise<void> {
+/** Throws F311 where an API server did not say whether it makes the target pod, and none was there to be removed. */
+export async function expectNoneToCome({ plan, gateway }: StepContext): Promise<void> {
   const wanted = describeRef(targetPodRef(plan));
   const asked = (await gateway.landed()).find(({ object }) => describeRef(object) === wanted);
   if (asked) throw asked.error;

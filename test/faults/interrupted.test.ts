@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { MigrateError } from '../../src/domain/errors.ts';
 import { CrashWorld } from './crash.ts';
 import { expectEnd, takenUp, type Undisturbed, undisturbed } from './ends.ts';
 import { MOVES } from './moves.ts';
@@ -33,14 +34,15 @@ describe.each(moves.map((move) => ({ kind: move.kind, move })))(
 );
 
 describe('a write that is answered too late', () => {
-  /** A move that is interrupted during the last act of that name before its commit. */
-  async function interruptedAt(kind: string, name: string, prepare: (world: CrashWorld) => void = () => undefined) {
+  /** A move that is interrupted during the first act of that name, or the last one before its commit. */
+  async function interruptedAt(kind: string, name: string, which: 'first' | 'last' = 'last', keepsImages = false) {
     const move = moves.find((each) => each.kind === kind);
     if (!move) throw new Error(`there is no ${kind}`);
     const world = await CrashWorld.of(kind);
-    prepare(world);
-    const act = move.acts.lastIndexOf(name, move.acts.indexOf('end commit')) + 1;
-    return { move, world, thrown: await world.interrupt(act, TOO_LATE_MS) };
+    if (keepsImages) world.keepImages();
+    const { acts } = move;
+    const index = which === 'first' ? acts.indexOf(name) : acts.lastIndexOf(name, acts.indexOf('end commit'));
+    return { move, world, thrown: await world.interrupt(index + 1, TOO_LATE_MS) };
   }
 
   it.each([
@@ -62,8 +64,10 @@ describe('a write that is answered too late', () => {
 
   it('keeps the source stopped where it may be a target that runs at once', async () => {
     const kind = 'a pod that nobody calls, by kubelet';
-    const { move, world, thrown } = await interruptedAt(kind, 'POST pods in west', (world) => world.keepImages());
+    const { move, world, thrown } = await interruptedAt(kind, 'POST pods in west', 'last', true);
     expect(thrown).toMatchObject({ code: 'F390', outcome: 'rollbackIncomplete' });
+    const { detail } = thrown as MigrateError;
+    expect(detail.match(/was told to create pod shop\/cart-0/g)).toHaveLength(1);
     await world.wait(3_600_000);
     expect(world.program.running()).toEqual(['target']);
     expect(world.program.twice).toEqual([]);
@@ -71,6 +75,26 @@ describe('a write that is answered too late', () => {
     expect(world.program.running()).toEqual(['source']);
     expect(world.program.count('source')).toBe(world.program.acknowledged);
     expect(world.snapshot().clusters).toEqual(move.before.clusters);
+  });
+
+  it('may be one before the first step: it is named, and a way back takes away what comes of it', async () => {
+    const { move, world, thrown } = await interruptedAt('a pod that nobody calls', 'POST secrets in east', 'first');
+    expect(thrown).toMatchObject({
+      code: 'F306',
+      detail: expect.stringContaining('create secret kubectl-migrate/m-test and did not say'),
+      remedy: expect.stringMatching(/^for what comes of that: kubectl migrate rollback m-test; then: /),
+    });
+    expectEnd(world, await takenUp(world, 'rollback'), false, move);
+  });
+
+  it('may be the first of all, of which there is no record', async () => {
+    const { world, thrown } = await interruptedAt('a pod that nobody calls', 'POST v1/namespaces in east', 'first');
+    expect(thrown).toMatchObject({
+      code: 'F306',
+      detail: expect.stringContaining('create namespace kubectl-migrate and did not say'),
+      remedy: expect.stringMatching(/^for what comes of that: look for it and remove it; then: /),
+    });
+    expect(world.leftWithRecords()).toEqual(['Namespace kubectl-migrate in east']);
   });
 
   it('is a deletion that makes nothing: the move is led back all the way', async () => {

@@ -211,6 +211,21 @@ describe('the copy', () => {
     expect(await codeOf(newStore().load(start.id))).toBe('F350');
   });
 
+  it('is left nowhere when the cluster takes the record and does not say so', async () => {
+    cluster.faults.add({ when: ({ method }) => method === 'POST', fault: { kind: 'answer-lost' } });
+    expect(await codeOf(store.open(start))).toBe('F310');
+    expect(configMap()).toBeUndefined();
+    await expect(lines()).rejects.toThrow(/ENOENT/);
+  });
+
+  it('stays what it is when somebody else’s is there already', async () => {
+    const authority = configMapSink(cluster.client('source'), 'suite');
+    await createJournalStore({ authority, copies: [], clock: systemClock, newUuid: () => LINEAGE }).open(start);
+    const before = configMap();
+    expect(await codeOf(store.open(start))).toBe('F350');
+    expect(configMap()).toEqual(before);
+  });
+
   it('is not left running when the cluster takes no record', async () => {
     cluster.faults.add({ when: (request) => request.method === 'POST', fault: { kind: 'status', code: 403 } });
     expect(await codeOf(store.open(start))).toBe('F313');

@@ -14,6 +14,7 @@ const object = { side: 'source', apiVersion: 'v1', kind: 'ConfigMap', namespace:
 const node = { side: 'source', apiVersion: 'v1', kind: 'Node', name: 'n' } as const;
 const effects: Effect[] = [
   { step: 's', phase: 'prepare', verb: 'create', object, detail: '' },
+  { step: 's', phase: 'prepare', verb: 'apply', object, detail: '' },
   { step: 's', phase: 'prepare', verb: 'delete', object, detail: '' },
   { step: 's', phase: 'prepare', verb: 'checkpoint', object: node, detail: '' },
 ];
@@ -31,12 +32,14 @@ function slowly(ms: number, more: { readonly serverDryRun?: boolean } = {}) {
   const { signal } = interrupt;
   const is = () => cluster.peek(RESOURCES.configMap, 'default', 'cm') !== undefined;
   const create = () => gateway.create('source', RESOURCES.configMap, configMap, { signal });
-  const remove = () => gateway.delete({ ...object, resource: RESOURCES.configMap }, { signal });
+  const apply = () => gateway.apply('source', RESOURCES.configMap, configMap, { signal });
+  const remove = (uid?: string) =>
+    gateway.delete({ ...object, resource: RESOURCES.configMap }, { signal, ...(uid !== undefined && { uid }) });
   const end = async () => {
     await settle();
     interrupt.abort(reason);
   };
-  return { cluster, gateway, is, signal, create, remove, end };
+  return { cluster, gateway, is, signal, create, apply, remove, end };
 }
 
 describe('a write that is told to end', () => {
@@ -116,6 +119,21 @@ describe('a write without an answer', () => {
     expect(await objects(world)).toEqual(['ConfigMap cm']);
     await world.create();
     await world.remove();
+    expect(await objects(world)).toEqual([]);
+  });
+
+  it('is a matter of the past once its object was seen, whatever becomes of the deletion', async () => {
+    const world = faulty({ kind: 'silence' });
+    await world.create().catch(() => undefined);
+    world.cluster.faults.add({ when: () => true, fault: { kind: 'silence' } });
+    await world.remove('some-uid').catch(() => undefined);
+    expect(await objects(world)).toEqual([]);
+  });
+
+  it('is none where it was sent once more, and answered', async () => {
+    const world = faulty({ kind: 'status', code: 504 });
+    await world.apply();
+    expect(world.cluster.calls).toHaveLength(2);
     expect(await objects(world)).toEqual([]);
   });
 
