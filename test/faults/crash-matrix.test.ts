@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { STEPS } from '../../src/steps/index.ts';
 import type { Step } from '../../src/steps/step.ts';
 import { CrashWorld } from './crash.ts';
-import { broughtToEnd, expectEnd, type Undisturbed, undisturbed } from './ends.ts';
+import { broughtToEnd, expectEnd, newIn, type Undisturbed, undisturbed } from './ends.ts';
 import type { Death } from './life.ts';
 import { MOVES, WITH_HELPERS_PLACE } from './moves.ts';
 
@@ -28,20 +28,6 @@ const FULL = process.env['FAULTS'] === 'full';
 const moves: Undisturbed[] = [];
 for (const kind of Object.keys(MOVES)) moves.push(await undisturbed(kind));
 
-/** Acts that no other move before it in the list does in that step. */
-function newIn(acts: readonly string[], index: number): boolean[] {
-  const known = new Set(moves.slice(0, index).flatMap((move) => inSteps(move.acts)));
-  return inSteps(acts).map((act) => !known.has(act));
-}
-
-function inSteps(acts: readonly string[]): string[] {
-  let step = '';
-  return acts.map((act) => {
-    if (act.startsWith('begin ')) step = act;
-    return `${step}: ${act}`;
-  });
-}
-
 /** Every place in a run where the plugin can die, with what is done about it, made from what an undisturbed run does. */
 function pointsOf(acts: readonly string[], index: number): Point[] {
   const frozen = (index: number) => index >= acts.indexOf('begin freeze') && index <= acts.indexOf('end commit') + 1;
@@ -59,7 +45,7 @@ function pointsOf(acts: readonly string[], index: number): Point[] {
     ),
   );
   if (FULL) return all;
-  const isNew = newIn(acts, index);
+  const isNew = newIn(moves, index);
   return all.filter(({ act, when, command, laterMs }) => {
     const chosen = act % 2 === 0 ? 'resume' : 'rollback';
     return isNew[act - 1] && when === 'after' && command === chosen && (laterMs === 0 || frozen(act - 1));

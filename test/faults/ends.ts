@@ -14,6 +14,20 @@ export async function undisturbed(kind: string) {
   return { kind, acts, before, after, left: world.leftWithRecords(), goal: await takenUp(world, 'resume') };
 }
 
+/** Which of the acts of that move no other one before it in the list does in that step. Pure. */
+export function newIn(moves: readonly Undisturbed[], index: number): boolean[] {
+  const known = new Set(moves.slice(0, index).flatMap((move) => inSteps(move.acts)));
+  return inSteps(moves[index]?.acts ?? []).map((act) => !known.has(act));
+}
+
+function inSteps(acts: readonly string[]): string[] {
+  let step = '';
+  return acts.map((act) => {
+    if (act.startsWith('begin ')) step = act;
+    return `${step}: ${act}`;
+  });
+}
+
 /** How a command on the migration ends, or the code with which it says that there is another end, or nothing to be done. */
 export async function takenUp(world: CrashWorld, command: 'resume' | 'rollback', death?: Death): Promise<string> {
   try {
