@@ -17,9 +17,9 @@ const JOURNAL_MS = 1000;
 
 /**
  * Leads back: undoes every step that was begun, the last one first. One that cannot be undone does not keep the others
- * from it, except those that it needs. Yields what has become of the source. Throws F390 naming what is left when the way
- * back could not be finished, and F371 or F315 as soon as it is known that somebody else has the migration: whoever that is
- * leads it back, or has.
+ * from it, except those that it needs. Yields what has become of the source. Throws F390 naming what is left, or may come
+ * yet of a write without an answer, when the way back could not be finished, and F371 or F315 as soon as it is known that
+ * somebody else has the migration: whoever that is leads it back, or has.
  */
 export async function rollBack(
   options: RunOptions,
